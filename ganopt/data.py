@@ -1,0 +1,111 @@
+"""Folders of pictures -> one uint8 tensor in memory, cached on disk."""
+
+import hashlib
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from ganopt.errors import UserError
+from ganopt.files import atomic_write, cache_folder
+from ganopt.pictures import SUFFIXES, decode
+
+MINIMUM = 16  # pictures; fewer teach nothing
+SMALL_JOB = 200  # pictures that one process reads sooner than others start
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures in memory, and what was left out."""
+
+    pictures: Tensor  # uint8 (N, 3, side, side)
+    files: list[str]  # of each picture, relative to the folder
+    skipped: dict[str, str]  # file -> why it could not be read
+
+
+def load(
+    folder: Path, side: int = 128, classes: str = "", minimum: int = MINIMUM, workers: int | None = None
+) -> Pictures:
+    """All pictures under a folder, nested or not, as uint8 (N, 3, side, side), in the order of their names.
+
+    A picture with a `.cat` file of the CAT set beside it is cropped to the face by its landmarks, any other to
+    its central square; then LANCZOS. `classes` keeps only the folders of that name (`cat` in AFHQ's `train/cat`).
+    The result is cached by the files' names, sizes and times. Unreadable files are skipped and named.
+    Raises UserError where fewer than `minimum` pictures can be read.
+    """
+    files = find(folder, classes)
+    if len(files) < minimum:
+        raise UserError(f"{folder} holds {len(files)} pictures{_of(classes)}; at least {minimum} are needed.")
+    cached = cache_folder() / "pictures" / f"{_key(folder, files, side)}.npz"
+    pictures = _read_cache(cached)
+    if pictures is None:
+        pictures = _decode_all(folder, files, side, workers)
+        with atomic_write(cached) as temporary, open(temporary, "wb") as file:
+            skipped = json.dumps(pictures.skipped)
+            np.savez(file, pictures=pictures.pictures.numpy(), files=pictures.files, skipped=skipped)
+    for name, reason in pictures.skipped.items():
+        tqdm.write(f"Skipped {name}: {reason}.")
+    if len(pictures.files) < minimum:
+        raise UserError(f"Only {len(pictures.files)} pictures in {folder} can be read; at least {minimum} are needed.")
+    return pictures
+
+
+def find(folder: Path, classes: str = "") -> list[str]:
+    """The files under a folder that look like pictures, sorted, relative to it. Raises UserError for no folder."""
+    if not folder.is_dir():
+        raise UserError(f"There is no folder {folder}; check the name.")
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        inside = Path(parent).relative_to(folder)
+        if classes and classes not in inside.parts and classes != folder.name:
+            continue
+        found += [str(inside / name) for name in names if Path(name).suffix.lower() in SUFFIXES and name[0] != "."]
+    return sorted(found)
+
+
+def _of(classes: str) -> str:
+    return f" of the class {classes}" if classes else ""
+
+
+def _key(folder: Path, files: list[str], side: int) -> str:
+    """What must be unchanged for the cache to hold: names, sizes and times of all files, landmarks too."""
+    digest = hashlib.sha256(f"1 {folder.resolve()} {side}\n".encode())
+    for name in files:
+        for path in (folder / name, folder / f"{name}.cat"):
+            if path.exists():
+                stat = path.stat()
+                digest.update(f"{path.name} {name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()[:32]
+
+
+def _read_cache(path: Path) -> Pictures | None:
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            return Pictures(
+                torch.from_numpy(arrays["pictures"]), arrays["files"].tolist(), json.loads(str(arrays["skipped"]))
+            )
+    except (OSError, ValueError, KeyError):  # none yet, or damaged: read the pictures again
+        return None
+
+
+def _decode_all(folder: Path, files: list[str], side: int, workers: int | None) -> Pictures:
+    paths, sides = [str(folder / name) for name in files], [side] * len(files)
+    bar = {"total": len(files), "desc": f"Reading {folder.name}", "unit": " pictures", "leave": False}
+    workers = workers or os.cpu_count() or 1
+    if len(files) < SMALL_JOB or workers == 1:
+        results = list(tqdm(map(decode, paths, sides), **bar))
+    else:
+        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+            results = list(tqdm(pool.map(decode, paths, sides, chunksize=32), **bar))
+    good = [(name, result) for name, result in zip(files, results, strict=True) if not isinstance(result, str)]
+    skipped = {name: result for name, result in zip(files, results, strict=True) if isinstance(result, str)}
+    pixels = np.stack([result for _, result in good]) if good else np.zeros((0, 3, side, side), np.uint8)
+    return Pictures(torch.from_numpy(pixels), [name for name, _ in good], skipped)

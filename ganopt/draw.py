@@ -1,0 +1,48 @@
+"""From latents to pictures of bytes, and from those to PNG files."""
+
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ganopt.files import atomic_write
+from ganopt.models import Generator
+
+CHUNK = 16  # latents drawn at a time: more gain nothing on a CPU
+
+
+@torch.inference_mode()
+def draw(generator: Generator, z: Tensor) -> Tensor:
+    """Pictures of latents: (N, 100, 1, 1) -> uint8 (N, 3, side, side) on the CPU.
+
+    The generator must be in evaluation mode; it may be on any device.
+    """
+    device = next(generator.parameters()).device
+    return torch.cat([to_bytes(generator(part.to(device))).cpu() for part in z.split(CHUNK)])
+
+
+def to_bytes(pictures: Tensor) -> Tensor:
+    """[-1, 1] -> uint8, rounded to the nearest."""
+    return pictures.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+
+
+def from_bytes(pictures: Tensor) -> Tensor:
+    """uint8 -> float32 in [-1, 1], the inverse of `to_bytes`."""
+    return pictures.float().div(127.5).sub(1)
+
+
+def to_image(picture: Tensor) -> Image.Image:
+    """uint8 (3, H, W) -> a PIL picture."""
+    return Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
+
+
+def strip(pictures: Tensor) -> Image.Image:
+    """uint8 (N, 3, H, W) -> one PIL picture with all of them in a row."""
+    return to_image(torch.cat(list(pictures), dim=2))
+
+
+def save_png(image: Image.Image, path: Path) -> None:
+    """Write a PNG. Raises UserError where it cannot be written."""
+    with atomic_write(path) as temporary:
+        image.save(temporary, format="PNG")

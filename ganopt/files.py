@@ -1,0 +1,66 @@
+"""Writing files so that a reader never meets half of one, and where caches live."""
+
+import contextlib
+import errno
+import hashlib
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from safetensors import SafetensorError
+
+from ganopt.errors import UserError
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, which takes its place if the block ends well and is removed if not.
+
+    Raises UserError when the disk is full or the folder cannot be written.
+    """
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        temporary = Path(name)
+        os.fchmod(descriptor, 0o644)
+        os.close(descriptor)
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise write_error(path, error) from error
+    finally:
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def write_error(path: Path, error: Exception) -> UserError:
+    """The sentence for a file or folder that could not be written."""
+    number = getattr(error, "errno", None)
+    if number == errno.ENOSPC or "No space" in str(error):
+        return UserError(f"The disk is full: {path} was not written; free some space or choose another folder.")
+    reason = os.strerror(number) if number else str(error)
+    return UserError(f"{path} cannot be written ({reason}); choose a folder that you may write to.")
+
+
+def sha256(path: Path) -> str:
+    """The SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
+
+
+def _sha256(file) -> str:  # Python 3.10
+    digest = hashlib.sha256()
+    while block := file.read(1 << 20):
+        digest.update(block)
+    return digest.hexdigest()
+
+
+def cache_folder() -> Path:
+    """Where prepared data is kept: $GANOPT_CACHE, else ganopt in the user's cache folder."""
+    if folder := os.environ.get("GANOPT_CACHE"):
+        return Path(folder)
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganopt"

@@ -1,0 +1,65 @@
+"""One picture file -> its pixels. Imports no torch, so that worker processes start fast."""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+MARGIN = 10  # pixels added on each side of the landmarks' box
+MAX_PIXELS = 100_000_000
+
+
+def decode(path: str, side: int) -> np.ndarray | str:
+    """A picture as uint8 (3, side, side), or, where it cannot be read, why."""
+    landmarks = Path(f"{path}.cat")
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > MAX_PIXELS:
+                return f"it has more than {MAX_PIXELS // 1_000_000} million pixels"
+            if landmarks.is_file():  # in the coordinates of the file, whatever its EXIF says
+                box = landmark_box(landmarks.read_text(), image.width, image.height)
+            else:
+                image = ImageOps.exif_transpose(image)
+                box = central_box(image.width, image.height)
+            image = to_rgb(image).resize((side, side), Image.Resampling.LANCZOS, box=box)
+    except UnidentifiedImageError:
+        return "it is no picture"
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        return f"it cannot be read ({error})"
+    return np.asarray(image).transpose(2, 0, 1)
+
+
+def to_rgb(image: Image.Image) -> Image.Image:
+    """Any mode as RGB; transparent parts become white."""
+    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit greyscale: PIL would clip, not scale
+        return Image.fromarray((np.asarray(image).astype(np.float32) / 257).astype(np.uint8)).convert("RGB")
+    return image.convert("RGB")
+
+
+def central_box(width: int, height: int) -> tuple[int, int, int, int]:
+    """The largest central square: (left, top, right, bottom)."""
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    return left, top, left + side, top + side
+
+
+def landmark_box(text: str, width: int, height: int) -> tuple[int, int, int, int]:
+    """The face of a `.cat` file, `9 x1 y1 ... x9 y9`: the box of the points, widened by 10 pixels a side, clipped
+    to the picture, then a square of its longer side from its top left corner, moved back into the picture where
+    it reaches out (after the thesis). Raises ValueError for another text.
+    """
+    numbers = [int(number) for number in text.split()]
+    if len(numbers) != 19 or numbers[0] != 9:
+        raise ValueError("its .cat file does not hold nine points")
+    xs, ys = numbers[1::2], numbers[2::2]
+    left, right = max(min(xs) - MARGIN, 0), min(max(xs) + MARGIN, width)
+    top, bottom = max(min(ys) - MARGIN, 0), min(max(ys) + MARGIN, height)
+    side = min(max(right - left, bottom - top), width, height)
+    if side <= 0:
+        raise ValueError("its landmarks lie outside the picture")
+    left, top = min(left, width - side), min(top, height - side)
+    return left, top, left + side, top + side

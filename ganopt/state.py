@@ -1,0 +1,186 @@
+"""Everything a training run is at one step: networks, optimisers, moving average, random stream, data order.
+
+`State.tensors` and `State.restore` are the two ends of an exact save.
+"""
+
+import copy
+import dataclasses
+import hashlib
+
+import torch
+from torch import Tensor, nn
+
+from ganopt import zoo
+from ganopt.augment import horizontal_flip
+from ganopt.draw import from_bytes
+from ganopt.errors import UserError
+from ganopt.inherit import inherit_channels
+from ganopt.models import LATENT_SIZE, Critic, Generator, build_critic, build_generator
+from ganopt.recipes import Distill, Recipe, Transfer
+
+
+class State:
+    """A run at step 0, from its recipe and its pictures, uint8 (N, 3, side, side).
+
+    Raises UserError where source or teacher do not fit the recipe, or the pictures are too few for a batch.
+    """
+
+    def __init__(self, recipe: Recipe, pictures: Tensor | None):
+        self.device = pick_device(recipe.device)
+        self.random = torch.Generator().manual_seed(recipe.seed)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(recipe.seed)
+            self.generator, self.critic = _networks(recipe)
+        self.teacher, self.teacher_critic = _teachers(recipe, self.generator)
+        self.recipe = recipe = dataclasses.replace(
+            recipe, generator=str(self.generator.architecture), critic=str(self.critic.architecture)
+        )
+        self._place()
+        self.average = _average_of(self.generator)
+        self.optimiser_g = self._adam(self.generator, recipe.lr_g)
+        self.optimiser_d = self._adam(self.critic, recipe.lr_d)
+        self.pictures = None if pictures is None else _checked(pictures, recipe).to(self.device)
+        self.data_hash = "" if pictures is None else hashlib.sha256(pictures.numpy()).hexdigest()
+        self.order, self.cursor = torch.empty(0, dtype=torch.int64), 0
+        self.step, self.images, self.seconds = 0, 0, 0.0
+
+    def _place(self) -> None:
+        """Networks on the device and in their modes; what is frozen is in evaluation mode."""
+        memory_format = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
+        for network in filter(None, (self.generator, self.critic, self.teacher, self.teacher_critic)):
+            network.to(self.device, memory_format=memory_format)
+        self.generator.train()
+        self.critic.train()
+        for network in (self.generator, self.critic):
+            for layer in network.layers:
+                if not any(parameter.requires_grad for parameter in layer.parameters()):
+                    layer.eval()
+
+    def _adam(self, network: nn.Module, rate: float) -> torch.optim.Adam:
+        trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
+        fused = self.device.type in ("cpu", "cuda")
+        return torch.optim.Adam(trained, rate, (self.recipe.beta1, self.recipe.beta2), fused=fused)
+
+    def real_batch(self) -> Tensor:
+        """The next real pictures, float32 (batch, 3, side, side) in [-1, 1]; each picture once an epoch."""
+        assert self.pictures is not None
+        if self.cursor + self.recipe.batch > len(self.order):
+            self.order, self.cursor = torch.randperm(len(self.pictures), generator=self.random), 0
+        chosen = self.order[self.cursor : self.cursor + self.recipe.batch]
+        self.cursor += self.recipe.batch
+        self.images += self.recipe.batch
+        pictures = from_bytes(self.pictures[chosen.to(self.device)])
+        return horizontal_flip(pictures, self.random) if self.recipe.flip else pictures
+
+    def latents(self) -> Tensor:
+        """Fresh latents, (batch, 100, 1, 1)."""
+        return torch.randn(self.recipe.batch, LATENT_SIZE, 1, 1, generator=self.random).to(self.device)
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """Move the average towards the generator; its decay warms up, so that early steps count."""
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        average, current = [], []
+        for a, b in zip(self.average.state_dict().values(), self.generator.state_dict().values(), strict=True):
+            if a.data_ptr() == b.data_ptr():  # a frozen layer, shared
+                continue
+            if a.is_floating_point():
+                average.append(a)
+                current.append(b)
+            else:
+                a.copy_(b)
+        torch._foreach_lerp_(average, current, 1 - decay)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The whole state but for the counters, as named CPU tensors."""
+        tensors = {"random": self.random.get_state(), "order": self.order}
+        for name, network in (("generator", self.generator), ("critic", self.critic), ("average", self.average)):
+            tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+        for name, optimiser in (("optimiser_g", self.optimiser_g), ("optimiser_d", self.optimiser_d)):
+            for index, entries in optimiser.state_dict()["state"].items():
+                tensors |= {f"{name}.{index}.{key}": value for key, value in entries.items()}
+        # safetensors stores no shared memory, as frozen layers have: each gets its own
+        return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
+
+    def counters(self) -> dict[str, int | float | str]:
+        return {
+            "step": self.step,
+            "images": self.images,
+            "seconds": self.seconds,
+            "cursor": self.cursor,
+            "data": self.data_hash,
+        }
+
+    def restore(self, tensors: dict[str, Tensor], counters: dict[str, int | float | str]) -> None:
+        """Become the state that was saved. Raises UserError if it was of other pictures or networks."""
+        if counters["data"] != self.data_hash:
+            raise UserError("The pictures have changed since the run was saved; restore them or start a new run.")
+        self.random.set_state(tensors["random"])
+        self.order = tensors["order"]
+        groups: dict[str, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            group, _, key = name.partition(".")
+            groups.setdefault(group, {})[key] = value
+        for name, network in (("generator", self.generator), ("critic", self.critic), ("average", self.average)):
+            network.load_state_dict(groups[name])
+        for name, optimiser in (("optimiser_g", self.optimiser_g), ("optimiser_d", self.optimiser_d)):
+            entries: dict[int, dict[str, Tensor]] = {}
+            for key, value in groups.get(name, {}).items():
+                index, _, entry = key.partition(".")
+                entries.setdefault(int(index), {})[entry] = value
+            optimiser.load_state_dict({**optimiser.state_dict(), "state": entries})
+            for parameter, moments in optimiser.state.items():  # fused Adam needs the layout of the parameter
+                for key in ("exp_avg", "exp_avg_sq"):
+                    moments[key] = torch.empty_like(parameter).copy_(moments[key])
+        self.step, self.images = int(counters["step"]), int(counters["images"])
+        self.seconds, self.cursor = float(counters["seconds"]), int(counters["cursor"])
+
+
+def pick_device(name: str) -> torch.device:
+    """`auto` takes CUDA, then MPS, then the CPU. Raises UserError for a device that is not there."""
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise UserError(f"There is no device '{name}' here; take cpu, or auto.") from error
+    return device
+
+
+def _networks(recipe: Recipe) -> tuple[Generator, Critic]:
+    if not isinstance(recipe, Transfer):
+        return build_generator(recipe.generator), build_critic(recipe.critic)
+    generator, critic = zoo.load(recipe.source), zoo.load_critic(recipe.source)
+    for network, count in ((generator, recipe.freeze_g), (critic, recipe.freeze_d)):
+        if count >= len(network.layers):
+            raise UserError(f"{network.architecture} has {len(network.layers)} layers; freeze fewer than that.")
+        network.layers[:count].requires_grad_(False)
+    return generator, critic
+
+
+def _teachers(recipe: Recipe, student: Generator) -> tuple[Generator | None, Critic | None]:
+    if not isinstance(recipe, Distill):
+        return None, None
+    teacher = zoo.load(recipe.teacher).requires_grad_(False)
+    if teacher.architecture.side != recipe.side:
+        raise UserError(f"The teacher draws {teacher.architecture.side} pixels and the student {recipe.side}.")
+    critic = zoo.load_critic(recipe.teacher).requires_grad_(False) if recipe.feature else None
+    if recipe.inherit:
+        inherit_channels(student, teacher)
+    return teacher, critic
+
+
+def _average_of(generator: Generator) -> Generator:
+    """A copy for the moving average, in evaluation mode; frozen layers are shared, not copied."""
+    frozen = {id(p): p for p in generator.parameters() if not p.requires_grad}
+    buffers = {id(b): b for layer in generator.layers if not layer.training for b in layer.buffers()}
+    return copy.deepcopy(generator, memo={**frozen, **buffers}).requires_grad_(False).eval()
+
+
+def _checked(pictures: Tensor, recipe: Recipe) -> Tensor:
+    if len(pictures) < recipe.batch:
+        raise UserError(f"{len(pictures)} pictures are too few for batches of {recipe.batch}; lower --batch.")
+    if pictures.shape[1:] != (3, recipe.side, recipe.side):
+        raise UserError(f"The pictures have the shape {tuple(pictures.shape[1:])}; their side must be {recipe.side}.")
+    return pictures

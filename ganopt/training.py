@@ -1,0 +1,213 @@
+"""The training loop: `for step in train(recipe): ...`, one loop for every recipe.
+
+Stopping is closing the iterator. With a folder, a run leaves there `config.json`, `metrics.jsonl`, `previews/`,
+`generator.safetensors` (the moving average), `critic.safetensors` and `state.safetensors`, and can be resumed:
+on the CPU in float32 a resumed run equals the straight one bit for bit.
+"""
+
+import contextlib
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ganopt import data, weights
+from ganopt.draw import draw, save_png, strip
+from ganopt.errors import UserError
+from ganopt.files import atomic_write, write_error
+from ganopt.latents import FIXED_SEEDS, latents
+from ganopt.profiling import peak_memory
+from ganopt.recipes import Distill, Recipe, describe, parse
+from ganopt.state import State
+from ganopt.updates import update
+
+STATE = "state.safetensors"
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did: one generator update and the critic updates before it."""
+
+    step: int
+    epoch: float  # in the thesis's unit of the recipe
+    images: int  # real pictures that the critic has seen
+    seconds: float  # of training, over all sessions of the run
+    losses: dict[str, float]
+    memory: int  # peak so far, bytes
+    progress: float  # share of the budget spent
+    preview: Tensor | None  # uint8 (6, 3, side, side), the six fixed latents, on some steps
+    saved: bool
+
+
+def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = None) -> Iterator[Step]:
+    """Train from step 0; the pictures, uint8 (N, 3, side, side), are read from `recipe.data` unless given.
+
+    Raises UserError before the first step for whatever does not fit, and later if the run diverges or the
+    folder cannot be written.
+    """
+    if folder is not None and (folder / "config.json").exists():
+        raise UserError(f"{folder} holds a run already; resume it or choose another folder.")
+    state = State(recipe, _pictures(recipe, pictures))
+    if folder is not None:
+        _start_folder(folder, state.recipe)
+    return _loop(state, folder)
+
+
+def resume(
+    folder: Path, pictures: Tensor | None = None, budget: dict[str, int | float | None] | None = None
+) -> Iterator[Step]:
+    """Go on with the run in a folder from its last save, to its own budget or to another one.
+
+    Raises UserError as `train` does, and where there is no run or its pictures have changed.
+    """
+    recipe = read_recipe(folder)
+    if budget:
+        recipe = dataclasses.replace(recipe, **{"steps": None, "images": None, "minutes": None, **budget})
+    state = State(recipe, _pictures(recipe, pictures))
+    if (folder / STATE).exists():
+        with safe_open(folder / STATE, framework="pt") as file:
+            state.restore({name: file.get_tensor(name) for name in file.keys()}, read_counters(folder))
+    _start_folder(folder, state.recipe)
+    _cut_metrics(folder / "metrics.jsonl", state.step)
+    return _loop(state, folder)
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of the run in a folder. Raises UserError if there is none."""
+    try:
+        return parse(json.loads((folder / "config.json").read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{folder} holds no run that can be read; give the folder of a run.") from error
+
+
+def read_counters(folder: Path) -> dict:
+    """Step, images, seconds and so on of the last save in a folder. Raises UserError if there is none."""
+    try:
+        with safe_open(folder / STATE, framework="pt") as file:
+            return json.loads(file.metadata()["counters"])
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{folder} holds no saved state that can be read; give the folder of a run.") from error
+
+
+def _loop(state: State, folder: Path | None) -> Iterator[Step]:
+    recipe = state.recipe
+    fixed = latents(FIXED_SEEDS)
+    with _metrics(folder) as metrics:
+        saved_at = state.step
+        try:
+            while recipe.progress(state.step, state.images, state.seconds) < 1:
+                start = time.perf_counter()
+                losses = _finite(update(state))
+                state.step += 1
+                state.seconds += time.perf_counter() - start
+                progress = recipe.progress(state.step, state.images, state.seconds)
+                preview = draw(state.average, fixed) if state.step % recipe.preview_every == 0 else None
+                save = state.step % recipe.save_every == 0 or progress >= 1
+                step = Step(
+                    step=state.step,
+                    epoch=state.step / recipe.epoch_steps,
+                    images=state.images,
+                    seconds=state.seconds,
+                    losses=losses,
+                    memory=peak_memory(state.device),
+                    progress=progress,
+                    preview=preview,
+                    saved=save and folder is not None,
+                )
+                if folder is not None:
+                    _log(metrics, step, folder)
+                    if save:
+                        _save(state, folder)
+                        saved_at = state.step
+                yield step
+        except GeneratorExit:
+            if folder is not None and state.step > saved_at:
+                _save(state, folder)
+            raise
+
+
+def _finite(losses: dict[str, Tensor]) -> dict[str, float]:
+    """Losses as numbers, fetched from the device at once. Raises UserError if one is no number any more."""
+    numbers = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"The run diverged: its loss '{name}' is {value}; lower the learning rates and start again."
+            )
+    return numbers
+
+
+def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
+    if isinstance(recipe, Distill) and recipe.alpha == 0:  # no critic, so nothing real is needed
+        return None
+    if pictures is not None:
+        return pictures
+    if not recipe.data:
+        raise UserError("The run needs pictures; name their folder, as in --data pictures/cats.")
+    return data.load(Path(recipe.data), recipe.side, recipe.classes).pictures
+
+
+def _start_folder(folder: Path, recipe: Recipe) -> None:
+    with atomic_write(folder / "config.json") as temporary:
+        temporary.write_text(json.dumps(describe(recipe), indent=1) + "\n")
+
+
+@contextlib.contextmanager
+def _metrics(folder: Path | None) -> Iterator[TextIO | None]:
+    if folder is None:
+        yield None
+        return
+    try:
+        file = open(folder / "metrics.jsonl", "a")
+    except OSError as error:
+        raise write_error(folder / "metrics.jsonl", error) from error
+    with file:
+        yield file
+
+
+def _log(metrics: TextIO, step: Step, folder: Path) -> None:
+    values = {name: value for name, value in vars(step).items() if name not in ("losses", "preview", "saved")}
+    try:
+        metrics.write(json.dumps(values | step.losses) + "\n")
+        metrics.flush()
+    except OSError as error:
+        raise write_error(folder / "metrics.jsonl", error) from error
+    if step.preview is not None:
+        save_png(strip(step.preview), folder / "previews" / f"{step.step:07}.png")
+
+
+def _save(state: State, folder: Path) -> None:
+    """The state first: a kill between the files leaves weights that are one save old, and nothing damaged."""
+    with atomic_write(folder / STATE) as temporary:
+        save_file(state.tensors(), temporary, {"counters": json.dumps(state.counters())})
+    recipe = describe(state.recipe) | {"data": Path(state.recipe.data).name}  # weights travel; a path stays here
+    weights.save(state.average, folder / "generator.safetensors", recipe)
+    if state.pictures is not None:
+        weights.save(state.critic, folder / "critic.safetensors", recipe)
+
+
+def _cut_metrics(path: Path, last_step: int) -> None:
+    """Drop what a killed run logged after its last save, a half-written line with it."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text().splitlines(keepends=True):
+        try:
+            if json.loads(line)["step"] > last_step:
+                break
+        except ValueError:
+            break
+        kept.append(line)
+    with atomic_write(path) as temporary:
+        temporary.write_text("".join(kept))

@@ -1,0 +1,34 @@
+"""The page: one builder a tab. Nothing here computes."""
+
+import tempfile
+from pathlib import Path
+
+import gradio as gr
+
+from ganopt import __version__
+from ganopt.state import pick_device
+from ganopt.ui.generate import build_generate
+from ganopt.ui.theme import CSS, THEME
+
+TITLE = "ganopt"
+HEADER = """# ganopt
+Animal faces drawn by GANs that were made cheaper. Every face comes from a seed: the same seed is the same face on
+every machine.
+"""
+
+
+def build_app(device: str = "auto") -> gr.Blocks:
+    """The whole page, not yet launched. Raises UserError for a device that is not there."""
+    scratch = tempfile.TemporaryDirectory(prefix="ganopt-")
+    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
+        gr.Markdown(HEADER, elem_id="header")
+        with gr.Tabs(), gr.Tab("Generate", id="generate"):
+            build_generate(demo, pick_device(device), Path(scratch.name))
+        gr.Markdown(f"ganopt {__version__}", elem_id="footer")
+    demo.scratch = scratch  # lives, and is removed, with the page
+    return demo
+
+
+def launch(demo: gr.Blocks) -> None:
+    """Serve the page on 127.0.0.1:7860, or where GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say."""
+    demo.launch(theme=THEME, css=CSS, ssr_mode=False, footer_links=[], show_error=False)

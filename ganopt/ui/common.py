@@ -1,0 +1,65 @@
+"""What the tabs share: galleries of faces, one-sentence errors, and a place for files to download."""
+
+import functools
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import gradio as gr
+from PIL import Image
+from torch import Tensor
+
+from ganopt.draw import to_image
+from ganopt.errors import UserError
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def say_errors(handler: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """A handler whose UserErrors are shown in the page as their one sentence."""
+
+    @functools.wraps(handler)
+    def said(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
+        try:
+            return handler(*arguments, **keywords)
+        except UserError as error:
+            raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+
+    return said
+
+
+class Scratch:
+    """A folder of files on their way to the page, which keeps copies of its own: the oldest make room."""
+
+    def __init__(self, folder: Path, keep: int = 32):
+        self.folder, self.keep, self.numbers = folder, keep, itertools.count()
+
+    def path(self, name: str) -> Path:
+        """A new path that ends in `name`, which must be no user's text."""
+        number = next(self.numbers)
+        for old in self.folder.glob(f"{number - self.keep}-*"):
+            old.unlink(missing_ok=True)
+        return self.folder / f"{number}-{name}"
+
+
+def face_gallery(label: str, name: str, columns: int) -> gr.Gallery:
+    """An empty gallery of faces, whose faces can be clicked. `name` is its element id."""
+    return gr.Gallery(
+        label=label,
+        show_label=False,
+        columns=columns,
+        height="auto",
+        format="png",
+        allow_preview=False,
+        object_fit="contain",
+        buttons=[],
+        elem_id=name,
+        elem_classes="faces",
+    )
+
+
+def captioned(pictures: Tensor, captions: list[str]) -> list[tuple[Image.Image, str]]:
+    """Pictures uint8 (N, 3, H, W) as a gallery shows them, with their captions."""
+    return [(to_image(picture), caption) for picture, caption in zip(pictures, captions, strict=True)]

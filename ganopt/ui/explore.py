@@ -1,0 +1,98 @@
+"""What lies around one face: the walk to another seed, and the map of neighbouring latents."""
+
+import gradio as gr
+import torch
+
+from ganopt import studio
+from ganopt.latents import map_position, parse_seeds
+from ganopt.report import save_animation
+from ganopt.ui.common import Scratch, captioned, face_gallery, say_errors
+
+MOST_FRAMES = 48
+ARROWS = {"← left": (-1, 0), "↑ up": (0, -1), "↓ down": (0, 1), "→ right": (1, 0)}
+
+
+def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, drawn: gr.State) -> None:
+    """Build the part under a gallery that opens when one of its faces is clicked.
+
+    `drawn` holds what the gallery shows: (seeds, model, scale).
+    """
+    chosen = gr.State(("", 1.0))  # model and scale of the face that was clicked
+    place = gr.State((0.0, 0.0))  # the middle of the map
+    with gr.Column(visible=False, elem_id="explore") as panel:
+        title = gr.Markdown()
+        with gr.Row():
+            with gr.Column(min_width=320):
+                gr.Markdown("#### The map around it\nNeighbours look alike; click one to move there.")
+                cells = face_gallery("Map of faces", "map", studio.MAP_CELLS)
+                with gr.Row():
+                    arrows = {name: gr.Button(name, size="sm", min_width=60) for name in ARROWS}
+                spacing = gr.Slider(
+                    0.05, 1, 0.25, step=0.05, label="Distance between neighbours", info="At 1 each cell is a seed"
+                )
+            with gr.Column(min_width=320):
+                gr.Markdown("#### The way to another seed\nAlong the arc between the two latents.")
+                with gr.Row():
+                    first = gr.Textbox(label="From seed", elem_id="walk-from", min_width=100)
+                    last = gr.Textbox(label="To seed", elem_id="walk-to", min_width=100)
+                    frames = gr.Slider(3, MOST_FRAMES, 24, step=1, label="Frames", min_width=140)
+                button = gr.Button("Walk", variant="primary", elem_id="walk")
+                film = gr.Image(
+                    label="Film",
+                    format="png",
+                    interactive=False,
+                    height=300,
+                    buttons=["download"],
+                    elem_id="film",
+                    alt_text="One face turning into another and back",
+                )
+                with gr.Accordion("Frames", open=False):
+                    strip = face_gallery("Frames", "frames", 6)
+
+    @say_errors
+    def face_map(model: str, x: float, y: float, spacing: float, scale: float):
+        """Draw the map of faces around the point (x, y), whose whole points are the seeds x + 100 y."""
+        faces = studio.face_map(model, device, x, y, spacing, scale)
+        return captioned(faces.pictures, [""] * len(faces.pictures))
+
+    @say_errors
+    def walk(model: str, first: str, last: str, frames: int, scale: float):
+        """Draw the way from one seed to another: an animated WebP file, and its frames."""
+        start, end = (parse_seeds(text, 1)[0] for text in (first, last))
+        faces = studio.walk(model, device, start, end, frames, scale)
+        path = scratch.path("walk.webp")
+        save_animation(faces.pictures, path)
+        return str(path), captioned(faces.pictures, [f"{index + 1}" for index in range(frames)])
+
+    def open_panel(drawn: tuple, spacing: float, event: gr.SelectData):
+        seeds, model, scale = drawn
+        seed, x_y = seeds[event.index], map_position(seeds[event.index])
+        other = seeds[(event.index + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
+        picture = face_map(model, *x_y, spacing, scale)
+        return gr.Column(visible=True), f"### Around seed {seed}", (model, scale), x_y, picture, str(seed), str(other)
+
+    def show_map(chosen: tuple, place: tuple, spacing: float):
+        return face_map(chosen[0], *place, spacing, chosen[1])
+
+    def show_walk(chosen: tuple, first: str, last: str, frames: int):
+        return walk(chosen[0], first, last, frames, chosen[1])
+
+    def go(place: tuple, spacing: float, event: gr.SelectData):
+        return studio.map_points(*place, spacing)[event.index]
+
+    private = {"api_visibility": "private", "concurrency_id": "draw"}
+    opened = gallery.select(open_panel, [drawn, spacing], [panel, title, chosen, place, cells, first, last], **private)
+    opened.success(None, js="() => document.querySelector('#explore').scrollIntoView({ behavior: 'smooth' })")
+    map_inputs = [chosen, place, spacing]
+    spacing.release(show_map, map_inputs, cells, **private)
+    cells.select(go, [place, spacing], place, **private).success(show_map, map_inputs, cells, **private)
+    for name, step in ARROWS.items():
+        move = _mover(*step)
+        arrows[name].click(move, [place, spacing], place, **private).success(show_map, map_inputs, cells, **private)
+    button.click(show_walk, [chosen, first, last, frames], [film, strip], **private)
+    gr.api(face_map, api_name="map")
+    gr.api(walk, api_name="walk")
+
+
+def _mover(right: int, down: int):
+    return lambda place, spacing: (place[0] + right * spacing, place[1] + down * spacing)

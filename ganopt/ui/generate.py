@@ -1,0 +1,125 @@
+"""The tab Generate: faces from seeds, and the way into what lies around each of them."""
+
+import random
+from pathlib import Path
+
+import gradio as gr
+import torch
+
+from ganopt import studio, zoo
+from ganopt.errors import UserError
+from ganopt.latents import MAX_SEED, format_seeds, parse_seeds
+from ganopt.models import count_parameters
+from ganopt.report import save_zip
+from ganopt.ui.common import Scratch, captioned, face_gallery, say_errors
+from ganopt.ui.explore import build_explore
+
+MOST_FACES = 64  # on the page at once
+MIN_SCALE, MAX_SCALE = 0, 2
+FIRST_SEEDS = "0-15"
+KEEP_IN_URL = """(model, seeds, scale) => {
+  const url = new URL(window.location);
+  for (const [key, value] of Object.entries({ model, seeds, scale })) url.searchParams.set(key, value);
+  window.history.replaceState(null, "", url);
+}"""
+
+
+def build_generate(demo: gr.Blocks, device: torch.device, folder: Path) -> None:
+    """Build the tab inside the page. `folder` is for the files that it offers to download."""
+    scratch = Scratch(folder)
+    names = list(zoo.catalogue())
+    with gr.Row(elem_id="generate-row"):
+        with gr.Column(scale=1, min_width=280):
+            model = gr.Dropdown(_choices(), value=names[0], label="Model", elem_id="model")
+            seeds = gr.Textbox(
+                FIRST_SEEDS, label="Seeds", info="Whole numbers and ranges, as in 0-8, 42", elem_id="seeds"
+            )
+            count = gr.Slider(1, MOST_FACES, 16, step=1, label="How many", elem_id="count")
+            scale = gr.Slider(
+                MIN_SCALE,
+                MAX_SCALE,
+                1,
+                step=0.05,
+                label="Scale of z",
+                info="Below 1: safer and duller. Above: wilder.",
+                elem_id="scale",
+            )
+            with gr.Row():
+                dice = gr.Button("⚄ Roll", min_width=100, elem_id="dice")
+                button = gr.Button("Draw", variant="primary", min_width=100, elem_id="draw")
+            facts = gr.Markdown(elem_id="facts")
+            archive = gr.DownloadButton("Download all", elem_id="download")
+        with gr.Column(scale=3, min_width=320):
+            gr.Markdown("Click a face to explore what lies around it.")
+            gallery = face_gallery("Faces", "faces", columns=4)
+    drawn = gr.State(([], "", 1.0))  # what the gallery shows: seeds, model, scale
+
+    @say_errors
+    def generate(model: str, seeds: str, scale: float):
+        """Draw the faces of some seeds with a model: captioned PNG pictures, facts in a sentence, a zip of all."""
+        numbers = parse_seeds(seeds, MOST_FACES)
+        faces = studio.faces(model, device, numbers, scale)
+        archive = scratch.path("faces.zip")
+        save_zip(faces.pictures, [f"seed-{number:04}" for number in numbers], archive)
+        images = captioned(faces.pictures, [f"seed {number}" for number in numbers])
+        return images, _facts(model, device, faces), str(archive), (numbers, model, scale)
+
+    inputs, outputs = [model, seeds, scale], [gallery, facts, archive, drawn]
+
+    def draw_after(event: gr.events.Dependency) -> gr.events.Dependency:
+        return event.success(generate, inputs, outputs, api_visibility="private", concurrency_id="draw")
+
+    draw_after(demo.load(_from_link, None, inputs, api_visibility="private", show_progress="hidden"))
+    asked = gr.on(
+        [button.click, seeds.submit, model.input, scale.release],
+        generate,
+        inputs,
+        outputs,
+        api_name="generate",
+        trigger_mode="always_last",
+        concurrency_id="draw",
+    )
+    rolled = draw_after(dice.click(_roll, count, seeds, api_visibility="private"))
+    resized = draw_after(count.release(_resize, [seeds, count], seeds, api_visibility="private"))
+    for event in (asked, rolled, resized):
+        event.success(None, inputs, js=KEEP_IN_URL, api_visibility="private")
+    build_explore(device, scratch, gallery, drawn)
+
+
+def _choices() -> list[tuple[str, str]]:
+    return [(f"{entry.title} ({entry.bytes / 1e6:.1f} MB)", name) for name, entry in zoo.catalogue().items()]
+
+
+def _facts(model: str, device: torch.device, faces: studio.Faces) -> str:
+    entry, count = zoo.catalogue()[model], len(faces.pictures)
+    size = count_parameters(studio.generator(model, device)) / 1e6
+    drawn = "1 face" if count == 1 else f"{count} faces"
+    return f"{size:.1f} M parameters, {entry.bytes / 1e6:.1f} MB on disk; {drawn} in {faces.seconds:.2f} s on {device}."
+
+
+def _from_link(request: gr.Request) -> tuple[str, str, float]:
+    """The inputs that the page's address asks for; what it does not say, or says wrongly, is the default."""
+    asked, names = request.query_params, list(zoo.catalogue())
+    model = asked.get("model", names[0])
+    if model not in names:
+        gr.Warning(f"The link asks for the model '{model[:60]}', which is not here; this is {names[0]}.")
+        model = names[0]
+    try:
+        scale = min(max(float(asked.get("scale", 1)), MIN_SCALE), MAX_SCALE)
+    except ValueError:
+        scale = 1.0
+    return model, asked.get("seeds", FIRST_SEEDS), scale
+
+
+def _roll(count: int) -> str:
+    first = random.randrange(1_000_000)
+    return format_seeds(range(first, first + count))
+
+
+def _resize(seeds: str, count: int) -> str:
+    """As many seeds as asked, from the first one on."""
+    try:
+        first = min(parse_seeds(seeds, MOST_FACES)[0], MAX_SEED - count)
+    except UserError:
+        first = 0
+    return format_seeds(range(first, first + count))

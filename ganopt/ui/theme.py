@@ -1,0 +1,51 @@
+"""Colours, type and spacing, for light and dark; system fonts, so nothing is downloaded."""
+
+import gradio as gr
+
+THEME = gr.themes.Base(
+    primary_hue="teal",
+    secondary_hue="teal",
+    neutral_hue="slate",
+    radius_size="md",
+    font=["system-ui", "-apple-system", "Segoe UI", "sans-serif"],
+    font_mono=["ui-monospace", "Consolas", "monospace"],
+).set(
+    body_background_fill="*neutral_50",
+    body_background_fill_dark="*neutral_950",
+    block_background_fill="white",
+    block_background_fill_dark="*neutral_900",
+    button_primary_background_fill="*primary_700",
+    button_primary_background_fill_hover="*primary_800",
+    button_primary_background_fill_dark="*primary_700",
+    button_primary_background_fill_hover_dark="*primary_600",
+    button_primary_text_color="white",
+    slider_color="*primary_600",
+    slider_color_dark="*primary_500",
+)
+
+CSS = """
+.gradio-container { max-width: 1280px !important; margin: 0 auto !important; box-sizing: border-box; }
+#header h1 { margin-bottom: 0; }
+#footer { opacity: .7; font-size: .85rem; }
+#facts { min-height: 3rem; }
+#film img { min-width: 256px; min-height: 256px; }
+/* captions under the faces, not on them */
+.faces .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
+.faces .grid-container {
+  padding-top: 0 !important; grid-auto-rows: auto !important; grid-template-rows: none !important;
+  grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important;
+}
+.faces .thumbnail-item {
+  display: flex; flex-direction: column; height: auto; min-height: 0; aspect-ratio: auto; border: 0;
+}
+.faces .thumbnail-item img { aspect-ratio: 1; border-radius: 6px; width: 100%; height: auto; }
+.faces .caption-label {
+  position: static; max-width: 100%; padding: 0; border: 0; background: none;
+  font-size: .75rem; text-align: center; opacity: .8;
+}
+.faces .thumbnail-item.selected img { outline: 3px solid var(--primary-500); }
+@media (max-width: 640px) {
+  #generate-row { flex-direction: column-reverse; flex-wrap: nowrap; align-items: stretch; }
+  .faces .grid-container { gap: 6px !important; }
+}
+"""

@@ -1,0 +1,250 @@
+"""The models there are: a name -> a ready network, from checkpoints/ or from the Hugging Face Hub.
+
+A name is one of the catalogue, a file of ours, the folder of a run, or `user/repo` on the Hub, which may be followed
+by `@revision`. Whatever a name leads to is checked before it is used; nothing is ever unpickled.
+"""
+
+import contextlib
+import difflib
+import functools
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_type_hints
+
+import torch
+from safetensors import SafetensorError, safe_open
+
+from ganopt import hub, weights
+from ganopt.errors import UserError
+from ganopt.files import sha256
+from ganopt.hub import AbsentError
+from ganopt.models import GENERATOR_KINDS, Critic, Generator, build_generator, count_parameters
+
+Kind = Literal["generator", "critic"]
+FILES: dict[Kind, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
+ROLES = ("teacher", "student", "transfer")
+
+
+@dataclass(frozen=True, kw_only=True)
+class File:
+    """A file of the catalogue, as it must be. Raises ValueError for a value of another type."""
+
+    file: str  # in checkpoints/
+    bytes: int
+    sha256: str
+    architecture: str
+
+    def __post_init__(self) -> None:
+        for name, hint in get_type_hints(type(self)).items():
+            if not isinstance(value := getattr(self, name), hint):
+                raise ValueError(f"{name} is {value!r}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry(File):
+    """A model of the catalogue: the file of its generator, and what there is to know of it."""
+
+    name: str
+    title: str
+    role: str  # teacher, student or transfer
+    trained_on: str
+    licence: str
+    images: int  # pictures seen in training
+    critic: File | None = None
+    source: str = ""  # the model that a delta is the difference to
+    repository: str = ""  # on the Hub; "" for a model that is only in checkpoints/
+    revision: str = ""
+    notes: str = ""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.role not in ROLES:
+            raise ValueError(f"the role of {self.name} is {self.role!r}")
+
+
+def checkpoints() -> Path:
+    """The folder of the models that come with the project: $GANOPT_CHECKPOINTS, else checkpoints/ beside ganopt/."""
+    return Path(os.environ.get("GANOPT_CHECKPOINTS") or Path(__file__).resolve().parent.parent / "checkpoints")
+
+
+def catalogue() -> dict[str, Entry]:
+    """The models of `catalogue.json` by name, in its order; none without that file. Raises UserError if damaged."""
+    path = checkpoints() / "catalogue.json"
+    try:
+        entries = [_entry(values) for values in (_read_json(path) or {"models": []})["models"]]
+        if len({entry.name for entry in entries}) < len(entries):
+            raise ValueError("two models have one name")
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{path} is damaged ({error}); restore it from the project's repository.") from error
+    return {entry.name: entry for entry in entries}
+
+
+def load(name: str | Path, local: bool = True) -> Generator:
+    """The generator of a name, float32, on the CPU, in evaluation mode.
+
+    `local=False` takes names of the catalogue and of the Hub only, no paths. Raises UserError for all that goes wrong.
+    """
+    return _network(locate(name, "generator", local), "generator", str(name))
+
+
+def load_critic(name: str | Path, local: bool = True) -> Critic:
+    """The critic of a name, as `load` does; AbsentError, a UserError, where the model has none."""
+    return _network(locate(name, "critic", local), "critic", str(name))
+
+
+def locate(name: str | Path, kind: Kind = "generator", local: bool = True) -> Path:
+    """The verified file of a name, downloaded if need be. Raises UserError as `load` does."""
+    name = str(name)
+    if entry := catalogue().get(name):
+        return _locate_entry(entry, kind)
+    if local and os.path.exists(name):  # noqa: PTH110 - which says no to what can be no name
+        path = Path(name)
+        if path.is_dir():
+            path /= FILES[kind]
+            if not path.exists():
+                raise AbsentError(f"{name} holds no {FILES[kind]}; give the folder of a run that has saved one.")
+        _check(path, kind, str(path))
+        return path
+    if hub.is_repository(name) and not name.endswith(".safetensors"):
+        repository, _, revision = name.partition("@")
+        check = functools.partial(_check, kind=kind, label=f"{FILES[kind]} of {name}")
+        return hub.fetch(repository, revision or "main", FILES[kind], check)
+    raise _unknown(name, local)
+
+
+def save_delta(
+    network: weights.Network, source: str, path: Path, recipe: dict | None = None, dtype: torch.dtype = torch.float32
+) -> None:
+    """Write a network without the tensors that equal those of its source to the last bit; `load` puts them back.
+
+    `source` is a name of the catalogue or of the Hub, so that the file can be read elsewhere. With float32 the
+    network comes back bit for bit; a smaller `dtype` rounds the tensors that are written, as `weights.save` does.
+    Raises UserError where there is no such source, it is of another architecture, or the file cannot be written.
+    """
+    kind: Kind = "generator" if isinstance(network, Generator) else "critic"
+    file = locate(source, kind, local=False)
+    original = _network(file, kind, source)
+    if original.architecture != network.architecture:
+        raise UserError(f"{source} is a {original.architecture}, not a {network.architecture}; save the network whole.")
+    weights.save(network, path, recipe, dtype, weights.Source(source, sha256(file), original))
+
+
+def publish(name: str | Path, repository: str, token: str, private: bool = False, endpoint: str | None = None) -> str:
+    """Put a model, its critic if it has one, and a card on the Hub, in one commit; returns the repository's URL.
+
+    The repository is made if need be. The token is kept nowhere. Raises UserError for all that goes wrong.
+    """
+    name = str(name)
+    files: dict[str, Path | bytes] = {FILES["generator"]: locate(name)}
+    with contextlib.suppress(AbsentError):
+        files[FILES["critic"]] = locate(name, "critic")
+    files["README.md"] = _card(name, files[FILES["generator"]], repository).encode()
+    return hub.upload(repository, files, token, private, endpoint)
+
+
+def _locate_entry(entry: Entry, kind: Kind) -> Path:
+    file = entry if kind == "generator" else entry.critic
+    if file is None:
+        raise AbsentError(f"{entry.name} comes without a critic; choose a model that has one.")
+    path = checkpoints() / file.file
+    if path.is_file():
+        _check(path, kind, str(path), file, "restore it from the project's repository")
+        return path
+    if not entry.repository:
+        raise UserError(f"{path} is missing and not on the Hub; restore it from the project's repository.")
+    label = f"{FILES[kind]} of {entry.repository}"
+    check = functools.partial(_check, kind=kind, label=label, file=file, remedy="try again, which downloads it anew")
+    return hub.fetch(entry.repository, entry.revision or "main", FILES[kind], check)
+
+
+def _check(path: Path, kind: Kind, label: str, file: File | None = None, remedy: str = "") -> None:
+    """Raise UserError unless the file is what the catalogue says, if it says anything, and holds such a network."""
+    if file and (path.stat().st_size != file.bytes or sha256(path) != file.sha256):
+        raise UserError(f"{label} is not the file that the catalogue describes; {remedy}.")
+    architecture = weights.read_architecture(weights.read_metadata(path, label), label)
+    held = "generator" if architecture.kind in GENERATOR_KINDS else "critic"
+    if held != kind:
+        raise AbsentError(f"{label} holds a {held}, not a {kind}; give the {kind}'s file, or a folder that has both.")
+
+
+def _network(path: Path, kind: Kind, label: str) -> Any:
+    """The network in a file that `locate` gave, completed from its source if it is a delta."""
+    tensors, metadata = weights.read(path, label)
+    if source := metadata.get("source"):
+        try:
+            file = locate(source, kind, local=False)  # a file from elsewhere must not point into this disk
+        except UserError as error:
+            raise UserError(f"{label} is stored as the difference to {source}, but that failed: {error}") from error
+        if sha256(file) != metadata.get("source_sha256"):
+            raise UserError(f"{label} is the difference to another {source} than there is here; fetch both again.")
+        tensors = {**_network(file, kind, source).state_dict(), **tensors}
+    return weights.build(tensors, metadata, label)
+
+
+def _unknown(name: str, local: bool) -> UserError:
+    names = list(catalogue())
+    close = difflib.get_close_matches(name, names, 1)
+    hint = f" (is it {close[0]}?)" if close else ""
+    choices = [*names, *(["a file", "the folder of a run"] if local else []), "user/repo on the Hub"]
+    return UserError(f"There is no model {name[:80]!r}{hint}; take one of {', '.join(choices)}.")
+
+
+def _card(name: str, path: Path, repository: str) -> str:
+    """The README.md of a model, from its file, the catalogue and the measured results."""
+    metadata = weights.read_metadata(path)
+    recipe = json.loads(metadata.get("recipe") or "{}")
+    data = Path(str(recipe.pop("data", ""))).name  # a folder on somebody's disk is nobody's business
+    recipe.pop("device", None)
+    architecture = weights.read_architecture(metadata, name)
+    with torch.device("meta"):
+        parameters = count_parameters(build_generator(str(architecture)))
+    entry = catalogue().get(name)
+    facts: dict[str, object] = {
+        "generator": architecture,
+        "stored": f"as the difference to {metadata['source']}" if "source" in metadata else "whole",
+        "parameters": parameters,
+        "side of its pictures, in pixels": architecture.side,
+        "trained on": entry.trained_on if entry else data or "not recorded",
+        "licence of the data and the model": entry.licence if entry else "not recorded",
+        "pictures seen in training": entry.images if entry else _images_seen(path.parent),
+    }
+    title, licence, notes = (
+        (entry.title, entry.licence, entry.notes) if entry else (repository, "", "Trained with ganopt.")
+    )
+    sections = {"Model": facts, "Training": recipe, "Measured": _measured(name)}
+    return hub.card(repository, title, licence, notes, sections)
+
+
+def _measured(name: str) -> dict[str, object]:
+    """The numbers and texts under {"models": {name: {...}}} in results.json."""
+    models = _read_json(checkpoints() / "results.json").get("models")
+    results = models.get(name) if isinstance(models, dict) else None
+    return {key: value for key, value in (results or {}).items() if isinstance(value, (int, float, str))}
+
+
+def _images_seen(folder: Path) -> int | str:
+    try:
+        with safe_open(folder / "state.safetensors", framework="pt") as file:
+            return int(json.loads(file.metadata()["counters"])["images"])
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError):
+        return "not recorded"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    """An object in a JSON file, empty without that file. Raises UserError if it is damaged."""
+    try:
+        values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} is damaged ({error}); restore it from the project's repository.") from error
+    if not isinstance(values, dict):
+        raise UserError(f"{path} is damaged (it holds no object); restore it from the project's repository.")
+    return values
+
+
+def _entry(values: dict[str, Any]) -> Entry:
+    critic = values.get("critic")
+    return Entry(**{**values, "critic": File(**critic) if critic else None})

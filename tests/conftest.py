@@ -1,0 +1,81 @@
+"""Fixtures for every test file: a private cache, pictures that the tests draw themselves, one-sentence errors."""
+
+import contextlib
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from ganopt.errors import UserError
+
+# tiny networks gain nothing from a second thread, and beside another busy program its hand-overs cost a hundredfold
+torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of the test's own; it does not exist yet."""
+    folder = tmp_path_factory.mktemp("cache") / "ganopt"
+    monkeypatch.setenv("GANOPT_CACHE", str(folder))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def draw_face() -> Callable[..., Image.Image]:
+    return _draw_face
+
+
+@pytest.fixture(scope="session")
+def draw_faces() -> Callable[..., list[Path]]:
+    return _draw_faces
+
+
+@pytest.fixture(scope="session")
+def pictures() -> torch.Tensor:
+    """48 drawn faces as training takes them: uint8 (48, 3, 32, 32)."""
+    faces = [torch.frombuffer(bytearray(_draw_face(seed, (32, 32)).tobytes()), dtype=torch.uint8) for seed in range(48)]
+    return torch.stack(faces).reshape(48, 32, 32, 3).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.fixture(scope="session")
+def refuses() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    return _refuses
+
+
+@contextlib.contextmanager
+def _refuses(*fragments: str) -> Iterator[None]:
+    """The block ends in a UserError of one sentence that holds all the fragments."""
+    with pytest.raises(UserError) as caught:
+        yield
+    text = str(caught.value)
+    assert text.endswith(".") and ". " not in text and "\n" not in text, text
+    for fragment in fragments:
+        assert fragment in text, text
+
+
+def _draw_face(seed: int, size: tuple[int, int] = (48, 48)) -> Image.Image:
+    """A face of coloured ellipses; another seed is another face."""
+    draw_of = random.Random(seed)
+    image = Image.new("RGB", size, tuple(draw_of.randrange(256) for _ in range(3)))
+    pen, (width, height) = ImageDraw.Draw(image), size
+
+    def ellipse(x: float, y: float, radius: float) -> None:
+        box = ((x - radius) * width, (y - radius) * height, (x + radius) * width, (y + radius) * height)
+        pen.ellipse(box, fill=tuple(draw_of.randrange(256) for _ in range(3)))
+
+    ellipse(0.5, 0.5, draw_of.uniform(0.3, 0.45))
+    for x, y, radius in ((0.35, 0.4, 0.08), (0.65, 0.4, 0.08), (0.5, 0.65, 0.12)):
+        ellipse(x + draw_of.uniform(-0.05, 0.05), y + draw_of.uniform(-0.05, 0.05), radius)
+    return image
+
+
+def _draw_faces(folder: Path, count: int, size: tuple[int, int] = (48, 48), suffix: str = ".png") -> list[Path]:
+    """Write `count` faces into a folder, made if need be."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"face{seed:03}{suffix}" for seed in range(count)]
+    for seed, path in enumerate(paths):
+        _draw_face(seed, size).save(path)
+    return paths
