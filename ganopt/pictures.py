@@ -27,7 +27,7 @@ def decode(path: str, side: int) -> np.ndarray | str:
         return "it is no picture"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         return f"it cannot be read ({error})"
-    return np.asarray(image).transpose(2, 0, 1)
+    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

@@ -40,7 +40,7 @@ class State:
         self.optimiser_g = self._adam(self.generator, recipe.lr_g)
         self.optimiser_d = self._adam(self.critic, recipe.lr_d)
         self.pictures = None if pictures is None else _checked(pictures, recipe).to(self.device)
-        self.data_hash = "" if pictures is None else hashlib.sha256(pictures.numpy()).hexdigest()
+        self.data_hash = "" if pictures is None else hashlib.sha256(pictures.contiguous().numpy()).hexdigest()
         self.order, self.cursor = torch.empty(0, dtype=torch.int64), 0
         self.step, self.images, self.seconds = 0, 0, 0.0
 

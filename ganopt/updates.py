@@ -18,6 +18,8 @@ from ganopt.losses import (
 from ganopt.recipes import Distill
 from ganopt.state import State
 
+PENALTY_CHUNK = 4  # pictures whose penalty is differentiated at a time
+
 
 def update(state: State) -> dict[str, Tensor]:
     """One step: `n_critic` critic updates, where there is anything to judge, then one of the generator."""
@@ -42,22 +44,18 @@ def update_critic(state: State, penalise: bool) -> dict[str, Tensor]:
         real_scores, fake_scores = critic.logits(torch.cat([real, fake])).float().chunk(2)
     loss = ADVERSARIAL[recipe.loss].critic(real_scores, fake_scores)
     losses = {"critic": loss, "real": real_scores.mean(), "fake": fake_scores.mean()}
-    state.optimiser_d.zero_grad(set_to_none=True)
     loss.backward()  # apart from the penalty's, so that only one graph is held at a time
     if penalise:
-        penalty = _penalty(state, real, fake)
-        (recipe.penalty * recipe.penalty_every * penalty).backward()
-        losses["penalty"] = penalty
-    state.optimiser_d.step()
+        losses["penalty"] = _backward_penalty(state, real, fake)
+    _step(state.optimiser_d)
     return {name: value.detach() for name, value in losses.items()}
 
 
 def update_generator(state: State) -> dict[str, Tensor]:
     """One generator update. A student minimises the joint loss of the game and of its likeness to the teacher."""
-    state.optimiser_g.zero_grad(set_to_none=True)
     loss, losses = generator_loss(state, state.latents())
     loss.backward()
-    state.optimiser_g.step()
+    _step(state.optimiser_g)
     return {name: value.detach() for name, value in losses.items()} | {"generator": loss.detach()}
 
 
@@ -97,16 +95,35 @@ def _imitation(state: State, recipe: Distill, z: Tensor, fake: Tensor) -> Tensor
     return loss
 
 
+def _backward_penalty(state: State, real: Tensor, fake: Tensor) -> Tensor:
+    """Add the gradients of the loss's penalty, and return it.
+
+    A graph that can be differentiated twice is large, and a critic judges each picture by itself: so a few pictures
+    at a time. Norms are summed in float32, also where the convolutions are bfloat16.
+    """
+    total = torch.zeros((), device=state.device)
+    for real_part, fake_part in zip(real.split(PENALTY_CHUNK), fake.split(PENALTY_CHUNK), strict=True):
+        with _autocast(state):
+            penalty = _penalty(state, real_part, fake_part) * (len(real_part) / len(real))
+        (state.recipe.penalty * state.recipe.penalty_every * penalty).backward()
+        total += penalty.detach()
+    return total
+
+
 def _penalty(state: State, real: Tensor, fake: Tensor) -> Tensor:
-    """The gradient penalty of the loss. Norms are summed in float32, also where the convolutions are bfloat16."""
-    with _autocast(state):
-        if state.recipe.loss == "wgan-gp":
-            mix = torch.rand(len(real), 1, 1, 1, generator=state.random).to(state.device)
-            return gradient_penalty(state.critic, real, fake, mix)
-        penalty = zero_centred_penalty(state.critic, real)
-        if state.recipe.loss == "r3":
-            penalty = penalty + zero_centred_penalty(state.critic, fake)
-        return penalty
+    if state.recipe.loss == "wgan-gp":
+        mix = torch.rand(len(real), 1, 1, 1, generator=state.random).to(state.device)
+        return gradient_penalty(state.critic, real, fake, mix)
+    penalty = zero_centred_penalty(state.critic, real)
+    if state.recipe.loss == "r3":
+        penalty = penalty + zero_centred_penalty(state.critic, fake)
+    return penalty
+
+
+def _step(optimiser: torch.optim.Optimizer) -> None:
+    """Step, and free the gradients at once: the other network's update needs the room."""
+    optimiser.step()
+    optimiser.zero_grad(set_to_none=True)
 
 
 def _augmented(state: State, pictures: Tensor) -> Tensor:

@@ -9,7 +9,9 @@ import pytest
 import torch
 from PIL import Image, ImageDraw
 
+from ganopt import training
 from ganopt.errors import UserError
+from ganopt.recipes import WganGp
 
 # tiny networks gain nothing from a second thread, and beside another busy program its hand-overs cost a hundredfold
 torch.set_num_threads(1)
@@ -38,6 +40,18 @@ def pictures() -> torch.Tensor:
     """48 drawn faces as training takes them: uint8 (48, 3, 32, 32)."""
     faces = [torch.frombuffer(bytearray(_draw_face(seed, (32, 32)).tobytes()), dtype=torch.uint8) for seed in range(48)]
     return torch.stack(faces).reshape(48, 32, 32, 3).permute(0, 3, 1, 2).contiguous()
+
+
+@pytest.fixture(scope="session")
+def source(tmp_path_factory: pytest.TempPathFactory, pictures: torch.Tensor) -> Path:
+    """The folder of a short run: a `big/32@32` and a `critic/16@32` whose tensors all have moved."""
+    folder = tmp_path_factory.mktemp("source") / "run"
+    recipe = WganGp(
+        generator="big/32@32", critic="critic/16", n_critic=1, batch=4, seed=11, device="cpu", steps=4, lr_g=0.01
+    )
+    for _ in training.train(recipe, folder, pictures):
+        pass
+    return folder
 
 
 @pytest.fixture(scope="session")

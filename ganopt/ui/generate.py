@@ -69,7 +69,6 @@ def build_generate(demo: gr.Blocks, device: torch.device, folder: Path) -> None:
     def draw_after(event: gr.events.Dependency) -> gr.events.Dependency:
         return event.success(generate, inputs, outputs, api_visibility="private", concurrency_id="draw")
 
-    draw_after(demo.load(_from_link, None, inputs, api_visibility="private", show_progress="hidden"))
     asked = gr.on(
         [button.click, seeds.submit, model.input, scale.release],
         generate,
@@ -79,6 +78,7 @@ def build_generate(demo: gr.Blocks, device: torch.device, folder: Path) -> None:
         trigger_mode="always_last",
         concurrency_id="draw",
     )
+    draw_after(demo.load(_from_link, None, inputs, api_visibility="private", show_progress="hidden"))
     rolled = draw_after(dice.click(_roll, count, seeds, api_visibility="private"))
     resized = draw_after(count.release(_resize, [seeds, count], seeds, api_visibility="private"))
     for event in (asked, rolled, resized):

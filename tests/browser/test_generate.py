@@ -1,0 +1,145 @@
+"""The tab Generate, as a person uses it."""
+
+import io
+import zipfile
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganopt import studio, zoo
+from ganopt.state import pick_device
+
+MODEL = next(iter(zoo.catalogue()), "")
+pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ holds no model")
+
+
+def captions(page) -> list[str]:
+    return page.locator("#faces .caption-label").all_inner_texts()
+
+
+def pixels(page, gallery: str, index: int) -> np.ndarray:
+    """A face as the browser got it, (H, W, 3)."""
+    address = page.locator(f"{gallery} img").nth(index).get_attribute("src")
+    answer = page.request.get(address)
+    assert answer.ok and answer.body().startswith(b"\x89PNG")
+    return np.asarray(Image.open(io.BytesIO(answer.body())))
+
+
+def drawn(seeds: list[int], scale: float = 1.0) -> np.ndarray:
+    """The same faces drawn here, (N, H, W, 3)."""
+    return studio.faces(MODEL, pick_device("cpu"), seeds, scale).pictures.permute(0, 2, 3, 1).numpy()
+
+
+def ask(page, seeds: str, count: int) -> None:
+    page.locator("#seeds input, #seeds textarea").fill(seeds)
+    page.get_by_role("button", name="Draw", exact=True).click()
+    page.wait_for_function("count => document.querySelectorAll('#faces img').length === count", arg=count)
+
+
+def test_first_paint_shows_the_faces_of_the_first_seeds(page):
+    assert captions(page) == [f"seed {seed}" for seed in range(16)]
+    assert np.array_equal(pixels(page, "#faces", 7), drawn(list(range(16)))[7])
+    assert "16 faces in" in page.locator("#facts").inner_text()
+
+
+def test_seeds_are_drawn_and_the_link_shows_them_again(page, server):
+    ask(page, "3, 70-71", 3)
+    page.wait_for_url("**seeds=3*")
+    assert captions(page) == ["seed 3", "seed 70", "seed 71"]
+    shown = [pixels(page, "#faces", index) for index in range(3)]
+    assert np.array_equal(np.stack(shown), drawn([3, 70, 71]))
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    page.wait_for_function("document.querySelectorAll('#faces img').length === 3")
+    assert captions(page) == ["seed 3", "seed 70", "seed 71"]
+    assert np.array_equal(pixels(page, "#faces", 1), shown[1])
+
+
+def test_a_link_with_nonsense_shows_the_default_and_says_why(page, server):
+    page.goto(f"{server}/?model=../../etc/passwd&scale=nan&seeds=4")
+    page.get_by_text("which is not here").wait_for()
+    page.wait_for_function("document.querySelectorAll('#faces img').length === 1")
+    assert captions(page) == ["seed 4"]
+
+
+@pytest.mark.parametrize(
+    ("seeds", "sentence"),
+    [
+        ("5-2", "runs backwards"),
+        ("a", "'a' is no seed"),
+        ("-1", "'-1' is no seed"),
+        ("0-9999", "more than 64 seeds"),
+        ("4294967296", "too large"),
+        ("", "No seed was given"),
+    ],
+)
+def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(page, seeds, sentence):
+    page.locator("#seeds input, #seeds textarea").fill(seeds)
+    page.get_by_role("button", name="Draw", exact=True).click()
+    message = page.get_by_text(sentence)
+    message.wait_for()
+    assert "Traceback" not in page.content()
+    ask(page, "8", 1)
+    assert captions(page) == ["seed 8"]
+
+
+def test_the_dice_rolls_as_many_new_seeds_as_asked(page):
+    page.locator("#count input[type=number]").fill("5")
+    page.locator("#count input[type=number]").press("Enter")
+    page.get_by_role("button", name="Roll").click()
+    page.wait_for_function("document.querySelectorAll('#faces img').length === 5")
+    page.wait_for_function("!document.querySelector('#faces .caption-label').innerText.match(/^seed [0-4]$/)")
+    seeds = [int(caption.removeprefix("seed ")) for caption in captions(page)]
+    assert seeds == list(range(seeds[0], seeds[0] + 5))
+
+
+def test_a_face_opens_its_map_and_the_map_moves(page):
+    page.locator("#faces button").nth(6).click()
+    page.get_by_role("heading", name="Around seed 6").wait_for()
+    page.locator("#map img").nth(24).wait_for()
+    middle = pixels(page, "#map", 12)
+    assert np.abs(middle.astype(int) - drawn([6])[0]).max() <= 1  # drawn in another batch
+    right = pixels(page, "#map", 13)
+    before = page.locator("#map img").nth(12).get_attribute("src")
+    page.get_by_role("button", name="right").click()
+    page.wait_for_function("src => document.querySelectorAll('#map img')[12].src !== src", arg=before)
+    assert np.array_equal(pixels(page, "#map", 12), right)
+
+
+def test_a_walk_becomes_a_film_and_its_frames(page):
+    page.locator("#faces button").nth(2).click()
+    page.get_by_role("heading", name="Around seed 2").wait_for()
+    page.locator("#walk-to input, #walk-to textarea").fill("9")
+    page.get_by_role("button", name="Walk").click()
+    film = page.locator("#film img")
+    film.wait_for()
+    with Image.open(io.BytesIO(page.request.get(film.get_attribute("src")).body())) as image:
+        assert image.format == "WEBP" and image.n_frames == 24 + 22  # there and back
+        first, last = (np.asarray(image.convert("RGB")) for _ in (image.seek(0), image.seek(23)))
+    assert np.abs(first.astype(int) - drawn([2])[0]).max() <= 1
+    assert np.abs(last.astype(int) - drawn([9])[0]).max() <= 1
+
+
+def test_all_faces_can_be_downloaded_as_a_zip(page):
+    ask(page, "1, 22", 2)
+    with page.expect_download() as download:
+        page.locator("#download").click()
+    with zipfile.ZipFile(download.value.path()) as archive:
+        assert archive.namelist() == ["seed-0001.png", "seed-0022.png", "sheet.png"]
+        with archive.open("seed-0022.png") as file:
+            assert np.array_equal(np.asarray(Image.open(file)), drawn([1, 22])[1])
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_faces_first_and_scrolls_in_one_direction(browser, server, scheme):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(server)
+    page.locator("#faces img").nth(15).wait_for()
+    page.locator("#faces button").first.click()
+    page.locator("#map img").nth(24).wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    assert page.locator("#faces").bounding_box()["y"] < page.locator("#seeds").bounding_box()["y"]
+    context.close()

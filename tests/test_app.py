@@ -1,0 +1,72 @@
+"""The page without a browser: its server answers a real client."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio as gr
+import numpy as np
+import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from ganopt import studio, weights, zoo
+from ganopt.shipping import ship
+from ganopt.state import pick_device
+from ganopt.ui import build_app
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory, source):
+    """A client of a page whose one model is a tiny one, shipped from a real run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANOPT_CHECKPOINTS", str(tmp_path_factory.mktemp("checkpoints")))
+        ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
+        demo = build_app("cpu")
+        assert isinstance(demo, gr.Blocks)
+        _, address, _ = demo.launch(prevent_thread_lock=True, quiet=True, server_port=None, ssr_mode=False)
+        yield Client(address, verbose=False)
+        demo.close()
+
+
+def test_generate_answers_with_captioned_png_pictures(client):
+    gallery, facts, archive = client.predict("tiny", "2, 5", 1.0, api_name="/generate")[:3]
+    assert [item["caption"] for item in gallery] == ["seed 2", "seed 5"]
+    expected = studio.faces("tiny", pick_device("cpu"), [2, 5], 1.0).pictures.permute(0, 2, 3, 1).numpy()
+    for item, face in zip(gallery, expected, strict=True):
+        with Image.open(item["image"]) as image:
+            assert image.format == "PNG" and np.array_equal(np.asarray(image), face)
+    assert "2 faces" in facts and Path(archive).suffix == ".zip"
+
+
+@pytest.mark.parametrize("seeds", ["5-2", "a", "-1", "0-9999", "", "1" * 4000])
+def test_bad_seeds_are_one_sentence(client, seeds):
+    with pytest.raises(AppError) as caught:
+        client.predict("tiny", seeds, 1.0, api_name="/generate")
+    assert str(caught.value).endswith(".") and "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("model", "scale"), [("tiny", 99), ("../../etc/passwd", 1), ("nobody", 1)])
+def test_values_that_the_page_does_not_offer_are_refused(client, model, scale):
+    with pytest.raises(AppError):
+        client.predict(model, "0", scale, api_name="/generate")
+
+
+def test_a_shipped_model_is_small_and_draws_what_the_run_draws(tmp_path, source, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
+    entry = ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
+    assert zoo.catalogue()["tiny"] == entry and entry.images == 4 * 4
+    generator = source / "generator.safetensors"
+    assert entry.bytes < 0.6 * generator.stat().st_size
+    ours, theirs = zoo.load("tiny"), weights.load(generator)
+    z = studio.latents([0, 1, 2])
+    assert (ours(z) - theirs(z)).abs().mean() < 2 / 255
+    assert str(source) not in (tmp_path / entry.file).read_bytes().decode("latin-1")
+
+
+def test_importing_the_package_does_no_work():
+    code = "import sys, ganopt.pictures; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)

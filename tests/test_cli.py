@@ -1,0 +1,164 @@
+"""The command line, in this process and, where signals matter, in one of its own."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganopt import weights
+from ganopt.cli import main
+from ganopt.models import build_generator
+
+ROOT = Path(__file__).resolve().parents[1]
+TINY = ["--generator", "big/32@32", "--critic", "plain-critic/16", "--batch", "4", "--device", "cpu"]
+
+
+@pytest.fixture
+def model(tmp_path) -> str:
+    torch.manual_seed(3)
+    path = tmp_path / "tiny.safetensors"
+    weights.save(build_generator("big/32@32"), path)
+    return str(path)
+
+
+def refused(arguments: list[str], *fragments: str) -> None:
+    """The command ends with status 1 and one sentence."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    sentence = str(ended.value)
+    assert sentence.startswith("ganopt: ") and sentence.endswith(".") and "\n" not in sentence, sentence
+    for fragment in fragments:
+        assert fragment in sentence
+
+
+def test_generate_writes_a_picture_a_seed_and_a_sheet_the_same_each_time(model, tmp_path, capsys):
+    for name in ("once", "again"):
+        main(["generate", "--model", model, "--seeds", "0-3, 42", "--out", str(tmp_path / name), "--device", "cpu"])
+    assert "5 faces" in capsys.readouterr().out
+    names = sorted(path.name for path in (tmp_path / "once").iterdir())
+    assert names == [*(f"seed-{seed:04}.png" for seed in (0, 1, 2, 3, 42)), "sheet.png"]
+    for name in names:
+        assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    with Image.open(tmp_path / "once" / "seed-0042.png") as image:
+        assert image.size == (32, 32) and np.asarray(image).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("seeds", "fragment"),
+    [("5-2", "backwards"), ("a", "'a' is no seed"), ("-1", "'-1' is no seed"), ("0-9999", "more than 5000 seeds")],
+)
+def test_generate_refuses_bad_seeds(model, tmp_path, seeds, fragment):
+    refused(["generate", "--model", model, f"--seeds={seeds}", "--out", str(tmp_path / "out")], fragment)
+    assert not (tmp_path / "out").exists()
+
+
+def test_generate_refuses_bad_models(model, tmp_path):
+    truncated, pickled = tmp_path / "truncated.safetensors", tmp_path / "pickled.safetensors"
+    truncated.write_bytes(Path(model).read_bytes()[:5000])
+    torch.save({"a": torch.ones(1)}, pickled)
+    out = ["--out", str(tmp_path / "out")]
+    refused(["generate", "--model", "cats-teecher", *out], "cats-teecher")
+    refused(["generate", "--model", str(truncated), *out], "truncated.safetensors")
+    refused(["generate", "--model", str(pickled), *out], "pickled.safetensors")
+    refused(["generate", "--model", model, "--scale", "nan", *out], "--scale")
+    refused(["generate", "--model", model, "--device", "abacus", *out], "abacus")
+    refused(["generate", "--model", model, "--out", "/dev/null/out"], "cannot be written")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(model, tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("a small disk cannot be mounted here")
+    try:
+        refused(["generate", "--model", model, "--seeds", "0-99", "--out", str(disk / "out")], "disk is full")
+        left = list((disk / "out").iterdir())
+        assert left
+        for path in left:
+            with Image.open(path) as image:
+                image.load()
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_dry_runs_print_the_configuration_and_write_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["train", "--data", "cats", "--steps", "5", "--augment", "color,cutout", "--no-flip", "--dry-run"])
+    recipe = json.loads(capsys.readouterr().out)
+    assert recipe["recipe"] == "r1" and recipe["steps"] == 5 and recipe["flip"] is False
+    assert recipe["augment"] == ["color", "cutout"]
+    main(["distill", "--teacher", "cats-teacher", "--minutes", "2", "--alpha", "0.3", "--dry-run"])
+    assert json.loads(capsys.readouterr().out)["alpha"] == 0.3
+    main(["transfer", "--source", "cats-teacher", "--images", "500", "--dry-run"])
+    assert json.loads(capsys.readouterr().out)["freeze_d"] == 4
+    main(["generate", "--seeds", "1, 2, 3, 9", "--dry-run"])
+    assert json.loads(capsys.readouterr().out)["seeds"] == "1-3, 9"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        ([], "budget"),
+        (["--steps", "0"], "--steps is 0"),
+        (["--minutes=-1"], "--minutes is -1"),
+        (["--steps", "5", "--generator", "huge"], "'huge' is no network"),
+        (["--steps", "5", "--lr-g", "nan"], "--lr-g is nan"),
+        (["--steps", "5", "--augment", "blur"], "'blur' is no augmentation"),
+        (["--steps", "5"], "needs pictures"),
+        (["--steps", "5", "--data", "/nowhere"], "no folder /nowhere"),
+        (["--resume", "/nowhere"], "/nowhere holds no run"),
+    ],
+)
+def test_train_refuses_what_makes_no_sense(arguments, fragment, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused(["train", *arguments], fragment)
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_says_what_is_in_a_folder(tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "faces", 20)
+    (tmp_path / "faces" / "text.jpg").write_text("no picture")
+    main(["data", str(tmp_path / "faces"), "--side", "32"])
+    said = capsys.readouterr().out
+    assert "20 pictures of 32x32" in said and "1 skipped" in said and "text.jpg" in said
+    (tmp_path / "empty").mkdir()
+    refused(["data", str(tmp_path / "empty")], "holds 0 pictures")
+
+
+def test_a_run_interrupted_by_ctrl_c_is_saved_and_goes_on(tmp_path, draw_faces):
+    draw_faces(tmp_path / "faces", 20)
+    run, environment = tmp_path / "run", os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "ganopt", "train"]
+    start = [*command, "--data", str(tmp_path / "faces"), "--steps", "100000", "--out", str(run), *TINY]
+    with subprocess.Popen(start, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not _steps(run):
+            pass
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopped at step" in said and "--resume" in said
+    stopped_at = _steps(run)
+    resume = [*command, "--resume", str(run), "--steps", str(stopped_at + 3)]
+    done = subprocess.run(resume, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert f"Done at step {stopped_at + 3}" in done.stdout
+    assert _steps(run) == stopped_at + 3
+    main(["generate", "--model", str(run), "--seeds", "0", "--out", str(tmp_path / "out"), "--device", "cpu"])
+
+
+def _steps(run: Path) -> int:
+    """The last whole line's step in the metrics of a run, 0 before there is one."""
+    try:
+        lines = (run / "metrics.jsonl").read_text().split("\n")[:-1]
+    except FileNotFoundError:
+        return 0
+    return json.loads(lines[-1])["step"] if lines else 0
