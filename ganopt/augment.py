@@ -64,8 +64,12 @@ def _cutout(pictures: Tensor, random: torch.Generator) -> Tensor:
     x = (_uniform(pictures, random) * width).floor()
     row = torch.arange(height, device=pictures.device).view(1, 1, -1, 1)
     column = torch.arange(width, device=pictures.device).view(1, 1, 1, -1)
-    hole = ((row - y).abs() < height // 4) & ((column - x).abs() < width // 4)
+    hole = _within(row - y, height // 4) & _within(column - x, width // 4)
     return pictures.masked_fill(hole, 0.0)
+
+
+def _within(distance: Tensor, reach: int) -> Tensor:
+    return (distance >= -reach) & (distance < reach)
 
 
 _FUNCTIONS = {"color": _color, "translation": _translation, "cutout": _cutout}

@@ -7,6 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -82,7 +83,9 @@ def _key(folder: Path, files: list[str], side: int) -> str:
         for path in (folder / name, folder / f"{name}.cat"):
             if path.exists():
                 stat = path.stat()
-                digest.update(f"{path.name} {name} {stat.st_size} {stat.st_mtime_ns}\n".encode())
+                digest.update(
+                    f"{path.name} {name} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape")
+                )
     return digest.hexdigest()[:32]
 
 
@@ -92,7 +95,7 @@ def _read_cache(path: Path) -> Pictures | None:
             return Pictures(
                 torch.from_numpy(arrays["pictures"]), arrays["files"].tolist(), json.loads(str(arrays["skipped"]))
             )
-    except (OSError, ValueError, KeyError):  # none yet, or damaged: read the pictures again
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # none yet, or damaged: read the pictures again
         return None
 
 

@@ -32,7 +32,7 @@ def parse_seeds(text: str, limit: int) -> list[int]:
     """
     seeds: list[int] = []
     for part in filter(None, re.split(r"[,;\s]+", re.sub(r"\s*-\s*(?=\d)", "-", text.strip()))):
-        match = re.fullmatch(r"(\d{1,10})(?:-(\d{1,10}))?", part)
+        match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", part)
         if not match:
             raise UserError(f"'{part[:40]}' is no seed; write whole numbers from 0 and ranges, as in 0-8, 42.")
         first, last = int(match[1]), int(match[2] or match[1])

@@ -70,7 +70,8 @@ def squared_gradient_norm(critic: Critic, pictures: Tensor) -> Tensor:
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     """E[(|grad D(x)| - 1)^2] at x = mix * real + (1 - mix) * fake, mix (N, 1, 1, 1) uniform (Gulrajani et al. 2017)."""
     points = mix * real + (1 - mix) * fake
-    return (squared_gradient_norm(critic, points).sqrt() - 1).square().mean()
+    norm = squared_gradient_norm(critic, points).clamp_min(1e-24).sqrt()  # the root of 0 has no slope
+    return (norm - 1).square().mean()
 
 
 def zero_centred_penalty(critic: Critic, pictures: Tensor) -> Tensor:

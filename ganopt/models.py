@@ -39,7 +39,7 @@ class Architecture:
 
 def parse_architecture(name: str, kinds: tuple[str, ...] = GENERATOR_KINDS + CRITIC_KINDS) -> Architecture:
     """Read a network name such as `big/4@64`. Raises UserError if it names no network of these kinds."""
-    match = re.fullmatch(r"([a-z-]+)(?:/(\d{1,3}))?(?:@(\d{1,4}))?", name.strip())
+    match = re.fullmatch(r"([a-z-]+)(?:/([0-9]{1,3}))?(?:@([0-9]{1,4}))?", name.strip())
     if not match or match[1] not in kinds:
         raise UserError(
             f"'{name}' is no network; write one of {', '.join(kinds)}, as in {kinds[0]} or {kinds[0]}/4@64."

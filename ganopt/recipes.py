@@ -34,6 +34,9 @@ class Recipe:
     loss: str = _option("r1", "adversarial loss", choices=tuple(ADVERSARIAL))
     penalty: float = _option(0.0, "weight of the loss's gradient penalty: lambda or gamma", low=0)
     penalty_every: int = _option(1, "critic updates from one gradient penalty to the next", low=1)
+    penalty_chunk: int = _option(
+        0, "pictures in a part of the penalty: fewer, less memory, more time; 0 for all", low=0
+    )
     n_critic: int = _option(1, "critic updates to one of the generator", low=1, high=100)
     batch: int = _option(16, "pictures in a batch", low=2, high=4096)
     lr_g: float = _option(2e-4, "Adam's learning rate, generator", low=0)
@@ -47,15 +50,15 @@ class Recipe:
     channels_last: bool = _option(False, "memory format channels-last, faster on CUDA")
     device: str = _option("auto", "auto, cpu, cuda, cuda:1, mps")
     seed: int = _option(0, "of the first weights and of every random draw", low=0, high=2**32 - 1)
-    steps: int | None = _option(None, "budget in generator updates", low=1)
-    images: int | None = _option(None, "budget in real pictures seen by the critic", low=1)
-    minutes: float | None = _option(None, "budget in minutes of training", low=0)
+    steps: int | None = _option(None, "budget in generator updates", low=1, high=1e12)
+    images: int | None = _option(None, "budget in real pictures seen by the critic", low=1, high=1e12)
+    minutes: float | None = _option(None, "budget in minutes of training", low=1e-6, high=1e6)
     preview_every: int = _option(100, "steps from one drawing of the six fixed latents to the next", low=1)
     save_every: int = _option(500, "steps from one save to the next", low=1)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
-            _check(field.name, getattr(self, field.name), field.metadata)
+            _check(type(self), field.name, getattr(self, field.name), field.metadata)
         generator = parse_architecture(self.generator, GENERATOR_KINDS)
         critic = parse_architecture(self.critic, CRITIC_KINDS)
         if "@" not in self.critic:  # it judges what the generator draws
@@ -132,6 +135,9 @@ class Transfer(WganGp):
     name: ClassVar[str] = "transfer"
     source: str = _option("", "model to start from: a name, a file or user/repo")
     freeze_g: int = _option(2, "first generator layers to freeze", low=0, high=5)
+    penalty_chunk: int = _option(
+        4, "pictures in a part of the penalty: fewer, less memory, more time; 0 for all", low=0
+    )
     freeze_d: int = _option(4, "first critic layers to freeze", low=0, high=5)
 
     def __post_init__(self) -> None:
@@ -176,10 +182,9 @@ def parse(values: dict[str, Any]) -> Recipe:
     kind = RECIPES.get(str(values.pop("recipe", "")))
     if kind is None:
         raise UserError(f"That names no recipe; take one of {', '.join(RECIPES)}.")
-    types_of = get_type_hints(kind)
     if unknown := set(values) - {field.name for field in dataclasses.fields(kind)}:
         raise UserError(f"The recipe {kind.name} has no setting '{min(unknown)}'.")
-    values = {key: tuple(value) if types_of[key] == tuple[str, ...] else value for key, value in values.items()}
+    values = {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
     return kind(**values)
 
 
@@ -189,8 +194,10 @@ def option_type(kind: type[Recipe], name: str) -> type:
     return get_args(hint)[0] if isinstance(hint, types.UnionType) else hint
 
 
-def _check(name: str, value: Any, metadata: Any) -> None:
+def _check(kind: type[Recipe], name: str, value: Any, metadata: Any) -> None:
     option = f"--{name.replace('_', '-')}"
+    if not _is_of_type(value, get_type_hints(kind)[name]):
+        raise UserError(f"'{value}' is no value for {option}; take {_TYPES[option_type(kind, name)]}.")
     if metadata["choices"] and value not in metadata["choices"]:
         raise UserError(f"'{value}' is no value for {option}; take one of {', '.join(metadata['choices'])}.")
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -198,3 +205,16 @@ def _check(name: str, value: Any, metadata: Any) -> None:
         if not (math.isfinite(value) and low <= value <= high):
             bounds = f"from {low:g}" + (f" to {high:g}" if math.isfinite(high) else "")
             raise UserError(f"{option} is {value:g}; take a number {bounds}.")
+
+
+_TYPES = {int: "a whole number", float: "a number", str: "a text", bool: "true or false", tuple[str, ...]: "a list"}
+
+
+def _is_of_type(value: Any, hint: Any) -> bool:
+    if isinstance(hint, types.UnionType):
+        return any(_is_of_type(value, part) for part in get_args(hint))
+    if hint == tuple[str, ...]:
+        return isinstance(value, tuple) and all(isinstance(name, str) for name in value)
+    if isinstance(value, bool):
+        return hint is bool
+    return isinstance(value, (int, float) if hint is float else hint)

@@ -6,11 +6,12 @@
 import copy
 import dataclasses
 import hashlib
+import re
 
 import torch
 from torch import Tensor, nn
 
-from ganopt import zoo
+from ganopt import weights, zoo
 from ganopt.augment import horizontal_flip
 from ganopt.draw import from_bytes
 from ganopt.errors import UserError
@@ -26,15 +27,13 @@ class State:
     """
 
     def __init__(self, recipe: Recipe, pictures: Tensor | None):
+        self.recipe = recipe = resolved(recipe)
         self.device = pick_device(recipe.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(recipe.seed)
             self.generator, self.critic = _networks(recipe)
         self.teacher, self.teacher_critic = _teachers(recipe, self.generator)
-        self.recipe = recipe = dataclasses.replace(
-            recipe, generator=str(self.generator.architecture), critic=str(self.critic.architecture)
-        )
         self._place()
         self.average = _average_of(self.generator)
         self.optimiser_g = self._adam(self.generator, recipe.lr_g)
@@ -115,6 +114,12 @@ class State:
         """Become the state that was saved. Raises UserError if it was of other pictures or networks."""
         if counters["data"] != self.data_hash:
             raise UserError("The pictures have changed since the run was saved; restore them or start a new run.")
+        try:
+            self._restore(tensors, counters)
+        except (RuntimeError, LookupError, TypeError, ValueError) as error:
+            raise UserError("The saved state is not of these networks; restore config.json or start anew.") from error
+
+    def _restore(self, tensors: dict[str, Tensor], counters: dict[str, int | float | str]) -> None:
         self.random.set_state(tensors["random"])
         self.order = tensors["order"]
         groups: dict[str, dict[str, Tensor]] = {}
@@ -136,16 +141,29 @@ class State:
         self.seconds, self.cursor = float(counters["seconds"]), int(counters["cursor"])
 
 
+def resolved(recipe: Recipe) -> Recipe:
+    """The recipe with the networks that it will train: a transfer's are its source's."""
+    if not isinstance(recipe, Transfer):
+        return recipe
+    names = {}
+    for kind in ("generator", "critic"):
+        path = zoo.locate(recipe.source, kind)
+        names[kind] = str(weights.read_architecture(weights.read_metadata(path), str(path)))
+    return dataclasses.replace(recipe, **names)
+
+
 def pick_device(name: str) -> torch.device:
     """`auto` takes CUDA, then MPS, then the CPU. Raises UserError for a device that is not there."""
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    sentence = f"There is no device '{name}' here; take cpu, or auto."
+    if not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", name):
+        raise UserError(sentence)
     try:
-        device = torch.device(name)
-        torch.empty(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise UserError(f"There is no device '{name}' here; take cpu, or auto.") from error
-    return device
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise UserError(sentence) from error
+    return torch.device(name)
 
 
 def _networks(recipe: Recipe) -> tuple[Generator, Critic]:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,11 +23,11 @@ from torch import Tensor
 from ganopt import data, weights
 from ganopt.draw import draw, save_png, strip
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, write_error
+from ganopt.files import atomic_write, remove_leftovers, write_error
 from ganopt.latents import FIXED_SEEDS, latents
 from ganopt.profiling import peak_memory
 from ganopt.recipes import Distill, Recipe, describe, parse
-from ganopt.state import State
+from ganopt.state import State, resolved
 from ganopt.updates import update
 
 STATE = "state.safetensors"
@@ -56,6 +56,7 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
     """
     if folder is not None and (folder / "config.json").exists():
         raise UserError(f"{folder} holds a run already; resume it or choose another folder.")
+    recipe = resolved(recipe)
     state = State(recipe, _pictures(recipe, pictures))
     if folder is not None:
         _start_folder(folder, state.recipe)
@@ -74,10 +75,13 @@ def resume(
         recipe = dataclasses.replace(recipe, **{"steps": None, "images": None, "minutes": None, **budget})
     state = State(recipe, _pictures(recipe, pictures))
     if (folder / STATE).exists():
+        counters = read_counters(folder)
         with safe_open(folder / STATE, framework="pt") as file:
-            state.restore({name: file.get_tensor(name) for name in file.keys()}, read_counters(folder))
+            state.restore({name: file.get_tensor(name) for name in file.keys()}, counters)
+        _save_weights(state, folder)  # a kill may have come between the state and them
     _start_folder(folder, state.recipe)
     _cut_metrics(folder / "metrics.jsonl", state.step)
+    remove_leftovers(folder)
     return _loop(state, folder)
 
 
@@ -96,7 +100,7 @@ def read_counters(folder: Path) -> dict:
     try:
         with safe_open(folder / STATE, framework="pt") as file:
             return json.loads(file.metadata()["counters"])
-    except (OSError, SafetensorError) as error:
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{folder} holds no saved state that can be read; give the folder of a run.") from error
 
 
@@ -164,23 +168,22 @@ def _start_folder(folder: Path, recipe: Recipe) -> None:
 
 
 @contextlib.contextmanager
-def _metrics(folder: Path | None) -> Iterator[TextIO | None]:
+def _metrics(folder: Path | None) -> Iterator[BinaryIO | None]:
     if folder is None:
         yield None
         return
     try:
-        file = open(folder / "metrics.jsonl", "a")
+        file = open(folder / "metrics.jsonl", "ab", buffering=0)  # a kill loses no line that was written
     except OSError as error:
         raise write_error(folder / "metrics.jsonl", error) from error
     with file:
         yield file
 
 
-def _log(metrics: TextIO, step: Step, folder: Path) -> None:
+def _log(metrics: BinaryIO, step: Step, folder: Path) -> None:
     values = {name: value for name, value in vars(step).items() if name not in ("losses", "preview", "saved")}
     try:
-        metrics.write(json.dumps(values | step.losses) + "\n")
-        metrics.flush()
+        metrics.write(f"{json.dumps(values | step.losses)}\n".encode())
     except OSError as error:
         raise write_error(folder / "metrics.jsonl", error) from error
     if step.preview is not None:
@@ -191,7 +194,13 @@ def _save(state: State, folder: Path) -> None:
     """The state first: a kill between the files leaves weights that are one save old, and nothing damaged."""
     with atomic_write(folder / STATE) as temporary:
         save_file(state.tensors(), temporary, {"counters": json.dumps(state.counters())})
-    recipe = describe(state.recipe) | {"data": Path(state.recipe.data).name}  # weights travel; a path stays here
+    _save_weights(state, folder)
+
+
+def _save_weights(state: State, folder: Path) -> None:
+    recipe = describe(state.recipe)
+    for name in {"data", "source", "teacher"} & set(recipe):  # weights travel; a path stays here
+        recipe[name] = Path(recipe[name]).name if Path(recipe[name]).exists() else recipe[name]
     weights.save(state.average, folder / "generator.safetensors", recipe)
     if state.pictures is not None:
         weights.save(state.critic, folder / "critic.safetensors", recipe)

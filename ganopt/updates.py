@@ -18,8 +18,6 @@ from ganopt.losses import (
 from ganopt.recipes import Distill
 from ganopt.state import State
 
-PENALTY_CHUNK = 4  # pictures whose penalty is differentiated at a time
-
 
 def update(state: State) -> dict[str, Tensor]:
     """One step: `n_critic` critic updates, where there is anything to judge, then one of the generator."""
@@ -98,11 +96,12 @@ def _imitation(state: State, recipe: Distill, z: Tensor, fake: Tensor) -> Tensor
 def _backward_penalty(state: State, real: Tensor, fake: Tensor) -> Tensor:
     """Add the gradients of the loss's penalty, and return it.
 
-    A graph that can be differentiated twice is large, and a critic judges each picture by itself: so a few pictures
-    at a time. Norms are summed in float32, also where the convolutions are bfloat16.
+    A graph that can be differentiated twice is large, and a critic judges each picture by itself: so it may go a few
+    pictures at a time. Norms are summed in float32, also where the convolutions are bfloat16.
     """
+    chunk = state.recipe.penalty_chunk or len(real)
     total = torch.zeros((), device=state.device)
-    for real_part, fake_part in zip(real.split(PENALTY_CHUNK), fake.split(PENALTY_CHUNK), strict=True):
+    for real_part, fake_part in zip(real.split(chunk), fake.split(chunk), strict=True):
         with _autocast(state):
             penalty = _penalty(state, real_part, fake_part) * (len(real_part) / len(real))
         (state.recipe.penalty * state.recipe.penalty_every * penalty).backward()

@@ -105,10 +105,10 @@ def _from_link(request: gr.Request) -> tuple[str, str, float]:
         gr.Warning(f"The link asks for the model '{model[:60]}', which is not here; this is {names[0]}.")
         model = names[0]
     try:
-        scale = min(max(float(asked.get("scale", 1)), MIN_SCALE), MAX_SCALE)
+        scale = float(asked.get("scale", 1))
     except ValueError:
         scale = 1.0
-    return model, asked.get("seeds", FIRST_SEEDS), scale
+    return model, asked.get("seeds", FIRST_SEEDS), scale if MIN_SCALE <= scale <= MAX_SCALE else 1.0
 
 
 def _roll(count: int) -> str:

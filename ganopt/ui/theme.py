@@ -28,7 +28,7 @@ CSS = """
 #header h1 { margin-bottom: 0; }
 #footer { opacity: .7; font-size: .85rem; }
 #facts { min-height: 3rem; }
-#film img { min-width: 256px; min-height: 256px; }
+#film img { min-width: 256px; min-height: 256px; object-fit: contain; }
 /* captions under the faces, not on them */
 .faces .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
 .faces .grid-container {
@@ -43,7 +43,8 @@ CSS = """
   position: static; max-width: 100%; padding: 0; border: 0; background: none;
   font-size: .75rem; text-align: center; opacity: .8;
 }
-.faces .thumbnail-item.selected img { outline: 3px solid var(--primary-500); }
+.faces .thumbnail-item.selected { box-shadow: none; }
+.faces .thumbnail-item.selected img { outline: 3px solid var(--primary-500); outline-offset: -3px; }
 @media (max-width: 640px) {
   #generate-row { flex-direction: column-reverse; flex-wrap: nowrap; align-items: stretch; }
   .faces .grid-container { gap: 6px !important; }

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from torch import nn
 
 from ganopt import data
 from ganopt.models import LATENT_SIZE, build_critic, build_generator
@@ -26,6 +27,8 @@ from ganopt.training import train
 
 def plain_loop(files: list[Path], batch: int, n_critic: int) -> Iterator[None]:
     generator, critic = build_generator("big"), build_critic("critic")
+    for stage in critic.layers[:-1]:
+        stage[1] = nn.InstanceNorm2d(stage[1].num_channels, affine=True)
     optimiser_g = torch.optim.Adam(generator.parameters(), 5e-4, (0.0, 0.999))
     optimiser_d = torch.optim.Adam(critic.parameters(), 5e-4, (0.0, 0.999))
     one = torch.tensor(1.0)

@@ -31,6 +31,11 @@ def drawn(seeds: list[int], scale: float = 1.0) -> np.ndarray:
     return studio.faces(MODEL, pick_device("cpu"), seeds, scale).pictures.permute(0, 2, 3, 1).numpy()
 
 
+def same(shown: np.ndarray, expected: np.ndarray) -> bool:
+    """Equal but for the last bit of a byte: other threads and batches add up in another order."""
+    return shown.shape == expected.shape and np.abs(shown.astype(int) - expected).max() <= 1
+
+
 def ask(page, seeds: str, count: int) -> None:
     page.locator("#seeds input, #seeds textarea").fill(seeds)
     page.get_by_role("button", name="Draw", exact=True).click()
@@ -39,7 +44,7 @@ def ask(page, seeds: str, count: int) -> None:
 
 def test_first_paint_shows_the_faces_of_the_first_seeds(page):
     assert captions(page) == [f"seed {seed}" for seed in range(16)]
-    assert np.array_equal(pixels(page, "#faces", 7), drawn(list(range(16)))[7])
+    assert same(pixels(page, "#faces", 7), drawn(list(range(16)))[7])
     assert "16 faces in" in page.locator("#facts").inner_text()
 
 
@@ -48,7 +53,7 @@ def test_seeds_are_drawn_and_the_link_shows_them_again(page, server):
     page.wait_for_url("**seeds=3*")
     assert captions(page) == ["seed 3", "seed 70", "seed 71"]
     shown = [pixels(page, "#faces", index) for index in range(3)]
-    assert np.array_equal(np.stack(shown), drawn([3, 70, 71]))
+    assert same(np.stack(shown), drawn([3, 70, 71]))
     link = page.url
     page.goto("about:blank")
     page.goto(link)
@@ -100,7 +105,7 @@ def test_a_face_opens_its_map_and_the_map_moves(page):
     page.get_by_role("heading", name="Around seed 6").wait_for()
     page.locator("#map img").nth(24).wait_for()
     middle = pixels(page, "#map", 12)
-    assert np.abs(middle.astype(int) - drawn([6])[0]).max() <= 1  # drawn in another batch
+    assert same(middle, drawn([6])[0])
     right = pixels(page, "#map", 13)
     before = page.locator("#map img").nth(12).get_attribute("src")
     page.get_by_role("button", name="right").click()
@@ -117,9 +122,11 @@ def test_a_walk_becomes_a_film_and_its_frames(page):
     film.wait_for()
     with Image.open(io.BytesIO(page.request.get(film.get_attribute("src")).body())) as image:
         assert image.format == "WEBP" and image.n_frames == 24 + 22  # there and back
-        first, last = (np.asarray(image.convert("RGB")) for _ in (image.seek(0), image.seek(23)))
-    assert np.abs(first.astype(int) - drawn([2])[0]).max() <= 1
-    assert np.abs(last.astype(int) - drawn([9])[0]).max() <= 1
+        first = np.asarray(image.convert("RGB"))
+        image.seek(23)
+        last = np.asarray(image.convert("RGB"))
+    assert same(first, drawn([2])[0])
+    assert same(last, drawn([9])[0])
 
 
 def test_all_faces_can_be_downloaded_as_a_zip(page):
@@ -129,7 +136,7 @@ def test_all_faces_can_be_downloaded_as_a_zip(page):
     with zipfile.ZipFile(download.value.path()) as archive:
         assert archive.namelist() == ["seed-0001.png", "seed-0022.png", "sheet.png"]
         with archive.open("seed-0022.png") as file:
-            assert np.array_equal(np.asarray(Image.open(file)), drawn([1, 22])[1])
+            assert same(np.asarray(Image.open(file)), drawn([1, 22])[1])
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
