@@ -55,6 +55,15 @@ def test_values_that_the_page_does_not_offer_are_refused(client, model, scale):
         client.predict(model, "0", scale, api_name="/generate")
 
 
+@pytest.mark.parametrize("catalogue", [None, "{damaged", '{"models": []}'])
+def test_a_page_without_models_says_so(catalogue, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
+    if catalogue:
+        (tmp_path / "catalogue.json").write_text(catalogue)
+    texts = [block.value for block in build_app("cpu").blocks.values() if isinstance(block, gr.Markdown)]
+    assert any(str(tmp_path) in text and "restore it" in text for text in texts)
+
+
 def test_a_shipped_model_is_small_and_draws_what_the_run_draws(tmp_path, source, monkeypatch):
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
     entry = ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -142,7 +143,7 @@ def test_a_run_interrupted_by_ctrl_c_is_saved_and_goes_on(tmp_path, draw_faces):
     start = [*command, "--data", str(tmp_path / "faces"), "--steps", "100000", "--out", str(run), *TINY]
     with subprocess.Popen(start, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         while process.poll() is None and not _steps(run):
-            pass
+            time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 130

@@ -6,6 +6,7 @@ from pathlib import Path
 import gradio as gr
 
 from ganopt import __version__
+from ganopt.errors import UserError
 from ganopt.state import pick_device
 from ganopt.ui.generate import build_generate
 from ganopt.ui.theme import CSS, THEME
@@ -23,7 +24,10 @@ def build_app(device: str = "auto") -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
         gr.Markdown(HEADER, elem_id="header")
         with gr.Tabs(), gr.Tab("Generate", id="generate"):
-            build_generate(demo, pick_device(device), Path(scratch.name))
+            try:
+                build_generate(demo, pick_device(device), Path(scratch.name))
+            except UserError as error:  # no model to draw with: the page says so
+                gr.Markdown(str(error), elem_id="error")
         gr.Markdown(f"ganopt {__version__}", elem_id="footer")
     demo.scratch = scratch  # lives, and is removed, with the page
     return demo

@@ -1,0 +1,30 @@
+"""What README.md says is so."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from ganopt.cli import _parser
+from ganopt.models import GENERATOR_KINDS, build_critic, build_generator, count_parameters, parse_architecture
+
+README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+COMMANDS = re.findall(r"^python -m (ganopt .*)$", README, re.MULTILINE)
+ROWS = re.findall(r"^\| `([^`]+)` \|[^|]+\| ([\d,]+) \|$", README, re.MULTILINE)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_its_commands_are_understood(command):
+    assert _parser().parse_args(shlex.split(command, comments=True)[1:]).command
+
+
+@pytest.mark.parametrize(("name", "count"), ROWS)
+def test_its_parameters_are_counted(name, count):
+    is_generator = parse_architecture(name).kind in GENERATOR_KINDS
+    network = build_generator(name) if is_generator else build_critic(name)
+    assert f"{count_parameters(network):,}" == count
+
+
+def test_it_has_commands_and_counts():
+    assert len(COMMANDS) >= 8 and len(ROWS) == 8
