@@ -61,22 +61,29 @@ def generate(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Start or resume a run and follow it. Ctrl-C saves and stops."""
-    if getattr(options, "resume", None):
-        folder = Path(options.resume)
-        budget = {name: value for name in ("steps", "images", "minutes") if (value := getattr(options, name, None))}
-        if options.dry_run:
-            _print_json(**describe(training.read_recipe(folder)))
-            return
-        _follow(training.resume(folder, budget=budget), folder)
-        return
     kind = RECIPES[options.recipe]
     names = {field.name for field in dataclasses.fields(kind)}
-    recipe = parse({"recipe": kind.name} | {name: value for name, value in vars(options).items() if name in names})
+    given = {name: value for name, value in vars(options).items() if name in names}
+    if getattr(options, "resume", None):
+        _resume(Path(options.resume), given, options.dry_run)
+        return
+    recipe = parse({"recipe": kind.name} | given)
     if options.dry_run:
         _print_json(**describe(recipe))
         return
     folder = Path(options.out) if options.out else _new_folder(Path("runs"), kind.name)
     _follow(training.train(recipe, folder), folder)
+
+
+def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
+    if kept := set(given) - {"steps", "images", "minutes"}:
+        raise UserError(
+            f"A resumed run keeps its settings but for the budget; leave out --{min(kept).replace('_', '-')}."
+        )
+    if dry_run:
+        _print_json(**describe(training.read_recipe(folder)))
+    else:
+        _follow(training.resume(folder, budget=given), folder)
 
 
 def inspect_data(options: argparse.Namespace) -> None:

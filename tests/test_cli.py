@@ -118,6 +118,7 @@ def test_dry_runs_print_the_configuration_and_write_nothing(tmp_path, capsys, mo
         (["--steps", "5"], "needs pictures"),
         (["--steps", "5", "--data", "/nowhere"], "no folder /nowhere"),
         (["--resume", "/nowhere"], "/nowhere holds no run"),
+        (["--resume", "/nowhere", "--batch", "4"], "leave out --batch"),
     ],
 )
 def test_train_refuses_what_makes_no_sense(arguments, fragment, tmp_path, monkeypatch):
@@ -149,6 +150,7 @@ def test_a_run_interrupted_by_ctrl_c_is_saved_and_goes_on(tmp_path, draw_faces):
     assert process.returncode == 130
     assert "Stopped at step" in said and "--resume" in said
     stopped_at = _steps(run)
+    refused(["train", "--resume", str(run), "--steps", "0"], "--steps is 0")
     resume = [*command, "--resume", str(run), "--steps", str(stopped_at + 3)]
     done = subprocess.run(resume, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
     assert f"Done at step {stopped_at + 3}" in done.stdout
