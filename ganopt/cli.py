@@ -18,13 +18,13 @@ from ganopt.draw import draw, save_png, to_image
 from ganopt.errors import UserError
 from ganopt.files import cache_folder
 from ganopt.latents import format_seeds, latents, parse_seeds
-from ganopt.recipes import RECIPES, Distill, Recipe, Transfer, describe, option_type, parse
+from ganopt.options import SCRATCH_RECIPES, HelpFormatter, add_settings
+from ganopt.recipes import RECIPES, Recipe, describe, parse
 from ganopt.report import sheet
 from ganopt.state import pick_device
 from ganopt.training import Step
 
 MOST_SEEDS = 5000  # faces in one `generate`
-SCRATCH_RECIPES = [name for name, kind in RECIPES.items() if not issubclass(kind, (Transfer, Distill))]
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -179,14 +179,14 @@ def _parser() -> argparse.ArgumentParser:
     command = _command(commands, train, "train", example)
     command.add_argument("--recipe", choices=SCRATCH_RECIPES, default="r1", help="the loss and its settings")
     command.add_argument("--resume", metavar="FOLDER", help="go on with a run, to its budget or to the one given")
-    _add_recipe(command, Recipe)
+    add_settings(command, Recipe)
     for name, example in (
         ("distill", "python -m ganopt distill --teacher cats-teacher --data pictures/cats --minutes 30"),
         ("transfer", "python -m ganopt transfer --source cats-teacher --data pictures/dogs --minutes 30"),
     ):
         command = _command(commands, train, name, example, RECIPES[name].__doc__)
         command.set_defaults(recipe=name)
-        _add_recipe(command, RECIPES[name])
+        add_settings(command, RECIPES[name])
 
     command = _command(commands, inspect_data, "data", "python -m ganopt data pictures --classes cat")
     command.add_argument("folder", help="folder of pictures, nested or not")
@@ -210,58 +210,8 @@ def _command(commands: Any, function: Any, name: str, example: str, text: str | 
         name,
         help=text.splitlines()[0],
         description=f"{text}\n\nexample: {example}",
-        formatter_class=_HelpFormatter,
+        formatter_class=HelpFormatter,
     )
     command.set_defaults(command=function)
     command.add_argument("--dry-run", action="store_true", help="say what would be done and stop")
     return command
-
-
-class _HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Descriptions as they are written, and each option's default behind its help."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        # a recipe's defaults are its own and stand in the help text; nothing is said of options without one
-        silent = action.default in (None, False, "", argparse.SUPPRESS)
-        return action.help if silent else super()._get_help_string(action)
-
-
-def _add_recipe(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
-    """An option for each setting of a recipe; one that is not given is left to the recipe."""
-    command.add_argument("--out", help="run folder; by default a new one under runs/")
-    for field in dataclasses.fields(kind):
-        option, settings = f"--{field.name.replace('_', '-')}", dict(field.metadata)
-        plain = option_type(kind, field.name)
-        arguments: dict[str, Any] = {"help": _help(kind, field), "default": argparse.SUPPRESS, "type": plain}
-        if plain is bool:
-            arguments |= {"action": argparse.BooleanOptionalAction}
-            del arguments["type"]
-        elif plain not in (int, float, str):  # a tuple of names
-            arguments |= {"type": _names, "metavar": "NAMES"}
-        if settings["choices"]:
-            arguments |= {"choices": settings["choices"]}
-        command.add_argument(option, **arguments)
-
-
-def _help(kind: type[Recipe], field: dataclasses.Field) -> str:
-    """A setting's help with its default, or with each recipe's where they differ."""
-    text = field.metadata["help"]
-    if kind is not Recipe:
-        return text + (f" (default: {_text(field.default)})" if field.default not in (None, "") else "")
-    defaults = {name: _default(RECIPES[name], field.name) for name in SCRATCH_RECIPES}
-    if len(set(defaults.values())) == 1:
-        default = defaults["r1"]
-        return text + (f" (default: {_text(default)})" if default not in (None, "") else "")
-    return f"{text} (default: {', '.join(f'{_text(value)} for {name}' for name, value in defaults.items())})"
-
-
-def _default(kind: type[Recipe], name: str) -> Any:
-    return next(field.default for field in dataclasses.fields(kind) if field.name == name)
-
-
-def _text(value: Any) -> str:
-    return ",".join(value) or "none" if isinstance(value, tuple) else str(value)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(filter(None, text.replace(" ", "").split(",")))
