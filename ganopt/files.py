@@ -24,11 +24,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
         temporary = Path(name)
-        os.fchmod(descriptor, 0o644)
         os.close(descriptor)
         yield temporary
         with open(temporary, "rb") as file:
             os.fsync(file.fileno())
+        temporary.chmod(0o644)
         temporary.replace(path)
     except (OSError, SafetensorError) as error:
         raise write_error(path, error) from error
