@@ -454,7 +454,8 @@ for step in run:
 
 def kill_run(command: list[str], moment: Callable[[], bool]) -> int:
     """Start a run, kill it as soon as it trains and the moment has come; return its exit status."""
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    environment = os.environ | {"PYTHONPATH": str(Path(training.__file__).parents[1])}
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout.readline()
         while process.poll() is None and not moment():
             pass

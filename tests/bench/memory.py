@@ -1,6 +1,6 @@
 """Peak memory of one training step: full, transfer and distillation, each in a fresh process.
 
-    python tests/bench/memory.py [--batch 16] [--precision float32]
+    python -m tests.bench.memory [--batch 16] [--precision float32]
 
 Full is WGAN-GP of the thesis's networks, transfer freezes 2 generator and 4 critic layers of them, distillation
 trains the thesis's student. On CUDA the peak is its allocator's. On a CPU it is the resident memory of the process
@@ -56,7 +56,7 @@ def main() -> None:
         weights.save(build_critic("critic"), Path(folder, "critic.safetensors"))
         peaks = {}
         for name in ("full", "transfer", "distill"):
-            command = [sys.executable, __file__, "--measure", name, folder]
+            command = [sys.executable, "-m", "tests.bench.memory", "--measure", name, folder]
             command += ["--batch", str(options.batch), "--precision", options.precision]
             # large blocks go back to the system when they are freed, so that the peak is of what is in use
             environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}

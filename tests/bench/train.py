@@ -1,6 +1,6 @@
 """Our training step against a plain loop written the usual way: pictures a second, in one run, alternating.
 
-    python tests/bench/train.py --data FOLDER [--rounds 3] [--batch 16]
+    python -m tests.bench.train --data FOLDER [--rounds 3] [--batch 16]
 
 Both train the thesis's generator and critic by WGAN-GP. The plain loop is float32 and NCHW, decodes each picture
 from its JPEG when it needs it, and sends every loss through a backward pass of its own. Ours is
