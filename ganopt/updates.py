@@ -23,21 +23,27 @@ def update(state: State) -> dict[str, Tensor]:
     """One step: `n_critic` critic updates, where there is anything to judge, then one of the generator."""
     losses: dict[str, Tensor] = {}
     if state.pictures is not None:
-        for index in range(state.recipe.n_critic):
+        for index, fake in enumerate(draw_fakes(state, state.recipe.n_critic)):
             due = (state.step * state.recipe.n_critic + index) % state.recipe.penalty_every == 0
-            losses |= update_critic(state, penalise=due and state.recipe.penalty > 0)
+            losses |= update_critic(state, fake, penalise=due and state.recipe.penalty > 0)
     losses |= update_generator(state)
     state.update_average()
     return losses
 
 
-def update_critic(state: State, penalise: bool) -> dict[str, Tensor]:
+def draw_fakes(state: State, count: int) -> list[Tensor]:
+    """Batches of generated pictures for the critic, float32 (batch, 3, side, side).
+
+    The generator stands still between critic updates; drawn in one go, autocast rounds its weights once for all.
+    """
+    with torch.no_grad(), _autocast(state):
+        return [state.generator(state.latents()).float() for _ in range(count)]
+
+
+def update_critic(state: State, fake: Tensor, penalise: bool) -> dict[str, Tensor]:
     """One critic update; a lazy penalty stands for the updates that went without one (Karras et al. 2020)."""
     recipe, critic = state.recipe, state.critic
-    real = state.real_batch()
-    with torch.no_grad(), _autocast(state):
-        fake = state.generator(state.latents())
-    real, fake = _augmented(state, real), _augmented(state, fake.float())
+    real, fake = _augmented(state, state.real_batch()), _augmented(state, fake)
     with _autocast(state):
         real_scores, fake_scores = critic.logits(torch.cat([real, fake])).float().chunk(2)
     loss = ADVERSARIAL[recipe.loss].critic(real_scores, fake_scores)

@@ -270,8 +270,8 @@ def test_a_lazy_penalty_is_taken_every_few_critic_updates(few):
 def critic_loss_by_hand(state: State) -> Tensor:
     """The critic's whole loss of its next update, in one piece; draws from the state as an update does."""
     recipe, critic = state.recipe, state.critic
-    real, z = state.real_batch(), state.latents()
-    fake = state.generator(z).detach()
+    fake = state.generator(state.latents()).detach()
+    real = state.real_batch()
     loss = ADVERSARIAL[recipe.loss].critic(critic.logits(real), critic.logits(fake))
     if recipe.loss == "wgan-gp":
         mix = torch.rand(recipe.batch, 1, 1, 1, generator=state.random)
@@ -287,7 +287,7 @@ def test_the_critic_learns_its_loss_and_its_penalty_together(case, batch, few):
     settings = {"batch": batch, "augment": (), "penalty": 2.0, "beta1": 0.0, "n_critic": 1}
     state, by_hand = (State(make(case, **settings), few) for _ in range(2))
     critic_loss_by_hand(by_hand).backward()
-    updates.update_critic(state, penalise=True)
+    updates.update_critic(state, *updates.draw_fakes(state, 1), penalise=True)
     for parameter, same in zip(state.critic.parameters(), by_hand.critic.parameters(), strict=True):
         gradient = state.optimiser_d.state[parameter]["exp_avg"]  # with beta1 = 0, Adam's mean is the gradient itself
         torch.testing.assert_close(gradient, same.grad, rtol=1e-3, atol=1e-5)
