@@ -34,9 +34,7 @@ class Recipe:
     loss: str = _option("r1", "adversarial loss", choices=tuple(ADVERSARIAL))
     penalty: float = _option(0.0, "weight of the loss's gradient penalty: lambda or gamma", low=0)
     penalty_every: int = _option(1, "critic updates from one gradient penalty to the next", low=1)
-    penalty_chunk: int = _option(
-        0, "pictures in a part of the penalty: fewer, less memory, more time; 0 for all", low=0
-    )
+    critic_chunk: int = _option(0, "pictures that the critic judges at once: fewer, less memory; 0 for all", low=0)
     n_critic: int = _option(1, "critic updates to one of the generator", low=1, high=100)
     batch: int = _option(16, "pictures in a batch", low=2, high=4096)
     lr_g: float = _option(2e-4, "Adam's learning rate, generator", low=0)
@@ -135,9 +133,7 @@ class Transfer(WganGp):
     name: ClassVar[str] = "transfer"
     source: str = _option("", "model to start from: a name, a file or user/repo")
     freeze_g: int = _option(2, "first generator layers to freeze", low=0, high=5)
-    penalty_chunk: int = _option(
-        4, "pictures in a part of the penalty: fewer, less memory, more time; 0 for all", low=0
-    )
+    critic_chunk: int = _option(4, "pictures that the critic judges at once: fewer, less memory; 0 for all", low=0)
     freeze_d: int = _option(4, "first critic layers to freeze", low=0, high=5)
 
     def __post_init__(self) -> None:
@@ -156,6 +152,7 @@ class Distill(Dcgan):
     lr_g: float = _option(5e-4, "Adam's learning rate, generator", low=0)
     lr_d: float = _option(5e-4, "Adam's learning rate, critic", low=0)
     beta1: float = _option(0.0, "Adam's beta1", low=0, high=0.9999)
+    critic_chunk: int = _option(4, "pictures that the critic judges at once: fewer, less memory; 0 for all", low=0)
     teacher: str = _option("", "model to imitate: a name, a file or user/repo")
     alpha: float = _option(0.05, "weight of the adversarial term, 0 to 1", low=0, high=1)
     pixel: str = _option("mse", "pixel term", choices=("mse", "l1"))

@@ -81,7 +81,7 @@ class State:
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         average, current = [], []
         for a, b in zip(self.average.state_dict().values(), self.generator.state_dict().values(), strict=True):
-            if a.data_ptr() == b.data_ptr():  # a frozen layer, shared
+            if _same(a, b):  # a frozen layer
                 continue
             if a.is_floating_point():
                 average.append(a)
@@ -93,13 +93,14 @@ class State:
     def tensors(self) -> dict[str, Tensor]:
         """The whole state but for the counters, as named CPU tensors."""
         tensors = {"random": self.random.get_state(), "order": self.order}
-        for name, network in (("generator", self.generator), ("critic", self.critic), ("average", self.average)):
-            tensors |= {f"{name}.{key}": value for key, value in network.state_dict().items()}
+        generator = self.generator.state_dict()
+        own = {name: value for name, value in self.average.state_dict().items() if not _same(value, generator[name])}
+        for name, values in (("generator", generator), ("critic", self.critic.state_dict()), ("average", own)):
+            tensors |= {f"{name}.{key}": value for key, value in values.items()}
         for name, optimiser in (("optimiser_g", self.optimiser_g), ("optimiser_d", self.optimiser_d)):
             for index, entries in optimiser.state_dict()["state"].items():
                 tensors |= {f"{name}.{index}.{key}": value for key, value in entries.items()}
-        # safetensors stores no shared memory, as frozen layers have: each gets its own
-        return {name: value.detach().to("cpu", copy=True).contiguous() for name, value in tensors.items()}
+        return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
     def counters(self) -> dict[str, int | float | str]:
         return {
@@ -126,6 +127,7 @@ class State:
         for name, value in tensors.items():
             group, _, key = name.partition(".")
             groups.setdefault(group, {})[key] = value
+        groups["average"] = groups["generator"] | groups["average"]  # which shares its frozen layers
         for name, network in (("generator", self.generator), ("critic", self.critic), ("average", self.average)):
             network.load_state_dict(groups[name])
         for name, optimiser in (("optimiser_g", self.optimiser_g), ("optimiser_d", self.optimiser_d)):
@@ -194,6 +196,11 @@ def _average_of(generator: Generator) -> Generator:
     frozen = {id(p): p for p in generator.parameters() if not p.requires_grad}
     buffers = {id(b): b for layer in generator.layers if not layer.training for b in layer.buffers()}
     return copy.deepcopy(generator, memo={**frozen, **buffers}).requires_grad_(False).eval()
+
+
+def _same(first: Tensor, second: Tensor) -> bool:
+    """Whether two tensors are one in memory, as the frozen layers of a generator and of its average."""
+    return first.data_ptr() == second.data_ptr()
 
 
 def _checked(pictures: Tensor, recipe: Recipe) -> Tensor:

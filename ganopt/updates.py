@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from ganopt.augment import diff_augment
 from ganopt.losses import (
@@ -15,6 +16,7 @@ from ganopt.losses import (
     pixel_loss,
     zero_centred_penalty,
 )
+from ganopt.models import Critic
 from ganopt.recipes import Distill
 from ganopt.state import State
 
@@ -41,24 +43,43 @@ def draw_fakes(state: State, count: int) -> list[Tensor]:
 
 
 def update_critic(state: State, fake: Tensor, penalise: bool) -> dict[str, Tensor]:
-    """One critic update; a lazy penalty stands for the updates that went without one (Karras et al. 2020)."""
-    recipe, critic = state.recipe, state.critic
+    """One critic update; a lazy penalty stands for the updates that went without one (Karras et al. 2020).
+
+    A critic judges each picture by itself, so `critic_chunk` pairs at a time give the same gradients in less memory.
+    """
     real, fake = _augmented(state, state.real_batch()), _augmented(state, fake)
-    with _autocast(state):
-        real_scores, fake_scores = critic.logits(torch.cat([real, fake])).float().chunk(2)
-    loss = ADVERSARIAL[recipe.loss].critic(real_scores, fake_scores)
-    losses = {"critic": loss, "real": real_scores.mean(), "fake": fake_scores.mean()}
-    loss.backward()  # apart from the penalty's, so that only one graph is held at a time
-    if penalise:
-        losses["penalty"] = _backward_penalty(state, real, fake)
+    chunk = state.recipe.critic_chunk or len(real)
+    losses: dict[str, Tensor] = {}
+    for real_part, fake_part in zip(real.split(chunk), fake.split(chunk), strict=True):
+        terms = _backward_critic(state, real_part, fake_part, len(real_part) / len(real), penalise)
+        losses = {name: losses.get(name, 0) + term for name, term in terms.items()}
     _step(state.optimiser_d)
-    return {name: value.detach() for name, value in losses.items()}
+    return losses
+
+
+def _backward_critic(state: State, real: Tensor, fake: Tensor, share: float, penalise: bool) -> dict[str, Tensor]:
+    """Add the gradients of a share of a batch to the critic; its terms, already weighted by that share."""
+    recipe = state.recipe
+    with _autocast(state):
+        real_scores, fake_scores = state.critic.logits(torch.cat([real, fake])).float().chunk(2)
+    loss = ADVERSARIAL[recipe.loss].critic(real_scores, fake_scores) * share
+    losses = {"critic": loss, "real": real_scores.mean() * share, "fake": fake_scores.mean() * share}
+    losses = {name: value.detach() for name, value in losses.items()}
+    loss.backward()  # apart from the penalty's, so that only one graph is held at a time
+    del loss, real_scores, fake_scores
+    if penalise:
+        with _autocast(state):
+            penalty = _penalty(state, real, fake) * share
+        (recipe.penalty * recipe.penalty_every * penalty).backward()
+        losses["penalty"] = penalty.detach()
+    return losses
 
 
 def update_generator(state: State) -> dict[str, Tensor]:
     """One generator update. A student minimises the joint loss of the game and of its likeness to the teacher."""
-    loss, losses = generator_loss(state, state.latents())
-    loss.backward()
+    with _judging(state.critic):
+        loss, losses = generator_loss(state, state.latents())
+        loss.backward()
     _step(state.optimiser_g)
     return {name: value.detach() for name, value in losses.items()} | {"generator": loss.detach()}
 
@@ -66,53 +87,51 @@ def update_generator(state: State) -> dict[str, Tensor]:
 def generator_loss(state: State, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """The generator's loss on latents (N, 100, 1, 1), and its terms by name."""
     recipe = state.recipe
-    with _autocast(state):
-        fake = state.generator(z)
-    fake = fake.float()
-    alpha = recipe.alpha if isinstance(recipe, Distill) else 1.0
-    adversarial = _adversarial(state, fake) if alpha > 0 else None
     if not isinstance(recipe, Distill):
-        return adversarial, {}
-    imitation = _imitation(state, recipe, z, fake) if alpha < 1 else None
+        return _adversarial(state, _drawn(state, z)), {}
+    alpha = recipe.alpha
+    target = _target(state, z) if alpha < 1 else None  # before there is a graph to hold
+    fake = _drawn(state, z)
+    adversarial = _adversarial(state, fake) if alpha > 0 else None
+    imitation = _imitation(state, recipe, fake, target) if target is not None else None
     terms = {"adversarial": adversarial, "imitation": imitation}
     return joint_loss(alpha, adversarial, imitation), {name: term for name, term in terms.items() if term is not None}
 
 
 def _adversarial(state: State, fake: Tensor) -> Tensor:
     game, critic = ADVERSARIAL[state.recipe.loss], state.critic
-    with _judging(critic), _autocast(state):
+    with _autocast(state):
         real_scores = None
         if game.generator_needs_real:
             with torch.no_grad():
                 real_scores = critic.logits(_augmented(state, state.real_batch())).float()
-        scores = critic.logits(_augmented(state, fake)).float()
+        scores = _judged(critic, _augmented(state, fake), state.recipe.critic_chunk).float()
     return game.generator(real_scores, scores)
 
 
-def _imitation(state: State, recipe: Distill, z: Tensor, fake: Tensor) -> Tensor:
+def _judged(critic: Critic, pictures: Tensor, chunk: int) -> Tensor:
+    """Scores to be differentiated; in chunks, a chunk's activations are computed anew when its turn comes."""
+    if not chunk:
+        return critic.logits(pictures)
+    return torch.cat([checkpoint(critic.logits, part, use_reentrant=False) for part in pictures.split(chunk)])
+
+
+def _drawn(state: State, z: Tensor) -> Tensor:
+    with _autocast(state):
+        return state.generator(z).float()
+
+
+def _target(state: State, z: Tensor) -> Tensor:
     with torch.no_grad(), _autocast(state):
-        target = state.teacher(z)
-    loss = pixel_loss(fake, target.float(), recipe.pixel)
+        return state.teacher(z).float()
+
+
+def _imitation(state: State, recipe: Distill, fake: Tensor, target: Tensor) -> Tensor:
+    loss = pixel_loss(fake, target, recipe.pixel)
     if recipe.feature:
         with _autocast(state):
-            loss = loss + recipe.feature * feature_loss(state.teacher_critic, fake, target.float()).float()
+            loss = loss + recipe.feature * feature_loss(state.teacher_critic, fake, target).float()
     return loss
-
-
-def _backward_penalty(state: State, real: Tensor, fake: Tensor) -> Tensor:
-    """Add the gradients of the loss's penalty, and return it.
-
-    A graph that can be differentiated twice is large, and a critic judges each picture by itself: so it may go a few
-    pictures at a time. Norms are summed in float32, also where the convolutions are bfloat16.
-    """
-    chunk = state.recipe.penalty_chunk or len(real)
-    total = torch.zeros((), device=state.device)
-    for real_part, fake_part in zip(real.split(chunk), fake.split(chunk), strict=True):
-        with _autocast(state):
-            penalty = _penalty(state, real_part, fake_part) * (len(real_part) / len(real))
-        (state.recipe.penalty * state.recipe.penalty_every * penalty).backward()
-        total += penalty.detach()
-    return total
 
 
 def _penalty(state: State, real: Tensor, fake: Tensor) -> Tensor:
