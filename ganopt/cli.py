@@ -1,4 +1,4 @@
-"""The command line: `python -m ganopt generate | train | distill | transfer | data | models | publish`."""
+"""The command line: `python -m ganopt generate | train | distill | transfer | fid | data | models | publish`."""
 
 import argparse
 import dataclasses
@@ -13,9 +13,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ganopt import __version__, data, training, zoo
+from ganopt import __version__, data, evaluation, features, training, zoo
 from ganopt.draw import draw, save_png, to_image
 from ganopt.errors import UserError
+from ganopt.evaluation import Plan, Score
 from ganopt.files import cache_folder
 from ganopt.latents import format_seeds, latents, parse_seeds
 from ganopt.options import SCRATCH_RECIPES, HelpFormatter, add_settings
@@ -84,6 +85,49 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
         _print_json(**describe(training.read_recipe(folder)))
     else:
         _follow(training.resume(folder, budget=given), folder)
+
+
+def fid(options: argparse.Namespace) -> None:
+    """Measure FID of models or folders, with the floor, KID, precision and recall beside it."""
+    models, paths, reference = tuple(options.model), tuple(map(Path, options.paths)), options.reference
+    if len(paths) == 2 and not reference and not models:  # as in pytorch-fid
+        paths, reference = paths[:1], str(paths[1])
+    plan = Plan(
+        models=models,
+        paths=paths,
+        reference=reference or "cats",
+        against=options.against,
+        count=options.n,
+        repeats=options.repeats,
+        seed=options.seed,
+    )
+    if options.dry_run:
+        _print_json(**{name: str(value) for name, value in vars(plan).items()})
+        return
+    eye = features.extractor(pick_device(options.device), options.precision, options.inception)
+    records = []
+    with tqdm(desc="Pictures", unit="", leave=False) as bar:
+        for update in evaluation.evaluate(plan, eye):
+            bar.total = update.total
+            bar.update(update.done - bar.n)
+            if update.score:
+                records.append(evaluation.record(update.score, eye))
+                if not options.json:
+                    tqdm.write(_score_line(update.score))
+    if options.json:
+        _print_json(records=records)
+    if options.results:
+        evaluation.append(Path(options.results), records)
+
+
+def _score_line(score: Score) -> str:
+    line = f"{score.name:20} fid{score.count} {score.fid:7.2f}"
+    if len(score.fids) > 1:
+        line += f" ({min(score.fids):.2f} to {max(score.fids):.2f})"
+    if score.kid is not None:
+        line += f"   KID {1000 * score.kid:.2f} +- {1000 * score.kid_deviation:.2f} e-3"
+        line += f"   precision {score.precision:.2f}   recall {score.recall:.2f}"
+    return line + (f"   to {score.against} {score.fid_to_model:.2f}" if score.against else "")
 
 
 def inspect_data(options: argparse.Namespace) -> None:
@@ -187,6 +231,24 @@ def _parser() -> argparse.ArgumentParser:
         command = _command(commands, train, name, example, RECIPES[name].__doc__)
         command.set_defaults(recipe=name)
         add_settings(command, RECIPES[name])
+
+    command = _command(commands, fid, "fid", "python -m ganopt fid --model cats-teacher --reference cats --n 500")
+    command.add_argument(
+        "paths", nargs="*", help="folders, zip or .npz files; of two alone, the second is the reference"
+    )
+    command.add_argument(
+        "--model", action="append", default=[], help="a model to draw from; more than one may be given"
+    )
+    command.add_argument("--reference", default="", help="cats, dogs, a folder, a zip or an .npz file (default: cats)")
+    command.add_argument("--against", default="", help="a model, the teacher say, whose faces are compared with, too")
+    command.add_argument("--n", type=int, default=500, help="pictures of each sample")
+    command.add_argument("--repeats", type=int, default=3, help="samples of each model, for the spread")
+    command.add_argument("--seed", type=int, default=0, help="the first seed")
+    command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="of Inception")
+    command.add_argument("--inception", default="", help="weights of pytorch-fid, or 'official' for their download")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    command.add_argument("--results", default="results.json", help="file to append to, with the protocol; '' for none")
+    command.add_argument("--json", action="store_true", help="print the records as JSON")
 
     command = _command(commands, inspect_data, "data", "python -m ganopt data pictures --classes cat")
     command.add_argument("folder", help="folder of pictures, nested or not")

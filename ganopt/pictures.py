@@ -1,5 +1,6 @@
 """One picture file -> its pixels. Imports no torch, so that worker processes start fast."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -13,16 +14,29 @@ MAX_PIXELS = 100_000_000
 def decode(path: str, side: int) -> np.ndarray | str:
     """A picture as uint8 (3, side, side), or, where it cannot be read, why."""
     landmarks = Path(f"{path}.cat")
+
+    def face(image: Image.Image) -> Image.Image:
+        if landmarks.is_file():  # in the coordinates of the file, whatever its EXIF says
+            box = landmark_box(landmarks.read_text(), image.width, image.height)
+        else:
+            image = ImageOps.exif_transpose(image)
+            box = central_box(image.width, image.height)
+        return to_rgb(image).resize((side, side), Image.Resampling.LANCZOS, box=box)
+
+    return _read(path, face)
+
+
+def decode_whole(path: str) -> np.ndarray | str:
+    """A picture as it is, uint8 (3, H, W), or, where it cannot be read, why."""
+    return _read(path, lambda image: to_rgb(ImageOps.exif_transpose(image)))
+
+
+def _read(path: str, prepare: Callable[[Image.Image], Image.Image]) -> np.ndarray | str:
     try:
         with Image.open(path) as image:
             if image.width * image.height > MAX_PIXELS:
                 return f"it has more than {MAX_PIXELS // 1_000_000} million pixels"
-            if landmarks.is_file():  # in the coordinates of the file, whatever its EXIF says
-                box = landmark_box(landmarks.read_text(), image.width, image.height)
-            else:
-                image = ImageOps.exif_transpose(image)
-                box = central_box(image.width, image.height)
-            image = to_rgb(image).resize((side, side), Image.Resampling.LANCZOS, box=box)
+            image = prepare(image)
     except UnidentifiedImageError:
         return "it is no picture"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -1,16 +1,20 @@
-"""Putting the model of a run into `checkpoints/`, with its entry in the catalogue.
+"""Putting things into `checkpoints/`: the model of a run, with its entry in the catalogue; what FID needs.
 
-python -m ganopt.shipping RUN NAME --title TITLE --role teacher --trained-on TEXT --licence TEXT
+python -m ganopt.shipping model RUN NAME --title TITLE --role teacher --trained-on TEXT --licence TEXT
+python -m ganopt.shipping inception FILE
+python -m ganopt.shipping reference NAME HELD_OUT TRAINING --inception FILE
 """
 
 import argparse
 import dataclasses
 import json
+import tempfile
 from pathlib import Path
 
 import torch
+from safetensors.torch import save_file
 
-from ganopt import weights, zoo
+from ganopt import data, features, inception, weights, zoo
 from ganopt.files import atomic_write, sha256
 from ganopt.recipes import describe
 from ganopt.training import read_counters, read_recipe
@@ -50,15 +54,52 @@ def ship(run: Path, name: str, title: str, role: str, trained_on: str, licence: 
     return entry
 
 
+def ship_inception(file: Path) -> None:
+    """Store pytorch-fid's weights as `inception.load` reads them: folded, float16."""
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    tensors = {name: value.half().contiguous() for name, value in inception.fold(state).items()}
+    source = "TensorFlow's inception-2015-12-05 (Apache 2.0), as arranged by pytorch-fid; BatchNorm folded"
+    with atomic_write(zoo.checkpoints() / inception.SHIPPED) as temporary:
+        save_file(tensors, temporary, {"source": source})
+
+
+def ship_reference(name: str, held_out: Path, training: Path, inception: str) -> None:
+    """Store the features of held-out pictures, and of as many training pictures evenly taken from their folder."""
+    eye = features.extractor(torch.device("cpu"), "float32", inception)
+    reference = features.finish(features.of_folder(held_out, eye))
+    files = data.find(training)
+    chosen = [files[index * len(files) // reference.count] for index in range(reference.count)]
+    with tempfile.TemporaryDirectory() as folder:
+        for file in chosen:
+            Path(folder, Path(file).name).symlink_to((training / file).resolve())
+        others = features.finish(features.of_folder(Path(folder), eye))
+    tensors = {"reference": reference.rows.half(), "others": others.rows.half()}
+    with atomic_write(zoo.checkpoints() / f"reference-{name}.safetensors") as temporary:
+        save_file(tensors, temporary, {"reference": reference.hash, "others": others.hash})
+
+
 def main() -> None:
-    parser = argparse.ArgumentParser("python -m ganopt.shipping", description=ship.__doc__)
-    parser.add_argument("run", type=Path, help="run folder")
-    parser.add_argument("name", help="name in the catalogue, as in cats-teacher")
-    parser.add_argument("--title", required=True, help="what people read")
-    parser.add_argument("--role", choices=zoo.ROLES, default="teacher")
-    parser.add_argument("--trained-on", required=True, help="the pictures")
-    parser.add_argument("--licence", required=True, help="what their licence means for the weights")
-    print(ship(**vars(parser.parse_args())))
+    parser = argparse.ArgumentParser("python -m ganopt.shipping", description="Put things into checkpoints/.")
+    commands = parser.add_subparsers(required=True)
+    model = commands.add_parser("model", help=ship.__doc__)
+    model.set_defaults(command=ship)
+    model.add_argument("run", type=Path, help="run folder")
+    model.add_argument("name", help="name in the catalogue, as in cats-teacher")
+    model.add_argument("--title", required=True, help="what people read")
+    model.add_argument("--role", choices=zoo.ROLES, default="teacher")
+    model.add_argument("--trained-on", required=True, help="the pictures")
+    model.add_argument("--licence", required=True, help="what their licence means for the weights")
+    network = commands.add_parser("inception", help=ship_inception.__doc__)
+    network.set_defaults(command=ship_inception)
+    network.add_argument("file", type=Path, help="pt_inception-2015-12-05-6726825d.pth, or its copy")
+    reference = commands.add_parser("reference", help=ship_reference.__doc__)
+    reference.set_defaults(command=ship_reference)
+    reference.add_argument("name", help="as in cats")
+    reference.add_argument("held_out", type=Path, help="folder of pictures that nothing was trained on")
+    reference.add_argument("training", type=Path, help="folder of other pictures, for the floor")
+    reference.add_argument("--inception", default="official", help="weights of pytorch-fid")
+    arguments = vars(parser.parse_args())
+    print(arguments.pop("command")(**arguments) or "Done.")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,193 @@
+"""fidN with what makes it mean something: the floor, the spread over seeds, KID, precision, recall.
+
+fidN is the FID of N pictures; with few of them it lies high, by another amount for each model, so it is compared with
+nothing but other fidN against the same reference.
+"""
+
+import contextlib
+import dataclasses
+import json
+import platform
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganopt import __version__, features
+from ganopt.errors import UserError
+from ganopt.features import FEWEST, MOST, Extractor, Sample, Seeing
+from ganopt.fid import NEIGHBOURS, fit, frechet_distance, kernel_distance, precision_and_recall
+from ganopt.files import atomic_write
+from ganopt.latents import MAX_SEED
+
+FLOOR = "real against real"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What to measure, against what. Raises UserError for what cannot be."""
+
+    models: tuple[str, ...] = ()
+    paths: tuple[Path, ...] = ()  # folders, zip files or .npz statistics
+    reference: str = "cats"  # a name of `features.references()`, or such a path
+    against: str = ""  # a model whose faces of the same seeds are a second reference
+    count: int = 500  # pictures of each sample
+    repeats: int = 3  # samples of each model, of seeds that follow one another
+    seed: int = 0  # the first one
+
+    def __post_init__(self) -> None:
+        if not FEWEST <= self.count <= MOST:
+            raise UserError(f"FID of {self.count} pictures cannot be measured here; take {FEWEST} to {MOST}.")
+        if not 1 <= self.repeats <= 10:
+            raise UserError(f"{self.repeats} samples of a model are no good number; take 1 to 10.")
+        if self.seed < 0 or self.seed + self.count * self.repeats > MAX_SEED:
+            raise UserError(f"The first seed is {self.seed}; take a whole number from 0 to a few billion.")
+        if not self.models and not self.paths:
+            raise UserError("There is nothing to measure; name a model or a folder.")
+
+    def seeds(self, repeat: int) -> range:
+        """The seeds of one sample."""
+        first = self.seed + repeat * self.count
+        return range(first, first + self.count)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score:
+    """The figures of one model or folder: means over its samples; None where a file of statistics has no rows."""
+
+    name: str
+    samples: tuple[str, ...]  # their hashes
+    seeds: tuple[str, ...]  # of each sample of a model
+    count: int  # pictures of a sample
+    reference: str
+    reference_hash: str
+    reference_count: int
+    fids: tuple[float, ...]  # of its samples
+    kid: float | None
+    kid_deviation: float | None  # over subsets of the sample
+    precision: float | None
+    recall: float | None
+    fid_to_model: float | None  # FID to the faces of `against` from the same seeds
+    against: str
+
+    @property
+    def fid(self) -> float:
+        """The mean over the samples."""
+        return sum(self.fids) / len(self.fids)
+
+
+@dataclass(frozen=True)
+class Update:
+    """How far a measurement is, in pictures, and the score that has just been finished, if one has."""
+
+    done: int
+    total: int
+    score: Score | None = None
+
+
+def evaluate(plan: Plan, eye: Extractor) -> Iterator[Update]:
+    """Measure what is planned: first the floor, then each model and path. Raises UserError for all that goes wrong."""
+    draws = len(plan.models) + bool(plan.against)
+    known = plan.reference in features.references()
+    total = plan.count * (draws * plan.repeats + len(plan.paths)) + (0 if known else plan.count)
+    done = 0
+
+    def counted(seeing: Seeing) -> Generator[Update, None, Sample]:
+        nonlocal done
+        with contextlib.closing(seeing):
+            while True:
+                try:
+                    done += next(seeing)
+                except StopIteration as end:
+                    return end.value
+                yield Update(min(done, total), total)
+
+    if known:
+        reference, others = features.of_reference(plan.reference)
+        yield Update(min(done, total), total, score([features.of_rows(FLOOR, others[: plan.count])], reference))
+    else:
+        reference = yield from counted(features.of_path(Path(plan.reference), eye))
+        if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: its halves
+            halves = _shuffled(reference.rows).chunk(2)
+            first, second = (features.of_rows(FLOOR, half) for half in halves)
+            yield Update(min(done, total), total, score([first], second))
+    teachers = []
+    for repeat in range(plan.repeats if plan.against else 0):
+        teachers.append((yield from counted(features.of_model(plan.against, plan.seeds(repeat), eye))))
+    for name in plan.models:
+        samples = []
+        for repeat in range(plan.repeats):
+            samples.append((yield from counted(features.of_model(name, plan.seeds(repeat), eye))))
+        yield Update(min(done, total), total, score(samples, reference, teachers))
+    for path in plan.paths:
+        sample = yield from counted(features.of_path(path, eye, plan.count))
+        yield Update(min(done, total), total, score([sample], reference, teachers))
+
+
+def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] = ()) -> Score:
+    """The figures of a model's samples, each compared with the teacher's of the same place in the list."""
+    first, real = samples[0], reference.rows
+    kernel = neighbours = (None, None)
+    if min(len(first.rows), len(real)) > NEIGHBOURS:
+        kernel = _means(kernel_distance(sample.rows, real) for sample in samples)
+        neighbours = _means(precision_and_recall(real, sample.rows) for sample in samples)
+    to_teacher = [frechet_distance(a.gaussian, b.gaussian) for a, b in zip(samples, teachers, strict=False)]
+    return Score(
+        name=first.name,
+        samples=tuple(sample.hash for sample in samples),
+        seeds=tuple(sample.seeds for sample in samples),
+        count=first.count,
+        reference=reference.name,
+        reference_hash=reference.hash,
+        reference_count=reference.count,
+        fids=tuple(frechet_distance(sample.gaussian, reference.gaussian) for sample in samples),
+        kid=kernel[0],
+        kid_deviation=kernel[1],
+        precision=neighbours[0],
+        recall=neighbours[1],
+        fid_to_model=sum(to_teacher) / len(to_teacher) if to_teacher else None,
+        against=teachers[0].name if teachers else "",
+    )
+
+
+def bias(sample: Sample, reference: Sample, points: int = 8) -> list[tuple[int, float]]:
+    """FID against the number of pictures that it is measured with, from parts of one sample: pairs (n, FID)."""
+    rows = _shuffled(sample.rows)
+    counts = torch.linspace(FEWEST, len(rows), points).round().int().unique().tolist()
+    return [(count, frechet_distance(fit(rows[:count]), reference.gaussian)) for count in counts]
+
+
+def record(result: Score, eye: Extractor) -> dict[str, Any]:
+    """A score as plain values, with its whole protocol."""
+    return {
+        "kind": "fid",
+        **dataclasses.asdict(result),
+        "fid": result.fid,
+        "device": str(eye.device),
+        "arithmetic": eye.precision,
+        "inception": eye.network.digest[:16],
+        "versions": {"ganopt": __version__, "torch": torch.__version__, "python": platform.python_version()},
+    }
+
+
+def append(path: Path, records: list[dict[str, Any]]) -> None:
+    """Add records to a results file, {"records": [...]}. Raises UserError where it cannot be read or written."""
+    try:
+        results = json.loads(path.read_text()) if path.exists() else {}
+        results["records"] = [*results.get("records", []), *records]
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} holds no results; name another file with --results.") from error
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _shuffled(rows: Tensor) -> Tensor:
+    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
+
+
+def _means(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
+    first, second = zip(*pairs, strict=True)
+    return sum(first) / len(first), sum(second) / len(second)

@@ -1,0 +1,278 @@
+"""Pictures -> Inception features: of a model's seeds, of a folder, of a reference that comes with the project.
+
+The functions `of_...` that see pictures are generators: they yield how many more they have seen, return the sample,
+and stop when they are closed. `finish` runs one to its end.
+"""
+
+import contextlib
+import dataclasses
+import functools
+import hashlib
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Barrier
+from zipfile import BadZipFile
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ganopt import archives, data, inception, zoo
+from ganopt.draw import draw
+from ganopt.errors import UserError
+from ganopt.fid import Gaussian, Moments, fit, from_covariance
+from ganopt.files import atomic_write, cache_folder, sha256
+from ganopt.inception import Inception
+from ganopt.latents import latents
+from ganopt.pictures import decode_whole
+
+BLOCK = 1000  # rows that a covariance takes at a time
+KEPT = 5000  # rows that are kept of a sample; of those beyond, only mean and covariance
+FEWEST, MOST = 50, 50_000  # pictures in a sample
+BATCH_CPU, BATCH_GPU = 4, 64  # on a CPU small batches stay in its caches, one a thread
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is measured: pictures by their features, or, of a file of statistics, by mean and covariance alone."""
+
+    name: str
+    hash: str  # of what it was made from
+    count: int  # pictures; 0 where a file of statistics does not say
+    rows: Tensor  # (min(count, KEPT), 2048) float32
+    gaussian: Gaussian
+    seeds: str = ""  # of a model's faces
+
+
+# yields how many more pictures have been seen, and returns the sample
+Seeing = Generator[int, None, Sample]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """The network that sees the pictures, where it runs, and how it computes."""
+
+    network: Inception
+    device: torch.device
+    precision: str
+
+    @property
+    def hash(self) -> str:
+        return f"{self.network.digest[:16]}-{self.precision}"
+
+
+def extractor(device: torch.device, precision: str = "auto", source: str = "") -> Extractor:
+    """The network, ready on a device. `auto` is bfloat16 where that is measured to be fast, else float32."""
+    if precision == "auto":
+        precision = "bfloat16" if _is_bfloat16_fast(device) else "float32"
+    return Extractor(inception.load(source, precision).to(device), device, precision)
+
+
+def of_model(name: str, seeds: range, eye: Extractor) -> Seeing:
+    """The faces that a model draws from these seeds, rounded to bytes as in a PNG file."""
+    text = f"{seeds.start}-{seeds.stop - 1}"
+
+    def batches(size: int) -> Iterator[Tensor]:
+        generator = zoo.load(name).to(eye.device)
+        for chunk in latents(seeds).split(max(size, 16)):
+            yield from draw(generator, chunk).split(size)
+
+    sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), batches, eye)
+    return dataclasses.replace(sample, seeds=text)
+
+
+def of_folder(folder: Path, eye: Extractor, most: int = MOST, label: str = "") -> Seeing:
+    """The pictures of a folder as they are, without a crop; unreadable ones are left out.
+
+    Raises UserError where fewer than 50 can be read.
+    """
+    label, names = label or folder.name, data.find(folder)[:most]
+    if len(names) < FEWEST:
+        raise UserError(f"{label} holds {len(names)} pictures; FID needs at least {FEWEST}.")
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(bytes.fromhex(sha256(folder / name)))
+
+    def batches(size: int) -> Iterator[Tensor]:
+        pictures = (decode_whole(str(folder / name)) for name in names)
+        pictures = (torch.from_numpy(picture) for picture in pictures if not isinstance(picture, str))
+        for _, same in itertools.groupby(pictures, key=lambda picture: picture.shape):
+            while chunk := list(itertools.islice(same, size)):
+                yield torch.stack(chunk)
+
+    sample = yield from _sample(label, digest.hexdigest()[:32], len(names), batches, eye)
+    if sample.count < FEWEST:
+        raise UserError(f"Only {sample.count} pictures in {label} can be read; FID needs at least {FEWEST}.")
+    return sample
+
+
+def of_path(path: Path, eye: Extractor, most: int = MOST) -> Seeing:
+    """The pictures of a folder or a zip file, or pytorch-fid's statistics in an .npz file."""
+    if path.suffix == ".npz":
+        return read_statistics(path)
+    if path.is_file():
+        with archives.unpacked(path) as folder:
+            return (yield from of_folder(folder, eye, most, path.name))
+    return (yield from of_folder(path, eye, most))
+
+
+def finish(seeing: Seeing) -> Sample:
+    """The sample, all at once."""
+    while True:
+        try:
+            next(seeing)
+        except StopIteration as end:
+            return end.value
+
+
+def of_reference(name: str) -> tuple[Sample, Tensor]:
+    """A reference of the project, and the features of other real pictures of its kind, for the floor.
+
+    Raises UserError where there is none of that name.
+    """
+    path = zoo.checkpoints() / f"reference-{name}.safetensors"
+    if name not in references():
+        raise UserError(
+            f"'{name}' is no reference; take {', '.join(references())}, or a folder, a zip or an .npz file."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            rows, others = file.get_tensor("reference").float(), file.get_tensor("others").float()
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged; restore it from the project's repository.") from error
+    return Sample(name, sha256(path)[:32], len(rows), rows, fit(rows)), others
+
+
+def of_rows(name: str, rows: Tensor) -> Sample:
+    """A sample of features that are there already, (n, 2048) float32. Raises UserError for fewer than two."""
+    return Sample(name, hashlib.sha256(rows.contiguous().numpy()).hexdigest()[:32], len(rows), rows, fit(rows))
+
+
+def references() -> list[str]:
+    """The names of the references that come with the project."""
+    return sorted(path.stem.removeprefix("reference-") for path in zoo.checkpoints().glob("reference-*.safetensors"))
+
+
+def read_statistics(path: Path) -> Sample:
+    """Mean and covariance from an .npz file of pytorch-fid. Raises UserError for another file."""
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            mean, covariance = torch.from_numpy(arrays["mu"]), torch.from_numpy(arrays["sigma"])
+    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
+        raise UserError(f"{path.name} holds no statistics of pytorch-fid; name another file.") from error
+    return Sample(path.name, sha256(path)[:32], 0, torch.empty(0, len(mean)), from_covariance(mean, covariance))
+
+
+def write_statistics(sample: Sample, path: Path) -> None:
+    """Mean and covariance as an .npz file that pytorch-fid reads. Raises UserError where it cannot be written."""
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, mu=sample.gaussian.mean.numpy(), sigma=sample.gaussian.covariance.numpy())
+
+
+def extract(batches: Iterable[Tensor], eye: Extractor) -> Iterator[Tensor]:
+    """Features (n, 2048) float32 of batches of pictures uint8 (n, 3, H, W), in their order, as they are ready.
+
+    On a CPU a batch belongs to one thread: that is faster than to share each among all of them.
+    """
+
+    @torch.inference_mode()
+    def see(pictures: Tensor) -> Tensor:
+        return eye.network(pictures.to(eye.device)).cpu()
+
+    if eye.device.type != "cpu":
+        yield from map(see, batches)
+        return
+    threads = torch.get_num_threads()
+    with _single_threads(threads) as pool:
+        waiting: deque = deque()
+        try:
+            for pictures in batches:
+                waiting.append(pool.submit(see, pictures))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+@contextlib.contextmanager
+def _single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose threads compute alone. torch keeps their number a thread and the default for new ones."""
+    before, ready = torch.get_num_threads(), Barrier(count + 1)
+
+    def start() -> None:
+        torch.set_num_threads(1)
+        ready.wait()
+
+    with ThreadPoolExecutor(count) as pool:
+        for _ in range(count):
+            pool.submit(start)
+        ready.wait()
+        torch.set_num_threads(before)
+        yield pool
+
+
+def _sample(name: str, digest: str, count: int, batches: Callable[[int], Iterator[Tensor]], eye: Extractor) -> Seeing:
+    """A sample from the cache, or seen now and put there."""
+    digest = hashlib.sha256(f"{digest} {eye.hash}".encode()).hexdigest()[:32]
+    cached = cache_folder() / "features" / f"{digest}.safetensors"
+    with contextlib.suppress(SafetensorError, OSError, KeyError), safe_open(cached, framework="pt") as file:
+        sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
+        yield count
+        return sample
+    moments, kept, block = Moments(), [torch.empty(0, inception.FEATURES)], []
+    size = BATCH_CPU if eye.device.type == "cpu" else BATCH_GPU
+    for rows in extract(batches(size), eye):
+        yield len(rows)
+        block.append(rows)
+        if sum(map(len, block)) >= BLOCK:
+            _take(torch.cat(block), moments, kept)
+            block = []
+    if block:
+        _take(torch.cat(block), moments, kept)
+    tensors = {"rows": torch.cat(kept), "count": torch.tensor(moments.count)}
+    if moments.count > KEPT:
+        gaussian = moments.gaussian()
+        tensors |= {"mean": gaussian.mean, "factor": gaussian.factor.contiguous()}
+    with atomic_write(cached) as temporary:
+        save_file(tensors, temporary)
+    return _restored(name, digest, tensors)
+
+
+def _take(rows: Tensor, moments: Moments, kept: list[Tensor]) -> None:
+    """Count rows, and keep the first KEPT of all."""
+    if moments.count < KEPT:
+        kept.append(rows[: KEPT - moments.count])
+    moments.add(rows)
+
+
+def _restored(name: str, digest: str, tensors: dict[str, Tensor]) -> Sample:
+    rows = tensors["rows"]
+    gaussian = Gaussian(tensors["mean"], tensors["factor"]) if "mean" in tensors else fit(rows)
+    return Sample(name, digest, int(tensors["count"]), rows, gaussian)
+
+
+@functools.cache
+def _is_bfloat16_fast(device: torch.device) -> bool:
+    """Whether a bfloat16 convolution takes less than half the time of a float32 one, tried now."""
+    if device.type == "mps":
+        return False
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        x, weight = (torch.ones(size, device=device, dtype=dtype) for size in ((1, 128, 32, 32), (128, 128, 3, 3)))
+        times = []
+        for _ in range(3):
+            start = time.perf_counter()
+            torch.nn.functional.conv2d(x, weight).sum().item()
+            times.append(time.perf_counter() - start)
+        seconds[dtype] = min(times)
+    return seconds[torch.bfloat16] < seconds[torch.float32] / 2

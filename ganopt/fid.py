@@ -1,0 +1,132 @@
+"""Distances between two sets of pictures, from their Inception features: FID, KID, precision and recall.
+
+Features are (n, d) float tensors, one row a picture. Everything is computed in float64, on the CPU.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganopt.errors import UserError
+
+SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
+NEIGHBOURS = 3  # of precision and recall
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """A normal distribution: its mean (d,), and a factor F (m, d) of its covariance F^T F."""
+
+    mean: Tensor
+    factor: Tensor
+
+    @property
+    def covariance(self) -> Tensor:
+        """(d, d)."""
+        return self.factor.T @ self.factor
+
+
+def fit(features: Tensor) -> Gaussian:
+    """The normal distribution of features (n, d). Raises UserError for fewer than two rows, or for a NaN."""
+    if len(features) < 2:
+        raise UserError(f"FID needs at least 2 pictures on each side; there are {len(features)}.")
+    features = features.double()
+    mean = features.mean(dim=0)
+    centred = (features - mean) / (len(features) - 1) ** 0.5
+    count, size = features.shape
+    return _checked(Gaussian(mean, centred)) if count <= size else from_covariance(mean, centred.T @ centred)
+
+
+def from_covariance(mean: Tensor, covariance: Tensor) -> Gaussian:
+    """The normal distribution of a mean (d,) and a covariance (d, d). Raises UserError for a NaN or other shapes."""
+    size = len(mean)
+    if mean.shape != (size,) or covariance.shape != (size, size):
+        raise UserError(f"A mean of {tuple(mean.shape)} and a covariance of {tuple(covariance.shape)} do not fit.")
+    _checked(Gaussian(mean, covariance))
+    values, vectors = torch.linalg.eigh(covariance.double())
+    return Gaussian(mean.double(), values.clamp_min(0).sqrt()[:, None] * vectors.T)
+
+
+def frechet_distance(first: Gaussian, second: Gaussian) -> float:
+    """|m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)) (Dowson and Landau 1982; Heusel et al. 2017).
+
+    Tr (S1 S2)^(1/2) is the sum of the singular values of F1 F2^T: exact, and for n pictures only n x n.
+    Raises UserError where the two have another number of features.
+    """
+    if first.mean.shape != second.mean.shape:
+        raise UserError(f"{len(first.mean)} features cannot be compared with {len(second.mean)}; use one network.")
+    root = torch.linalg.svdvals(first.factor @ second.factor.T).sum()
+    spread = first.factor.square().sum() + second.factor.square().sum()
+    return float((first.mean - second.mean).square().sum() + spread - 2 * root)
+
+
+class Moments:
+    """Mean and covariance of features that pass by in batches, in constant memory."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._sum: Tensor | float = 0.0
+        self._products: Tensor | float = 0.0
+
+    def add(self, features: Tensor) -> None:
+        """Count features (n, d)."""
+        features = features.double()
+        self.count += len(features)
+        self._sum = self._sum + features.sum(dim=0)
+        self._products = self._products + features.T @ features
+
+    def gaussian(self) -> Gaussian:
+        """The normal distribution of all that was counted. Raises UserError as `fit` does."""
+        if self.count < 2:
+            raise UserError(f"FID needs at least 2 pictures on each side; there are {self.count}.")
+        mean = self._sum / self.count
+        return from_covariance(mean, (self._products - self.count * mean.outer(mean)) / (self.count - 1))
+
+
+def kernel_distance(first: Tensor, second: Tensor, seed: int = 0) -> tuple[float, float]:
+    """KID: the unbiased squared MMD of features (n, d) with the kernel (x.y / d + 1)^3 (Binkowski et al. 2018).
+
+    Mean and standard deviation over 100 random subsets of half of the smaller side, at most 1000. Raises UserError
+    for fewer than four rows.
+    """
+    size = min(len(first), len(second), 2 * SUBSET_SIZE) // 2
+    if size < 2:
+        raise UserError(f"KID needs at least 4 pictures on each side; there are {min(len(first), len(second))}.")
+    kernels = [_kernel(x.double(), y.double()) for x, y in ((first, first), (second, second), (first, second))]
+    random = torch.Generator().manual_seed(seed)
+    values = []
+    for _ in range(SUBSETS):
+        i, j = (torch.randperm(len(side), generator=random)[:size] for side in (first, second))
+        same = [part.sum() - part.diagonal().sum() for part in (kernels[0][i][:, i], kernels[1][j][:, j])]
+        values.append(sum(same) / (size * (size - 1)) - 2 * kernels[2][i][:, j].mean())
+    return float(torch.stack(values).mean()), float(torch.stack(values).std())
+
+
+def precision_and_recall(real: Tensor, fake: Tensor) -> tuple[float, float]:
+    """Shares of generated pictures near real ones, and of real ones near generated ones (Kynkaanniemi et al. 2019).
+
+    Near is no further than the third nearest neighbour of its own kind. Raises UserError for fewer than four rows.
+    """
+    if min(len(real), len(fake)) <= NEIGHBOURS:
+        raise UserError(f"Precision and recall need at least {NEIGHBOURS + 1} pictures on each side.")
+    real, fake = real.double(), fake.double()
+    between = torch.cdist(real, fake)  # (n_real, n_fake)
+    precision = (between <= _radii(real)[:, None]).any(dim=0)
+    recall = (between <= _radii(fake)[None, :]).any(dim=1)
+    return float(precision.double().mean()), float(recall.double().mean())
+
+
+def _checked(gaussian: Gaussian) -> Gaussian:
+    if not (gaussian.mean.isfinite().all() and gaussian.factor.isfinite().all()):
+        raise UserError("The features hold values that are no numbers; check the pictures and the network.")
+    return gaussian
+
+
+def _kernel(x: Tensor, y: Tensor) -> Tensor:
+    return (x @ y.T / x.shape[1] + 1) ** 3
+
+
+def _radii(features: Tensor) -> Tensor:
+    """The distance of each row to its third nearest neighbour."""
+    return torch.cdist(features, features).kthvalue(NEIGHBOURS + 1, dim=1).values  # the nearest is itself

@@ -1,0 +1,199 @@
+"""The Inception network of FID (Szegedy et al. 2016, weights of Heusel et al. 2017), arranged for speed.
+
+The same function as pytorch-fid's, to rounding: BatchNorm is folded into the convolutions, the 1x1 convolutions that
+read one block's input are one, and average pooling comes behind its 1x1 convolution, where there are fewer channels.
+"""
+
+import os
+import pickle
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d
+
+from ganopt import zoo
+from ganopt.errors import UserError
+from ganopt.files import atomic_write, sha256
+
+SHIPPED = "inception.safetensors"  # in checkpoints/
+FEATURES = 2048
+SIDE = 299  # pixels, what the network was trained on
+EPSILON = 0.001  # of its BatchNorm
+
+# A block: chains of convolutions on its input, whose results are concatenated; a tuple in a chain forks it.
+_A = (
+    ("branch1x1",),
+    ("branch5x5_1", "branch5x5_2"),
+    ("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"),
+)
+_B = (("branch3x3",), ("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"))
+_C = (
+    ("branch1x1",),
+    ("branch7x7_1", "branch7x7_2", "branch7x7_3"),
+    ("branch7x7dbl_1", "branch7x7dbl_2", "branch7x7dbl_3", "branch7x7dbl_4", "branch7x7dbl_5"),
+)
+_D = (("branch3x3_1", "branch3x3_2"), ("branch7x7x3_1", "branch7x7x3_2", "branch7x7x3_3", "branch7x7x3_4"))
+_E = (
+    ("branch1x1",),
+    ("branch3x3_1", ("branch3x3_2a", "branch3x3_2b")),
+    ("branch3x3dbl_1", "branch3x3dbl_2", ("branch3x3dbl_3a", "branch3x3dbl_3b")),
+)
+# and how its input is pooled: averaged before a convolution, maximum before one, or maximum alone at half the side
+BLOCKS = {
+    **{f"Mixed_5{letter}": (_A, "average") for letter in "bcd"},
+    "Mixed_6a": (_B, "halve"),
+    **{f"Mixed_6{letter}": (_C, "average") for letter in "bcde"},
+    "Mixed_7a": (_D, "halve"),
+    "Mixed_7b": (_E, "average"),
+    "Mixed_7c": (_E, "maximum"),
+}
+HALVING = {
+    "Conv2d_1a_3x3",
+    "Mixed_6a.branch3x3",
+    "Mixed_6a.branch3x3dbl_3",
+    "Mixed_7a.branch3x3_2",
+    "Mixed_7a.branch7x7x3_4",
+}
+UNPADDED = HALVING | {"Conv2d_2a_3x3", "Conv2d_4a_3x3"}
+
+
+class Inception(nn.Module):
+    """Pictures -> features. Its weights are those that `fold` returns; raises KeyError if one is missing."""
+
+    def __init__(self, weights: Mapping[str, Tensor]):
+        super().__init__()
+        self.widths: dict[str, list[int]] = {}
+        weights = dict(weights)
+        for block, (chains, pool) in BLOCKS.items():
+            first = [f"{block}.{chain[0]}" for chain in chains if len(chain) > 1 or "1x1" in chain[0]]
+            if pool == "average":
+                first.append(f"{block}.branch_pool")
+            self.widths[block] = [len(weights[f"{name}.bias"]) for name in first]
+            for part in ("weight", "bias"):
+                weights[f"{block}.stem.{part}"] = torch.cat([weights.pop(f"{name}.{part}") for name in first])
+        for name, value in weights.items():
+            value = value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+            self.register_buffer(name.replace(".", ":"), value)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """uint8 (N, 3, H, W) -> features (N, 2048), float32."""
+        x = pictures.float().contiguous(memory_format=torch.channels_last)
+        x = interpolate(x, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+        for name in ("Conv2d_1a_3x3", "Conv2d_2a_3x3", "Conv2d_2b_3x3"):
+            x = self._convolve(name, x)
+        x = max_pool2d(x, 3, 2)  # (N, 64, 73, 73)
+        for name in ("Conv2d_3b_1x1", "Conv2d_4a_3x3"):
+            x = self._convolve(name, x)
+        x = max_pool2d(x, 3, 2)  # (N, 192, 35, 35)
+        for block in BLOCKS:
+            x = self._block(block, x)  # (N, 768, 17, 17), then (N, 2048, 8, 8)
+        return x.float().mean(dim=(2, 3))
+
+    def _block(self, block: str, x: Tensor) -> Tensor:
+        chains, pool = BLOCKS[block]
+        stem = iter(self._convolve(f"{block}.stem", x, activate=False).split(self.widths[block], dim=1))
+        results = []
+        for chain in chains:
+            y, rest = (next(stem).relu(), chain[1:]) if len(chain) > 1 or "1x1" in chain[0] else (x, chain)
+            for link in rest:
+                links = link if isinstance(link, tuple) else (link,)
+                y = [self._convolve(f"{block}.{name}", y) for name in links]
+                y = y[0] if len(y) == 1 else torch.cat(y, dim=1)
+            results.append(y)
+        if pool == "halve":
+            results.append(max_pool2d(x, 3, 2))
+        elif pool == "maximum":
+            results.append(self._convolve(f"{block}.branch_pool", max_pool2d(x, 3, 1, 1)))
+        else:  # a mean over fewer pixels at the border, as in TensorFlow
+            results.append(avg_pool2d(next(stem), 3, 1, 1, count_include_pad=False).relu())
+        return torch.cat(results, dim=1)
+
+    def _convolve(self, name: str, x: Tensor, activate: bool = True) -> Tensor:
+        weight, bias = self._weight(name), getattr(self, f"{name}.bias".replace(".", ":"))
+        height, width = weight.shape[2:]
+        padding = 0 if name in UNPADDED else (height // 2, width // 2)
+        x = conv2d(x.to(weight.dtype), weight, bias, stride=2 if name in HALVING else 1, padding=padding)
+        return x.relu_() if activate else x
+
+    def _weight(self, name: str) -> Tensor:
+        return getattr(self, f"{name}.weight".replace(".", ":"))
+
+
+def load(source: str = "", precision: str = "float32") -> Inception:
+    """The network, on the CPU, computing in `precision`, float32 or bfloat16; its first convolution stays float32.
+
+    `source` is a file of pytorch-fid's weights, or "official" for their download; by default $GANOPT_INCEPTION, else
+    the float16 copy in checkpoints/, else the download. Raises UserError where there are none.
+    """
+    weights, digest = _read(source or os.environ.get("GANOPT_INCEPTION", ""))
+    try:
+        network = Inception(weights)
+    except KeyError as error:
+        raise UserError(f"The file {source} holds no Inception network of pytorch-fid; name another.") from error
+    network.digest = digest
+    if precision == "bfloat16":
+        for name, value in network.named_buffers():
+            if not name.startswith("Conv2d_1a"):
+                setattr(network, name, value.bfloat16())
+    return network.requires_grad_(False).eval()
+
+
+def _read(source: str) -> tuple[dict[str, Tensor], str]:
+    """Folded weights and the hash of the file that they were read from."""
+    shipped = zoo.checkpoints() / SHIPPED
+    if not source and shipped.exists():
+        try:
+            tensors = load_file(shipped)
+        except (SafetensorError, OSError) as error:
+            raise UserError(f"{shipped} is damaged; restore it from the project's repository.") from error
+        return {name: value.float() for name, value in tensors.items()}, sha256(shipped)
+    path = _download() if source in ("", "official") else Path(source)
+    if not path.is_file():
+        raise UserError(f"There is no file {path} with the weights of Inception; check the name.")
+    try:
+        return fold(torch.load(path, map_location="cpu", weights_only=True)), sha256(path)
+    except (OSError, EOFError, RuntimeError, KeyError, AttributeError, TypeError, pickle.UnpicklingError) as error:
+        raise UserError(f"{path} holds no weights of pytorch-fid's Inception; name another file.") from error
+
+
+def _download() -> Path:
+    """pytorch-fid's own file, from torch's cache or from the network."""
+    from pytorch_fid.inception import FID_WEIGHTS_URL  # which imports torchvision, for seconds
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(FID_WEIGHTS_URL).name
+    if not path.exists():
+        print(f"Downloading the Inception network of FID (95 MB) to {path}.", file=sys.stderr)
+        try:
+            with atomic_write(path) as temporary:
+                torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(temporary), hash_prefix="6726825d")
+        except (OSError, RuntimeError) as error:
+            raise UserError(
+                "The Inception network of FID could not be downloaded; check the network, or give its file with "
+                "--inception."
+            ) from error
+    return path
+
+
+def fold(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights for `Inception` from pytorch-fid's state dict: each BatchNorm folded into its convolution.
+
+    The first convolution, which has no padding, takes bytes instead of numbers in [-1, 1]. Raises KeyError where a
+    tensor is missing.
+    """
+    weights = {}
+    for name in [key.removesuffix(".conv.weight") for key in state if key.endswith(".conv.weight")]:
+        weight, gain, shift, mean, variance = (
+            state[f"{name}.{part}"].double()
+            for part in ("conv.weight", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var")
+        )
+        scale = gain / (variance + EPSILON).sqrt()
+        weight, bias = weight * scale[:, None, None, None], shift - mean * scale
+        if name == "Conv2d_1a_3x3":  # x = byte * 2 / 255 - 1
+            weight, bias = weight * 2 / 255, bias - weight.sum(dim=(1, 2, 3))
+        weights |= {f"{name}.weight": weight.float(), f"{name}.bias": bias.float()}
+    return weights
