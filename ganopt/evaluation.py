@@ -7,6 +7,7 @@ nothing but other fidN against the same reference.
 import contextlib
 import dataclasses
 import json
+import os
 import platform
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ganopt import __version__, features
+from ganopt import __version__, data, features, zoo
 from ganopt.errors import UserError
 from ganopt.features import FEWEST, MOST, Extractor, Sample, Seeing
 from ganopt.fid import NEIGHBOURS, fit, frechet_distance, kernel_distance, precision_and_recall
@@ -86,34 +87,43 @@ class Update:
     done: int
     total: int
     score: Score | None = None
+    bias: tuple[tuple[int, float], ...] = ()  # FID of parts of the score's first sample, as `bias` gives it
 
 
 def evaluate(plan: Plan, eye: Extractor) -> Iterator[Update]:
-    """Measure what is planned: first the floor, then each model and path. Raises UserError for all that goes wrong."""
-    draws = len(plan.models) + bool(plan.against)
-    known = plan.reference in features.references()
-    total = plan.count * (draws * plan.repeats + len(plan.paths)) + (0 if known else plan.count)
-    done = 0
+    """Measure what is planned: first the floor, then each model and path.
 
-    def counted(seeing: Seeing) -> Generator[Update, None, Sample]:
+    Raises UserError for all that goes wrong, for a name that leads nowhere before anything is measured.
+    """
+    models = [*plan.models, *filter(None, [plan.against])]
+    for name in models:
+        zoo.locate(name)
+    named = plan.reference in features.references() or not os.path.exists(plan.reference)
+    reference_share = 0 if named else _expected(Path(plan.reference), MOST, plan.count)
+    shares = [_expected(path, plan.count, plan.count) for path in plan.paths]
+    done, total = 0, plan.count * plan.repeats * len(models) + sum(shares) + reference_share
+
+    def counted(seeing: Seeing, share: int = plan.count) -> Generator[Update, None, Sample]:
         nonlocal done
+        end = done + share
         with contextlib.closing(seeing):
             while True:
                 try:
-                    done += next(seeing)
-                except StopIteration as end:
-                    return end.value
-                yield Update(min(done, total), total)
+                    done = min(done + next(seeing), end)
+                except StopIteration as stop:
+                    done = end
+                    return stop.value
+                yield Update(done, total)
 
-    if known:
+    if named:
         reference, others = features.of_reference(plan.reference)
-        yield Update(min(done, total), total, score([features.of_rows(FLOOR, others[: plan.count])], reference))
+        yield Update(done, total, score([features.of_rows(FLOOR, others[: plan.count])], reference))
     else:
-        reference = yield from counted(features.of_path(Path(plan.reference), eye))
+        reference = yield from counted(features.of_path(Path(plan.reference), eye), reference_share)
         if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: its halves
             halves = _shuffled(reference.rows).chunk(2)
             first, second = (features.of_rows(FLOOR, half) for half in halves)
-            yield Update(min(done, total), total, score([first], second))
+            yield Update(done, total, score([first], second))
     teachers = []
     for repeat in range(plan.repeats if plan.against else 0):
         teachers.append((yield from counted(features.of_model(plan.against, plan.seeds(repeat), eye))))
@@ -121,10 +131,10 @@ def evaluate(plan: Plan, eye: Extractor) -> Iterator[Update]:
         samples = []
         for repeat in range(plan.repeats):
             samples.append((yield from counted(features.of_model(name, plan.seeds(repeat), eye))))
-        yield Update(min(done, total), total, score(samples, reference, teachers))
-    for path in plan.paths:
-        sample = yield from counted(features.of_path(path, eye, plan.count))
-        yield Update(min(done, total), total, score([sample], reference, teachers))
+        yield Update(done, total, score(samples, reference, teachers), bias(samples[0], reference))
+    for path, share in zip(plan.paths, shares, strict=True):
+        sample = yield from counted(features.of_path(path, eye, plan.count), share)
+        yield Update(done, total, score([sample], reference, teachers))
 
 
 def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] = ()) -> Score:
@@ -153,11 +163,11 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
     )
 
 
-def bias(sample: Sample, reference: Sample, points: int = 8) -> list[tuple[int, float]]:
+def bias(sample: Sample, reference: Sample, points: int = 8) -> tuple[tuple[int, float], ...]:
     """FID against the number of pictures that it is measured with, from parts of one sample: pairs (n, FID)."""
-    rows = _shuffled(sample.rows)
+    rows = _shuffled(sample.rows)[:2000]
     counts = torch.linspace(FEWEST, len(rows), points).round().int().unique().tolist()
-    return [(count, frechet_distance(fit(rows[:count]), reference.gaussian)) for count in counts]
+    return tuple((count, frechet_distance(fit(rows[:count]), reference.gaussian)) for count in counts)
 
 
 def record(result: Score, eye: Extractor) -> dict[str, Any]:
@@ -177,11 +187,16 @@ def append(path: Path, records: list[dict[str, Any]]) -> None:
     """Add records to a results file, {"records": [...]}. Raises UserError where it cannot be read or written."""
     try:
         results = json.loads(path.read_text()) if path.exists() else {}
-        results["records"] = [*results.get("records", []), *records]
+        results["records"] = results.get("records", []) + records
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path} holds no results; name another file with --results.") from error
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n")
+
+
+def _expected(path: Path, most: int, otherwise: int) -> int:
+    """How many pictures of a path will be seen, as far as that can be told before a file is opened."""
+    return otherwise if os.path.isfile(path) else min(len(data.find(path)), most)
 
 
 def _shuffled(rows: Tensor) -> Tensor:

@@ -8,10 +8,13 @@ import gradio as gr
 from ganopt import __version__
 from ganopt.errors import UserError
 from ganopt.state import pick_device
+from ganopt.ui.common import Scratch
+from ganopt.ui.fid import build_fid
 from ganopt.ui.generate import build_generate
 from ganopt.ui.theme import CSS, THEME
 
 TITLE = "ganopt"
+MOST_UPLOAD = "1gb"
 HEADER = """# ganopt
 Animal faces drawn by GANs that were made cheaper. Every face comes from a seed: the same seed is the same face on
 every machine.
@@ -23,11 +26,13 @@ def build_app(device: str = "auto") -> gr.Blocks:
     scratch = tempfile.TemporaryDirectory(prefix="ganopt-")
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
         gr.Markdown(HEADER, elem_id="header")
-        with gr.Tabs(), gr.Tab("Generate", id="generate"):
-            try:
-                build_generate(demo, pick_device(device), Path(scratch.name))
-            except UserError as error:  # no model to draw with: the page says so
-                gr.Markdown(str(error), elem_id="error")
+        with gr.Tabs():
+            for name, build in (("Generate", build_generate), ("FID", build_fid)):
+                with gr.Tab(name, id=name.lower()):
+                    try:
+                        build(demo, pick_device(device), Scratch(Path(scratch.name, name)))
+                    except UserError as error:  # no model to draw with: the page says so
+                        gr.Markdown(str(error), elem_id="error")
         gr.Markdown(f"ganopt {__version__}", elem_id="footer")
     demo.scratch = scratch  # lives, and is removed, with the page
     return demo
@@ -35,4 +40,4 @@ def build_app(device: str = "auto") -> gr.Blocks:
 
 def launch(demo: gr.Blocks) -> None:
     """Serve the page on 127.0.0.1:7860, or where GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say."""
-    demo.launch(theme=THEME, css=CSS, ssr_mode=False, footer_links=[], show_error=False)
+    demo.launch(theme=THEME, css=CSS, ssr_mode=False, footer_links=[], show_error=False, max_file_size=MOST_UPLOAD)

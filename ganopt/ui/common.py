@@ -1,8 +1,10 @@
 """What the tabs share: galleries of faces, one-sentence errors, and a place for files to download."""
 
+import contextlib
 import functools
+import inspect
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
@@ -18,16 +20,27 @@ Result = TypeVar("Result")
 
 
 def say_errors(handler: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """A handler whose UserErrors are shown in the page as their one sentence."""
+    """A handler, a generator perhaps, whose UserErrors are shown in the page as their one sentence."""
 
     @functools.wraps(handler)
     def said(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
-        try:
+        with _said():
             return handler(*arguments, **keywords)
-        except UserError as error:
-            raise gr.Error(str(error), title="That did not work", print_exception=False) from error
 
-    return said
+    @functools.wraps(handler)
+    def said_later(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Iterator:
+        with _said():
+            yield from handler(*arguments, **keywords)
+
+    return said_later if inspect.isgeneratorfunction(handler) else said
+
+
+@contextlib.contextmanager
+def _said() -> Iterator[None]:
+    try:
+        yield
+    except UserError as error:
+        raise gr.Error(str(error), title="That did not work", print_exception=False) from error
 
 
 class Scratch:

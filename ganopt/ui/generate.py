@@ -1,7 +1,6 @@
 """The tab Generate: faces from seeds, and the way into what lies around each of them."""
 
 import random
-from pathlib import Path
 
 import gradio as gr
 import torch
@@ -24,16 +23,12 @@ KEEP_IN_URL = """(model, seeds, scale) => {
 }"""
 
 
-def build_generate(demo: gr.Blocks, device: torch.device, folder: Path) -> None:
-    """Build the tab inside the page. `folder` is for the files that it offers to download.
-
-    Raises UserError, before anything is built, where there is no model.
-    """
-    scratch = Scratch(folder)
+def build_generate(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
+    """Build the tab inside the page. Raises UserError, before anything is built, where there is no model."""
     names = list(zoo.catalogue())
     if not names:
         raise UserError(f"{zoo.checkpoints()} holds no model; restore it from the project's repository.")
-    with gr.Row(elem_id="generate-row"):
+    with gr.Row(elem_id="generate-row", elem_classes="sides"):
         with gr.Column(scale=1, min_width=280):
             model = gr.Dropdown(_choices(), value=names[0], label="Model", elem_id="model")
             seeds = gr.Textbox(

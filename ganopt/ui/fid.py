@@ -1,0 +1,156 @@
+"""The tab FID: models or a user's own pictures against a reference, with what makes the number mean something."""
+
+import csv
+import html
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import gradio as gr
+import pandas
+import torch
+
+from ganopt import evaluation, features, zoo
+from ganopt.evaluation import FLOOR, Plan, Score
+from ganopt.files import atomic_write
+from ganopt.ui.common import Scratch, say_errors
+
+MOST_PICTURES = 5000  # of a sample, on the page
+HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
+NOTHING = "nothing"
+TEXT = """
+**fid500** compares what the Inception network sees in 500 generated faces with what it sees in 500 held-out
+photographs: 0 would be the same distribution. Even real photographs score well above 0 against others, because 500
+pictures are few: that *floor* stands in the first row. The fewer the pictures, the higher the number, as the curve
+shows; so **fid500 compares with fid500 and the same reference only**, never with the fid50k of a paper.
+
+*KID* has no such bias. *Precision* is the share of generated faces that lie near real ones, *recall* the share of
+real ones that lie near generated ones: a model that draws the same good face again and again has the first alone.
+"""
+
+
+def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
+    """Build the tab inside the page. Measuring is one at a time for all visitors."""
+    names, references = list(zoo.catalogue()), features.references()
+    stopped: set[str | None] = (
+        set()
+    )  # sessions that pressed Stop, which Gradio's own cancelling does only seconds later
+    with gr.Row(elem_classes="sides"):
+        with gr.Column(scale=1, min_width=280):
+            models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
+            reference = gr.Dropdown(
+                references, value=next(iter(references), None), label="Reference", elem_id="fid-reference"
+            )
+            count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
+            repeats = gr.Slider(
+                1, 3, 1, step=1, label="Samples of each model", info="More than one shows the spread over seeds"
+            )
+            with gr.Accordion("More", open=False):
+                seed = gr.Number(0, label="First seed", precision=0, minimum=0)
+                against = gr.Dropdown([NOTHING, *names], value=NOTHING, label="Distance to the faces of, too")
+                own = gr.File(label="Your own pictures: a .zip, or .npz statistics", file_types=[".zip", ".npz"])
+                role = gr.Radio(["measure it", "as the reference"], value="measure it", label="What it is for")
+            with gr.Row():
+                button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")
+                stop = gr.Button("Stop", min_width=100, elem_id="fid-stop")
+        with gr.Column(scale=3, min_width=320):
+            status = gr.HTML(_bar(0, 0, 0.0), elem_id="fid-status")
+            table = gr.Dataframe(
+                headers=HEADERS, label="Results", interactive=False, visible=False, buttons=[], elem_id="fid-table"
+            )
+            file = gr.DownloadButton("Download as CSV", visible=False, size="sm", elem_id="fid-csv")
+            curve = gr.LinePlot(
+                x="n",
+                y="FID",
+                color="model",
+                title="FID against n: the bias",
+                visible=False,
+                height=260,
+                elem_id="fid-curve",
+            )
+            gr.Markdown(TEXT)
+
+    @say_errors
+    def fid(
+        models: list[str],
+        reference: str,
+        count: int,
+        repeats: int,
+        seed: int,
+        against: str,
+        own: str | None,
+        role: str,
+        request: gr.Request,
+    ) -> Iterator[tuple]:
+        """Measure models, or a zip file of pictures, against a reference: progress, a table, its CSV, a curve."""
+        is_reference = role == "as the reference"
+        plan = Plan(
+            models=tuple(models or ()),
+            paths=(Path(own),) if own and not is_reference else (),
+            reference=own if own and is_reference else reference or "",
+            against="" if against == NOTHING else against,
+            count=int(count),
+            repeats=int(repeats),
+            seed=int(seed or 0),
+        )
+        stopped.discard(request.session_hash)
+        start, scores, points = time.monotonic(), [], []
+        yield "Starting.", gr.Dataframe(visible=False), gr.DownloadButton(visible=False), gr.LinePlot(visible=False)
+        for update in evaluation.evaluate(plan, features.extractor(device)):
+            if request.session_hash in stopped:
+                yield "Stopped.", gr.skip(), gr.skip(), gr.skip()
+                return
+            status, shown = _bar(update.done, update.total, time.monotonic() - start), (gr.skip(), gr.skip(), gr.skip())
+            if update.score:
+                scores.append(update.score)
+                points += [{"n": n, "FID": value, "model": update.score.name} for n, value in update.bias]
+                path = scratch.path("fid.csv")
+                _write_csv(scores, path)
+                plot = gr.LinePlot(pandas.DataFrame(points), visible=True) if points else gr.skip()
+                rows = gr.Dataframe([_row(score) for score in scores], visible=True)
+                shown = rows, gr.DownloadButton(value=str(path), visible=True), plot
+            yield status, *shown
+        yield f"Done in {time.monotonic() - start:.0f} s.", gr.skip(), gr.skip(), gr.skip()
+
+    def ask_to_stop(request: gr.Request) -> None:
+        stopped.add(request.session_hash)
+
+    button.click(
+        fid,
+        [models, reference, count, repeats, seed, against, own, role],
+        [status, table, file, curve],
+        api_name="fid",
+        concurrency_id="measure",
+        concurrency_limit=1,
+        show_progress="hidden",
+    )
+    stop.click(ask_to_stop, queue=False, api_visibility="private")
+
+
+def _bar(done: int, total: int, seconds: float) -> str:
+    """How far the measurement is, and how long it will still take."""
+    if not total:
+        return "Press <b>Measure</b>: 500 faces take about a minute on a laptop's processor."
+    left = f"about {seconds / done * (total - done):.0f} s left" if done else "starting"
+    text = f"{done} of {total} pictures, {left}"
+    return f'<progress max="{total}" value="{done}" aria-label="{html.escape(text)}"></progress> {text}'
+
+
+def _row(score: Score) -> list[str]:
+    spread = f"{min(score.fids):.2f} to {max(score.fids):.2f}" if len(score.fids) > 1 else ""
+    name = f"{score.reference}: {FLOOR}" if score.name == FLOOR else score.name
+    figures = [(score.kid, 1000), (score.precision, 1), (score.recall, 1), (score.fid_to_model, 1)]
+    return [
+        name,
+        str(score.count or ""),
+        f"{score.fid:.2f}",
+        spread,
+        *("" if value is None else f"{factor * value:.2f}" for value, factor in figures),
+    ]
+
+
+def _write_csv(scores: list[Score], path: Path) -> None:
+    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADERS)
+        writer.writerows(_row(score) for score in scores)

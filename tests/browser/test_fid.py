@@ -1,0 +1,107 @@
+"""The tab FID, as a person uses it."""
+
+import csv
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganopt import zoo
+
+MODEL = next(iter(zoo.catalogue()), "")
+pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ holds no model")
+
+
+@pytest.fixture
+def tab(page):
+    page.get_by_role("tab", name="FID").click()
+    count = page.locator("#fid-count input[type=number]")
+    count.fill("50")
+    count.press("Tab")
+    return page
+
+
+def zip_of(path: Path, count: int) -> Path:
+    """Coloured noise in PNG files."""
+    random = np.random.default_rng(0)
+    with zipfile.ZipFile(path, "w") as archive:
+        for index in range(count):
+            data = io.BytesIO()
+            Image.fromarray(random.integers(0, 256, (32, 32, 3), np.uint8)).save(data, "PNG")
+            archive.writestr(f"noise/{index}.png", data.getvalue())
+    return path
+
+
+def upload(tab, path: Path, role: str) -> None:
+    tab.get_by_role("button", name="More").click()
+    tab.locator("input[type=file]").set_input_files(path)
+    tab.get_by_text(path.name).wait_for()
+    tab.get_by_label(role).check()
+
+
+def measure(tab) -> None:
+    tab.locator("#measure").click()
+    tab.locator("#fid-status", has_text="Done in").wait_for()
+
+
+def rows(tab) -> list[list[str]]:
+    """The measured rows, as its CSV file has them."""
+    with tab.expect_download() as download:
+        tab.locator("#fid-csv").click()
+    return list(csv.reader(Path(download.value.path()).read_text().splitlines()))[1:]
+
+
+def test_a_model_is_measured_with_the_floor_before_it_and_its_curve(tab):
+    measure(tab)
+    floor, model = rows(tab)
+    assert floor[0] == "cats: real against real" and model[0] == MODEL
+    assert floor[1] == model[1] == "50"
+    assert 20 < float(floor[2]) < float(model[2]) < 200
+    assert model[2] in tab.locator("#fid-table").inner_text()
+    tab.locator("#fid-curve canvas, #fid-curve svg").first.wait_for()
+
+
+def test_a_zip_of_pictures_is_measured(tab, tmp_path):
+    tab.get_by_label(MODEL).uncheck()
+    upload(tab, zip_of(tmp_path / "noise.zip", 50), "measure it")
+    measure(tab)
+    floor, noise = rows(tab)
+    assert noise[:2] == ["noise.zip", "50"]
+    assert float(noise[2]) > 2 * float(floor[2])
+
+
+def test_a_measurement_stops(tab):
+    count = tab.locator("#fid-count input[type=number]")
+    count.fill("5000")
+    count.press("Tab")
+    tab.locator("#measure").click()
+    tab.locator("#fid-status progress").wait_for()
+    tab.locator("#fid-stop").click()
+    tab.locator("#fid-status", has_text="Stopped").wait_for()
+    count.fill("50")
+    count.press("Tab")
+    measure(tab)  # the place is free
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("three.zip", 3, "holds 3 pictures"),
+        ("text.zip", b"this is no zip file", "text.zip"),
+        ("text.npz", b"these are no statistics", "text.npz"),
+    ],
+)
+def test_a_bad_upload_is_one_sentence_and_the_page_goes_on(tab, tmp_path, name, content, sentence):
+    path = tmp_path / name
+    if isinstance(content, int):
+        zip_of(path, content)
+    else:
+        path.write_bytes(content)
+    upload(tab, path, "as the reference")
+    tab.locator("#measure").click()
+    tab.get_by_text(sentence).filter(has_not=tab.locator("input")).last.wait_for()
+    assert "Traceback" not in tab.content()
+    tab.get_by_label("measure it").check()
