@@ -89,7 +89,7 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
 
 def fid(options: argparse.Namespace) -> None:
     """Measure FID of models or folders, with the floor, KID, precision and recall beside it."""
-    models, paths, reference = tuple(options.model), tuple(map(Path, options.paths)), options.reference
+    models, paths, reference = tuple(options.model or ()), tuple(map(Path, options.paths)), options.reference
     if len(paths) == 2 and not reference and not models:  # as in pytorch-fid
         paths, reference = paths[:1], str(paths[1])
     plan = Plan(
@@ -102,7 +102,7 @@ def fid(options: argparse.Namespace) -> None:
         seed=options.seed,
     )
     if options.dry_run:
-        _print_json(**{name: str(value) for name, value in vars(plan).items()})
+        _print_json(**dataclasses.asdict(plan) | {"paths": [str(path) for path in paths]})
         return
     eye = features.extractor(pick_device(options.device), options.precision, options.inception)
     records = []
@@ -112,16 +112,16 @@ def fid(options: argparse.Namespace) -> None:
             bar.update(update.done - bar.n)
             if update.score:
                 records.append(evaluation.record(update.score, eye))
+                if options.results:  # at once, so that nothing is lost
+                    evaluation.append(Path(options.results), records[-1:])
                 if not options.json:
                     tqdm.write(_score_line(update.score))
     if options.json:
         _print_json(records=records)
-    if options.results:
-        evaluation.append(Path(options.results), records)
 
 
 def _score_line(score: Score) -> str:
-    line = f"{score.name:20} fid{score.count} {score.fid:7.2f}"
+    line = f"{score.name:20} fid{score.count or ''} {score.fid:7.2f}"
     if len(score.fids) > 1:
         line += f" ({min(score.fids):.2f} to {max(score.fids):.2f})"
     if score.kid is not None:
@@ -236,16 +236,21 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "paths", nargs="*", help="folders, zip or .npz files; of two alone, the second is the reference"
     )
-    command.add_argument(
-        "--model", action="append", default=[], help="a model to draw from; more than one may be given"
-    )
+    command.add_argument("--model", action="append", help="a model to draw from; may be given more than once")
     command.add_argument("--reference", default="", help="cats, dogs, a folder, a zip or an .npz file (default: cats)")
     command.add_argument("--against", default="", help="a model, the teacher say, whose faces are compared with, too")
     command.add_argument("--n", type=int, default=500, help="pictures of each sample")
     command.add_argument("--repeats", type=int, default=3, help="samples of each model, for the spread")
     command.add_argument("--seed", type=int, default=0, help="the first seed")
-    command.add_argument("--precision", choices=("auto", "float32", "bfloat16"), default="auto", help="of Inception")
-    command.add_argument("--inception", default="", help="weights of pytorch-fid, or 'official' for their download")
+    command.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of Inception; the references that come with the project are float32, which bfloat16 misses by a percent",
+    )
+    command.add_argument(
+        "--inception", default="", help="file of pytorch-fid's weights, or 'official' for their download; else ours"
+    )
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
     command.add_argument("--results", default="results.json", help="file to append to, with the protocol; '' for none")
     command.add_argument("--json", action="store_true", help="print the records as JSON")

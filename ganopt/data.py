@@ -60,7 +60,7 @@ def load(
 
 def find(folder: Path, classes: str = "") -> list[str]:
     """The files under a folder that look like pictures, sorted, relative to it. Raises UserError for no folder."""
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # unlike Path.is_dir, never raises
         raise UserError(f"There is no folder {folder}; check the name.")
     found = []
     for parent, folders, names in os.walk(folder):

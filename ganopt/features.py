@@ -6,17 +6,13 @@ and stop when they are closed. `finish` runs one to its end.
 
 import contextlib
 import dataclasses
-import functools
 import hashlib
 import itertools
-import time
-from collections import deque
-from collections.abc import Callable, Generator, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+import os
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Barrier
-from zipfile import BadZipFile
+from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -27,6 +23,7 @@ from torch import Tensor
 from ganopt import archives, data, inception, zoo
 from ganopt.draw import draw
 from ganopt.errors import UserError
+from ganopt.extraction import extract
 from ganopt.fid import Gaussian, Moments, fit, from_covariance
 from ganopt.files import atomic_write, cache_folder, sha256
 from ganopt.inception import Inception
@@ -68,10 +65,8 @@ class Extractor:
         return f"{self.network.digest[:16]}-{self.precision}"
 
 
-def extractor(device: torch.device, precision: str = "auto", source: str = "") -> Extractor:
-    """The network, ready on a device. `auto` is bfloat16 where that is measured to be fast, else float32."""
-    if precision == "auto":
-        precision = "bfloat16" if _is_bfloat16_fast(device) else "float32"
+def extractor(device: torch.device, precision: str = "float32", source: str = "") -> Extractor:
+    """The network, ready on a device. Samples seen in bfloat16 and in float32 do not compare to the last percent."""
     return Extractor(inception.load(source, precision).to(device), device, precision)
 
 
@@ -93,31 +88,33 @@ def of_folder(folder: Path, eye: Extractor, most: int = MOST, label: str = "") -
 
     Raises UserError where fewer than 50 can be read.
     """
-    label, names = label or folder.name, data.find(folder)[:most]
+    names, label = data.find(folder)[:most], label or folder.resolve().name
     if len(names) < FEWEST:
         raise UserError(f"{label} holds {len(names)} pictures; FID needs at least {FEWEST}.")
     digest = hashlib.sha256()
     for name in names:
-        digest.update(bytes.fromhex(sha256(folder / name)))
+        with contextlib.suppress(OSError):  # it cannot be decoded either
+            digest.update(bytes.fromhex(sha256(folder / name)))
 
     def batches(size: int) -> Iterator[Tensor]:
         pictures = (decode_whole(str(folder / name)) for name in names)
         pictures = (torch.from_numpy(picture) for picture in pictures if not isinstance(picture, str))
+        readable = 0
         for _, same in itertools.groupby(pictures, key=lambda picture: picture.shape):
             while chunk := list(itertools.islice(same, size)):
+                readable += len(chunk)
                 yield torch.stack(chunk)
+        if readable < FEWEST:
+            raise UserError(f"Only {readable} pictures in {label} can be read; FID needs at least {FEWEST}.")
 
-    sample = yield from _sample(label, digest.hexdigest()[:32], len(names), batches, eye)
-    if sample.count < FEWEST:
-        raise UserError(f"Only {sample.count} pictures in {label} can be read; FID needs at least {FEWEST}.")
-    return sample
+    return (yield from _sample(label, digest.hexdigest()[:32], len(names), batches, eye))
 
 
 def of_path(path: Path, eye: Extractor, most: int = MOST) -> Seeing:
     """The pictures of a folder or a zip file, or pytorch-fid's statistics in an .npz file."""
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         return read_statistics(path)
-    if path.is_file():
+    if os.path.isfile(path):  # unlike Path.is_file, never raises
         with archives.unpacked(path) as folder:
             return (yield from of_folder(folder, eye, most, path.name))
     return (yield from of_folder(path, eye, most))
@@ -163,62 +160,21 @@ def references() -> list[str]:
 def read_statistics(path: Path) -> Sample:
     """Mean and covariance from an .npz file of pytorch-fid. Raises UserError for another file."""
     try:
+        with ZipFile(path) as file:
+            if sum(member.file_size for member in file.infolist()) > archives.MOST_BYTES_EACH:
+                raise ValueError("2048 features take 34 MB")
         with np.load(path, allow_pickle=False) as arrays:
             mean, covariance = torch.from_numpy(arrays["mu"]), torch.from_numpy(arrays["sigma"])
-    except (OSError, ValueError, KeyError, EOFError, TypeError, BadZipFile) as error:
+    except (*archives.UNREADABLE, KeyError, TypeError, MemoryError) as error:
         raise UserError(f"{path.name} holds no statistics of pytorch-fid; name another file.") from error
-    return Sample(path.name, sha256(path)[:32], 0, torch.empty(0, len(mean)), from_covariance(mean, covariance))
+    gaussian = from_covariance(mean, covariance)
+    return Sample(path.name, sha256(path)[:32], 0, torch.empty(0, len(gaussian.mean)), gaussian)
 
 
 def write_statistics(sample: Sample, path: Path) -> None:
     """Mean and covariance as an .npz file that pytorch-fid reads. Raises UserError where it cannot be written."""
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, mu=sample.gaussian.mean.numpy(), sigma=sample.gaussian.covariance.numpy())
-
-
-def extract(batches: Iterable[Tensor], eye: Extractor) -> Iterator[Tensor]:
-    """Features (n, 2048) float32 of batches of pictures uint8 (n, 3, H, W), in their order, as they are ready.
-
-    On a CPU a batch belongs to one thread: that is faster than to share each among all of them.
-    """
-
-    @torch.inference_mode()
-    def see(pictures: Tensor) -> Tensor:
-        return eye.network(pictures.to(eye.device)).cpu()
-
-    if eye.device.type != "cpu":
-        yield from map(see, batches)
-        return
-    threads = torch.get_num_threads()
-    with _single_threads(threads) as pool:
-        waiting: deque = deque()
-        try:
-            for pictures in batches:
-                waiting.append(pool.submit(see, pictures))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            for future in waiting:
-                future.cancel()
-
-
-@contextlib.contextmanager
-def _single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose threads compute alone. torch keeps their number a thread and the default for new ones."""
-    before, ready = torch.get_num_threads(), Barrier(count + 1)
-
-    def start() -> None:
-        torch.set_num_threads(1)
-        ready.wait()
-
-    with ThreadPoolExecutor(count) as pool:
-        for _ in range(count):
-            pool.submit(start)
-        ready.wait()
-        torch.set_num_threads(before)
-        yield pool
 
 
 def _sample(name: str, digest: str, count: int, batches: Callable[[int], Iterator[Tensor]], eye: Extractor) -> Seeing:
@@ -229,9 +185,9 @@ def _sample(name: str, digest: str, count: int, batches: Callable[[int], Iterato
         sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
         yield count
         return sample
-    moments, kept, block = Moments(), [torch.empty(0, inception.FEATURES)], []
+    moments, kept, block = Moments(), [], []
     size = BATCH_CPU if eye.device.type == "cpu" else BATCH_GPU
-    for rows in extract(batches(size), eye):
+    for rows in extract(batches(size), eye.network, eye.device):
         yield len(rows)
         block.append(rows)
         if sum(map(len, block)) >= BLOCK:
@@ -259,20 +215,3 @@ def _restored(name: str, digest: str, tensors: dict[str, Tensor]) -> Sample:
     rows = tensors["rows"]
     gaussian = Gaussian(tensors["mean"], tensors["factor"]) if "mean" in tensors else fit(rows)
     return Sample(name, digest, int(tensors["count"]), rows, gaussian)
-
-
-@functools.cache
-def _is_bfloat16_fast(device: torch.device) -> bool:
-    """Whether a bfloat16 convolution takes less than half the time of a float32 one, tried now."""
-    if device.type == "mps":
-        return False
-    seconds = {}
-    for dtype in (torch.float32, torch.bfloat16):
-        x, weight = (torch.ones(size, device=device, dtype=dtype) for size in ((1, 128, 32, 32), (128, 128, 3, 3)))
-        times = []
-        for _ in range(3):
-            start = time.perf_counter()
-            torch.nn.functional.conv2d(x, weight).sum().item()
-            times.append(time.perf_counter() - start)
-        seconds[dtype] = min(times)
-    return seconds[torch.bfloat16] < seconds[torch.float32] / 2

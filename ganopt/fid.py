@@ -40,7 +40,7 @@ def fit(features: Tensor) -> Gaussian:
 
 def from_covariance(mean: Tensor, covariance: Tensor) -> Gaussian:
     """The normal distribution of a mean (d,) and a covariance (d, d). Raises UserError for a NaN or other shapes."""
-    size = len(mean)
+    size = mean.numel()
     if mean.shape != (size,) or covariance.shape != (size, size):
         raise UserError(f"A mean of {tuple(mean.shape)} and a covariance of {tuple(covariance.shape)} do not fit.")
     _checked(Gaussian(mean, covariance))
@@ -54,8 +54,7 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     Tr (S1 S2)^(1/2) is the sum of the singular values of F1 F2^T: exact, and for n pictures only n x n.
     Raises UserError where the two have another number of features.
     """
-    if first.mean.shape != second.mean.shape:
-        raise UserError(f"{len(first.mean)} features cannot be compared with {len(second.mean)}; use one network.")
+    _check_width(first.mean, second.mean)
     root = torch.linalg.svdvals(first.factor @ second.factor.T).sum()
     spread = first.factor.square().sum() + second.factor.square().sum()
     return float((first.mean - second.mean).square().sum() + spread - 2 * root)
@@ -90,6 +89,7 @@ def kernel_distance(first: Tensor, second: Tensor, seed: int = 0) -> tuple[float
     Mean and standard deviation over 100 random subsets of half of the smaller side, at most 1000. Raises UserError
     for fewer than four rows.
     """
+    _check_width(first, second)
     size = min(len(first), len(second), 2 * SUBSET_SIZE) // 2
     if size < 2:
         raise UserError(f"KID needs at least 4 pictures on each side; there are {min(len(first), len(second))}.")
@@ -108,6 +108,7 @@ def precision_and_recall(real: Tensor, fake: Tensor) -> tuple[float, float]:
 
     Near is no further than the third nearest neighbour of its own kind. Raises UserError for fewer than four rows.
     """
+    _check_width(real, fake)
     if min(len(real), len(fake)) <= NEIGHBOURS:
         raise UserError(f"Precision and recall need at least {NEIGHBOURS + 1} pictures on each side.")
     real, fake = real.double(), fake.double()
@@ -121,6 +122,11 @@ def _checked(gaussian: Gaussian) -> Gaussian:
     if not (gaussian.mean.isfinite().all() and gaussian.factor.isfinite().all()):
         raise UserError("The features hold values that are no numbers; check the pictures and the network.")
     return gaussian
+
+
+def _check_width(first: Tensor, second: Tensor) -> None:
+    if first.shape[-1] != second.shape[-1]:
+        raise UserError(f"{first.shape[-1]} features cannot be compared with {second.shape[-1]}; use one network.")
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:

@@ -8,7 +8,9 @@ import os
 import pickle
 import sys
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
+from urllib.error import URLError
 
 import torch
 from safetensors import SafetensorError
@@ -24,6 +26,13 @@ SHIPPED = "inception.safetensors"  # in checkpoints/
 FEATURES = 2048
 SIDE = 299  # pixels, what the network was trained on
 EPSILON = 0.001  # of its BatchNorm
+CLASSES = 1008  # of its last layer, which FID leaves out; torchvision's own Inception has 1000
+
+UNREADABLE = (
+    *(SafetensorError, pickle.UnpicklingError, OSError, EOFError, RuntimeError),
+    *(LookupError, AttributeError, TypeError, ValueError),
+)
+UNREACHABLE = (URLError, ConnectionError, TimeoutError, HTTPException, RuntimeError)  # the last for a wrong hash
 
 # A block: chains of convolutions on its input, whose results are concatenated; a tuple in a chain forks it.
 _A = (
@@ -130,12 +139,13 @@ def load(source: str = "", precision: str = "float32") -> Inception:
     `source` is a file of pytorch-fid's weights, or "official" for their download; by default $GANOPT_INCEPTION, else
     the float16 copy in checkpoints/, else the download. Raises UserError where there are none.
     """
-    weights, digest = _read(source or os.environ.get("GANOPT_INCEPTION", ""))
+    path = _locate(source or os.environ.get("GANOPT_INCEPTION", ""))
     try:
-        network = Inception(weights)
-    except KeyError as error:
-        raise UserError(f"The file {source} holds no Inception network of pytorch-fid; name another.") from error
-    network.digest = digest
+        network = Inception(_read(path))
+    except UNREADABLE as error:
+        remedy = "restore it from the project's repository" if path == _shipped() else "name another file"
+        raise UserError(f"{path} holds no weights of pytorch-fid's Inception, or is damaged; {remedy}.") from error
+    network.digest = sha256(path)
     if precision == "bfloat16":
         for name, value in network.named_buffers():
             if not name.startswith("Conv2d_1a"):
@@ -143,22 +153,25 @@ def load(source: str = "", precision: str = "float32") -> Inception:
     return network.requires_grad_(False).eval()
 
 
-def _read(source: str) -> tuple[dict[str, Tensor], str]:
-    """Folded weights and the hash of the file that they were read from."""
-    shipped = zoo.checkpoints() / SHIPPED
-    if not source and shipped.exists():
-        try:
-            tensors = load_file(shipped)
-        except (SafetensorError, OSError) as error:
-            raise UserError(f"{shipped} is damaged; restore it from the project's repository.") from error
-        return {name: value.float() for name, value in tensors.items()}, sha256(shipped)
-    path = _download() if source in ("", "official") else Path(source)
-    if not path.is_file():
-        raise UserError(f"There is no file {path} with the weights of Inception; check the name.")
-    try:
-        return fold(torch.load(path, map_location="cpu", weights_only=True)), sha256(path)
-    except (OSError, EOFError, RuntimeError, KeyError, AttributeError, TypeError, pickle.UnpicklingError) as error:
-        raise UserError(f"{path} holds no weights of pytorch-fid's Inception; name another file.") from error
+def _shipped() -> Path:
+    return zoo.checkpoints() / SHIPPED
+
+
+def _locate(source: str) -> Path:
+    if not source and _shipped().exists():
+        return _shipped()
+    if source in ("", "official"):
+        return _download()
+    if not os.path.isfile(source):  # unlike Path.is_file, never raises
+        raise UserError(f"There is no file {source} with the weights of Inception; check the name.")
+    return Path(source)
+
+
+def _read(path: Path) -> dict[str, Tensor]:
+    """Folded weights, float32."""
+    if path.suffix == ".safetensors":
+        return {name: value.float() for name, value in load_file(path).items()}
+    return fold(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def _download() -> Path:
@@ -168,14 +181,15 @@ def _download() -> Path:
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(FID_WEIGHTS_URL).name
     if not path.exists():
         print(f"Downloading the Inception network of FID (95 MB) to {path}.", file=sys.stderr)
-        try:
-            with atomic_write(path) as temporary:
-                torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(temporary), hash_prefix="6726825d")
-        except (OSError, RuntimeError) as error:
-            raise UserError(
-                "The Inception network of FID could not be downloaded; check the network, or give its file with "
-                "--inception."
-            ) from error
+        with atomic_write(path) as temporary:
+            try:
+                digest = path.stem.rpartition("-")[2]  # its beginning, as torch names its files
+                torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(temporary), hash_prefix=digest)
+            except UNREACHABLE as error:
+                raise UserError(
+                    "The Inception network of FID could not be downloaded; check the network, or give its file with "
+                    "--inception."
+                ) from error
     return path
 
 
@@ -183,8 +197,10 @@ def fold(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights for `Inception` from pytorch-fid's state dict: each BatchNorm folded into its convolution.
 
     The first convolution, which has no padding, takes bytes instead of numbers in [-1, 1]. Raises KeyError where a
-    tensor is missing.
+    tensor is missing, ValueError for torchvision's Inception, whose tensors have the same names.
     """
+    if len(state["fc.bias"]) != CLASSES:
+        raise ValueError(f"{len(state['fc.bias'])} classes")
     weights = {}
     for name in [key.removesuffix(".conv.weight") for key in state if key.endswith(".conv.weight")]:
         weight, gain, shift, mean, variance = (

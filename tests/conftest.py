@@ -1,6 +1,7 @@
 """Fixtures for every test file: a private cache, pictures that the tests draw themselves, one-sentence errors."""
 
 import contextlib
+import math
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -8,9 +9,11 @@ from pathlib import Path
 import pytest
 import torch
 from PIL import Image, ImageDraw
+from safetensors import safe_open
 
-from ganopt import training
+from ganopt import features, inception, training
 from ganopt.errors import UserError
+from ganopt.features import Extractor
 from ganopt.recipes import WganGp
 
 # tiny networks gain nothing from a second thread, and beside another busy program its hand-overs cost a hundredfold
@@ -55,6 +58,25 @@ def source(tmp_path_factory: pytest.TempPathFactory, pictures: torch.Tensor) -> 
 
 
 @pytest.fixture(scope="session")
+def inception_state() -> Callable[..., dict[str, torch.Tensor]]:
+    return _inception_state
+
+
+@pytest.fixture(scope="session")
+def thin_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file as pytorch-fid's with an Inception of a sixteenth of the channels: 128 features, in milliseconds."""
+    path = tmp_path_factory.mktemp("inception") / "thin.pth"
+    torch.save(_inception_state(16), path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def eye(thin_inception: Path) -> Extractor:
+    """An extractor with that network."""
+    return features.extractor(torch.device("cpu"), "float32", str(thin_inception))
+
+
+@pytest.fixture(scope="session")
 def refuses() -> Callable[..., contextlib.AbstractContextManager[None]]:
     return _refuses
 
@@ -68,6 +90,23 @@ def _refuses(*fragments: str) -> Iterator[None]:
     assert text.endswith(".") and ". " not in text and "\n" not in text, text
     for fragment in fragments:
         assert fragment in text, text
+
+
+def _inception_state(shrink: int = 1) -> dict[str, torch.Tensor]:
+    """Random weights under pytorch-fid's names, in its shapes or with fewer channels, that keep a signal's size."""
+    chance = torch.Generator().manual_seed(0)
+    state = {"fc.weight": torch.zeros(1008, 2048 // shrink), "fc.bias": torch.zeros(1008)}
+    with safe_open(Path(__file__).parents[1] / "checkpoints" / inception.SHIPPED, framework="pt") as file:
+        shapes = {name: file.get_slice(name).get_shape() for name in file.keys() if name.endswith(".weight")}
+    for name, (wide, deep, *kernel) in shapes.items():
+        name, wide, deep = name.removesuffix(".weight"), wide // shrink, deep // shrink if deep > 3 else deep
+        weight = torch.randn(wide, deep, *kernel, generator=chance)
+        state[f"{name}.conv.weight"] = weight * math.sqrt(2 / (deep * math.prod(kernel)))
+        for part, least, most in (("weight", 0.8, 1.2), ("bias", -0.1, 0.1)):
+            state[f"{name}.bn.{part}"] = torch.empty(wide).uniform_(least, most, generator=chance)
+        for part, least, most in (("running_mean", -0.1, 0.1), ("running_var", 0.7, 1.3)):
+            state[f"{name}.bn.{part}"] = torch.empty(wide).uniform_(least, most, generator=chance)
+    return state
 
 
 def _draw_face(seed: int, size: tuple[int, int] = (48, 48)) -> Image.Image:

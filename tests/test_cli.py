@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,6 +136,107 @@ def test_data_says_what_is_in_a_folder(tmp_path, draw_faces, capsys):
     assert "20 pictures of 32x32" in said and "1 skipped" in said and "text.jpg" in said
     (tmp_path / "empty").mkdir()
     refused(["data", str(tmp_path / "empty")], "holds 0 pictures")
+
+
+@pytest.fixture
+def fid(thin_inception, tmp_path, monkeypatch) -> list[str]:
+    """The start of a `fid` command with a small Inception, in an empty folder."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return ["fid", "--inception", str(thin_inception), "--device", "cpu", "--precision", "float32"]
+
+
+def test_fid_of_two_folders_as_json_and_in_a_file(fid, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "first", 50)
+    draw_faces(tmp_path / "second", 100, size=(40, 64))
+    folders = [str(tmp_path / "first"), str(tmp_path / "second")]
+    main([*fid, *folders, "--json", "--results", "found.json"])
+    records = json.loads(capsys.readouterr().out)["records"]
+    assert [record["name"] for record in records] == ["real against real", "first"]
+    assert (records[1]["reference"], records[1]["count"], records[1]["reference_count"]) == ("second", 50, 100)
+    assert records[1]["fid"] > 0 and records[1]["arithmetic"] == "float32"
+    assert json.loads(Path("found.json").read_text()) == {"records": records}
+    main([*fid, folders[0], "--reference", folders[1], "--json", "--results", "found.json"])
+    assert json.loads(Path("found.json").read_text()) == {"records": records * 2}
+    assert json.loads(capsys.readouterr().out) == {"records": records}
+    assert [path.name for path in Path().iterdir()] == ["found.json"]
+
+
+def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "faces", 100)
+    options = ["--reference", str(tmp_path / "faces"), "--n", "50", "--results", ""]
+    main([*fid, "--model", model, "--against", model, "--repeats", "2", *options])
+    floor, line = capsys.readouterr().out.splitlines()
+    number = r"-?[0-9]+\.[0-9]{2}"
+    measured = rf"fid50 +{number}( \({number} to {number}\))?   KID {number} \+- {number} e-3   "
+    measured += r"precision [01]\.[0-9]{2}   recall [01]\.[0-9]{2}"
+    assert re.fullmatch(rf"real against real +{measured}", floor)
+    assert re.fullmatch(rf"{re.escape(model)} {measured}   to {re.escape(model)} -?0\.00", line) and " to " in line
+    main([*fid, str(tmp_path / "faces"), *options])
+    assert [line.split(" fid")[0].strip() for line in capsys.readouterr().out.splitlines()] == [
+        "real against real",
+        "faces",
+    ]
+    assert not list(Path().iterdir())
+
+
+def test_fid_writes_down_each_result_at_once(fid, model, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "faces", 100)
+    (tmp_path / "broken").mkdir()
+    for index in range(50):
+        (tmp_path / f"broken/{index}.png").write_text("no picture")
+    options = ["--reference", str(tmp_path / "faces"), "--n", "50", "--repeats", "1"]
+    refused([*fid, "--model", model, str(tmp_path / "broken"), *options], "Only 0 pictures in broken")
+    records = json.loads(Path("results.json").read_text())["records"]
+    assert [record["name"] for record in records] == ["real against real", model]
+
+
+def test_fid_dry_run(fid, tmp_path, capsys):
+    main([*fid, "one", "two.npz", "--n", "100", "--dry-run"])
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["paths"], plan["reference"], plan["models"], plan["count"]) == (["one"], "two.npz", [], 100)
+    main([*fid, "one", "two.zip", "--model", "a", "--model", "b", "--against", "c", "--dry-run"])
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["paths"], plan["reference"], plan["models"]) == (["one", "two.zip"], "cats", ["a", "b"])
+    assert (plan["against"], plan["repeats"], plan["seed"]) == ("c", 3, 0)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        ([], "nothing to measure"),
+        (["--model", "nobody"], "no model 'nobody'"),
+        (["--model", "MODEL", "--against", "nobody"], "no model 'nobody'"),
+        (["--model", "MODEL", "--reference", "cat"], "'cat' is no reference; take cats, dogs"),
+        (["--model", "MODEL", "--n", "5"], "take 50 to 50000"),
+        (["--model", "MODEL", "--repeats", "0"], "0 samples"),
+        (["--model", "MODEL", "--seed", "-1"], "first seed is -1"),
+        (["--model", "MODEL", "--inception", "nowhere.pth"], "no file nowhere.pth"),
+        (["--model", "MODEL", "--device", "abacus"], "abacus"),
+        (["nowhere"], "no folder nowhere"),
+        (["nowhere.zip", "--dry-run", "--n", "5"], "take 50"),
+        (["MODEL"], "tiny.safetensors is no zip file"),
+        (["nowhere", "nowhere-else"], "no folder nowhere"),
+    ],
+)
+def test_fid_refuses_what_makes_no_sense(fid, model, arguments, fragment):
+    refused([*fid, "--results", "", *(model if word == "MODEL" else word for word in arguments)], fragment)
+    assert not list(Path().iterdir())
+
+
+def test_fid_refuses_a_damaged_file_of_results_before_it_draws(fid, model, cache):
+    Path("results.json").write_text("{")
+    refused([*fid, "--model", model, "--n", "50"], "results.json holds no results")
+    assert Path("results.json").read_text() == "{" and not cache.exists()
+
+
+def test_a_mistake_is_one_line_on_stderr_and_status_1(tmp_path):
+    command = [sys.executable, "-m", "ganopt", "fid", str(tmp_path / "nowhere")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == f"ganopt: There is no folder {tmp_path / 'nowhere'}; check the name."
+    assert "Traceback" not in done.stderr
 
 
 def test_a_run_interrupted_by_ctrl_c_is_saved_and_goes_on(tmp_path, draw_faces):

@@ -47,12 +47,10 @@ CSS = """
 .faces .thumbnail-item.selected img { outline: 3px solid var(--primary-500); outline-offset: -3px; }
 .sides > * { min-width: 0 !important; }
 #fid-table { --font-mono: var(--font); }
-#fid-table { --font-mono: var(--font); }
 #fid-status progress { accent-color: var(--primary-600); width: min(16rem, 40%); }
 @media (max-width: 640px) {
   .sides { flex-direction: column; flex-wrap: nowrap; align-items: stretch; }
   #generate-row { flex-direction: column-reverse; }
-  #fid-table { max-width: calc(100vw - 4rem); overflow-x: auto; }
   #fid-table { max-width: calc(100vw - 4rem); overflow-x: auto; }
   .faces .grid-container { gap: 6px !important; }
 }

@@ -1,0 +1,56 @@
+"""Running a network over many batches of pictures: on a CPU, a batch belongs to one thread."""
+
+import contextlib
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import torch
+from torch import Tensor, nn
+
+
+def extract(batches: Iterable[Tensor], network: nn.Module, device: torch.device) -> Iterator[Tensor]:
+    """What the network says, on the CPU, of batches of pictures uint8 (n, 3, H, W), in their order, as it is ready.
+
+    One batch for each CPU thread is faster than to share each batch among all of them.
+    """
+
+    @torch.inference_mode()
+    def see(pictures: Tensor) -> Tensor:
+        return network(pictures.to(device)).cpu()
+
+    if device.type != "cpu":
+        yield from map(see, batches)
+        return
+    threads = torch.get_num_threads()
+    with _single_threads(threads) as pool:
+        waiting: deque = deque()
+        try:
+            for pictures in batches:
+                waiting.append(pool.submit(see, pictures))
+                if len(waiting) > 2 * threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+@contextlib.contextmanager
+def _single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
+    """A pool whose threads compute alone. torch keeps their number for each thread, and a default for new ones."""
+    before, ready = torch.get_num_threads(), Barrier(count + 1)
+
+    def start() -> None:
+        torch.get_num_threads()  # the first question takes the default, and must not come later
+        torch.set_num_threads(1)
+        ready.wait()
+
+    with ThreadPoolExecutor(count) as pool:
+        for _ in range(count):
+            pool.submit(start)
+        ready.wait()
+        torch.set_num_threads(before)
+        yield pool
