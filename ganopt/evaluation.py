@@ -87,7 +87,7 @@ class Update:
     done: int
     total: int
     score: Score | None = None
-    bias: tuple[tuple[int, float], ...] = ()  # FID of parts of the score's first sample, as `bias` gives it
+    compared: tuple[Sample, Sample] | None = None  # of a model, its first sample and the reference, for `bias`
 
 
 def evaluate(plan: Plan, eye: Extractor) -> Iterator[Update]:
@@ -131,7 +131,7 @@ def evaluate(plan: Plan, eye: Extractor) -> Iterator[Update]:
         samples = []
         for repeat in range(plan.repeats):
             samples.append((yield from counted(features.of_model(name, plan.seeds(repeat), eye))))
-        yield Update(done, total, score(samples, reference, teachers), bias(samples[0], reference))
+        yield Update(done, total, score(samples, reference, teachers), (samples[0], reference))
     for path, share in zip(plan.paths, shares, strict=True):
         sample = yield from counted(features.of_path(path, eye, plan.count), share)
         yield Update(done, total, score([sample], reference, teachers))

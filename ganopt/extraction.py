@@ -2,23 +2,23 @@
 
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 
-def extract(batches: Iterable[Tensor], network: nn.Module, device: torch.device) -> Iterator[Tensor]:
-    """What the network says, on the CPU, of batches of pictures uint8 (n, 3, H, W), in their order, as it is ready.
+def extract(batches: Iterable[Tensor], network: Callable[[Tensor], Tensor], device: torch.device) -> Iterator[Tensor]:
+    """What the network says, on the CPU, of batches that it is given on the device, in their order, as it is ready.
 
     One batch for each CPU thread is faster than to share each batch among all of them.
     """
 
     @torch.inference_mode()
-    def see(pictures: Tensor) -> Tensor:
-        return network(pictures.to(device)).cpu()
+    def see(batch: Tensor) -> Tensor:
+        return network(batch.to(device)).cpu()
 
     if device.type != "cpu":
         yield from map(see, batches)
@@ -27,8 +27,8 @@ def extract(batches: Iterable[Tensor], network: nn.Module, device: torch.device)
     with _single_threads(threads) as pool:
         waiting: deque = deque()
         try:
-            for pictures in batches:
-                waiting.append(pool.submit(see, pictures))
+            for batch in batches:
+                waiting.append(pool.submit(see, batch))
                 if len(waiting) > 2 * threads:
                     yield waiting.popleft().result()
             while waiting:

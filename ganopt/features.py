@@ -9,7 +9,7 @@ import dataclasses
 import hashlib
 import itertools
 import os
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import ZipFile
@@ -48,6 +48,8 @@ class Sample:
     seeds: str = ""  # of a model's faces
 
 
+# batches, and the function from one to its features
+Work = tuple[Iterable[Tensor], Callable[[Tensor], Tensor]]
 # yields how many more pictures have been seen, and returns the sample
 Seeing = Generator[int, None, Sample]
 
@@ -74,12 +76,11 @@ def of_model(name: str, seeds: range, eye: Extractor) -> Seeing:
     """The faces that a model draws from these seeds, rounded to bytes as in a PNG file."""
     text = f"{seeds.start}-{seeds.stop - 1}"
 
-    def batches(size: int) -> Iterator[Tensor]:
+    def prepare(size: int) -> Work:
         generator = zoo.load(name).to(eye.device)
-        for chunk in latents(seeds).split(max(size, 16)):
-            yield from draw(generator, chunk).split(size)
+        return latents(seeds).split(size), lambda z: eye.network(draw(generator, z).to(eye.device))
 
-    sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), batches, eye)
+    sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), prepare, eye)
     return dataclasses.replace(sample, seeds=text)
 
 
@@ -107,7 +108,10 @@ def of_folder(folder: Path, eye: Extractor, most: int = MOST, label: str = "") -
         if readable < FEWEST:
             raise UserError(f"Only {readable} pictures in {label} can be read; FID needs at least {FEWEST}.")
 
-    return (yield from _sample(label, digest.hexdigest()[:32], len(names), batches, eye))
+    def prepare(size: int) -> Work:
+        return batches(size), eye.network
+
+    return (yield from _sample(label, digest.hexdigest()[:32], len(names), prepare, eye))
 
 
 def of_path(path: Path, eye: Extractor, most: int = MOST) -> Seeing:
@@ -177,8 +181,8 @@ def write_statistics(sample: Sample, path: Path) -> None:
         np.savez(file, mu=sample.gaussian.mean.numpy(), sigma=sample.gaussian.covariance.numpy())
 
 
-def _sample(name: str, digest: str, count: int, batches: Callable[[int], Iterator[Tensor]], eye: Extractor) -> Seeing:
-    """A sample from the cache, or seen now and put there."""
+def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], eye: Extractor) -> Seeing:
+    """A sample from the cache, or seen now, in batches of the size that `prepare` is told, and put there."""
     digest = hashlib.sha256(f"{digest} {eye.hash}".encode()).hexdigest()[:32]
     cached = cache_folder() / "features" / f"{digest}.safetensors"
     with contextlib.suppress(SafetensorError, OSError, KeyError), safe_open(cached, framework="pt") as file:
@@ -187,7 +191,7 @@ def _sample(name: str, digest: str, count: int, batches: Callable[[int], Iterato
         return sample
     moments, kept, block = Moments(), [], []
     size = BATCH_CPU if eye.device.type == "cpu" else BATCH_GPU
-    for rows in extract(batches(size), eye.network, eye.device):
+    for rows in extract(*prepare(size), eye.device):
         yield len(rows)
         block.append(rows)
         if sum(map(len, block)) >= BLOCK:

@@ -1,9 +1,107 @@
-"""What a network or a run costs."""
+"""What a network or a run costs: size, operations, time, memory."""
 
+import statistics
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from torch import Tensor
+
+from ganopt.models import LATENT_SIZE, Generator, count_parameters
+from ganopt.recipes import Recipe
+from ganopt.state import State
+from ganopt.updates import update
+
+BATCH = 16  # of throughput
+
+
+@dataclass(frozen=True, kw_only=True)
+class DrawingCost:
+    """What a generator costs that draws."""
+
+    parameters: int
+    operations: int  # floating-point ones for a picture: a multiplication and an addition are two
+    latency: float  # seconds for a picture alone, median, warm
+    throughput: float  # pictures a second in batches of 16, median, warm
+    device: str
+    threads: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingCost:
+    """What a step of a run costs. Bytes, but for the seconds."""
+
+    weights: int  # of all its networks: generator, critic, moving average, teacher
+    gradients: int  # of the network that has most: the two are never held together
+    optimiser: int
+    activations: int  # the most that is held at once for a backward pass
+    peak: int  # CUDA: of its allocator; else of the process, torch included
+    peak_of: str  # which of them
+    batch: int
+    seconds: float  # of a step, median, warm
+    epoch_seconds: float  # in the thesis's unit of the recipe
+    device: str
+    threads: int
+
+
+def cost_of_drawing(generator: Generator, device: torch.device, repeats: int = 20) -> DrawingCost:
+    """Measure a generator, in evaluation mode, on a device."""
+    from torch.utils.flop_counter import FlopCounterMode  # a fifth of a second, which no other command needs
+
+    generator = generator.to(device).eval()
+
+    def seconds(batch: int, repeats: int) -> float:
+        z = torch.randn(batch, LATENT_SIZE, 1, 1, device=device)
+        return _median_seconds(lambda: generator(z).sum().item(), repeats)  # the sum waits for the device
+
+    with torch.inference_mode():
+        with FlopCounterMode(display=False) as counter:
+            generator(torch.zeros(1, LATENT_SIZE, 1, 1, device=device))
+        return DrawingCost(
+            parameters=count_parameters(generator),
+            operations=counter.get_total_flops(),
+            latency=seconds(1, repeats),
+            throughput=BATCH / seconds(BATCH, repeats),
+            device=str(device),
+            threads=torch.get_num_threads(),
+        )
+
+
+def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) -> TrainingCost:
+    """Measure steps of a run that is not kept. Raises UserError as `train` does.
+
+    On a CPU the peak is that of the process, so it says most in a fresh one.
+    """
+    state = State(recipe, pictures)
+    reset_peak_memory(state.device)
+    seconds = _median_seconds(lambda: _value(update(state)), repeats)
+    peak = peak_memory(state.device)
+    held = _Held()
+    with held:
+        update(state)
+    networks = [state.generator, state.critic, state.average, state.teacher, state.teacher_critic]
+    weights = {p.data_ptr(): p.nbytes for network in networks if network for p in network.state_dict().values()}
+    moments = [
+        entry.values() for optimiser in (state.optimiser_g, state.optimiser_d) for entry in optimiser.state.values()
+    ]
+    return TrainingCost(
+        weights=sum(weights.values()),
+        gradients=max(
+            sum(p.nbytes for p in network.parameters() if p.requires_grad)
+            for network in (state.generator, state.critic)
+        ),
+        optimiser=sum(value.nbytes for values in moments for value in values),
+        activations=held.most,
+        peak=peak,
+        peak_of="CUDA's allocator" if state.device.type == "cuda" else "the process",
+        batch=recipe.batch,
+        seconds=seconds,
+        epoch_seconds=seconds * recipe.epoch_steps,
+        device=str(state.device),
+        threads=torch.get_num_threads(),
+    )
 
 
 def peak_memory(device: torch.device) -> int:
@@ -28,6 +126,51 @@ def reset_peak_memory(device: torch.device) -> None:
         torch.cuda.reset_peak_memory_stats(device)
     elif sys.platform == "linux":
         Path("/proc/self/clear_refs").write_text("5")
+
+
+class _Held(torch.autograd.graph.saved_tensors_hooks):
+    """Counts the bytes that autograd holds for backward passes, each piece of memory once, parameters not at all."""
+
+    def __init__(self) -> None:
+        self.now = self.most = 0
+        self.holders: dict[int, int] = {}
+        super().__init__(self._keep, lambda kept: kept.tensor)
+
+    def _keep(self, tensor: Tensor) -> "_Kept":
+        return _Kept(self, tensor)
+
+
+class _Kept:
+    """A tensor that autograd holds, until it lets go."""
+
+    def __init__(self, held: _Held, tensor: Tensor):
+        self.held, self.tensor = held, tensor
+        storage = tensor.untyped_storage()
+        self.key, self.size = storage.data_ptr(), 0 if isinstance(tensor, torch.nn.Parameter) else storage.nbytes()
+        held.holders[self.key] = held.holders.get(self.key, 0) + 1
+        if held.holders[self.key] == 1:
+            held.now += self.size
+            held.most = max(held.most, held.now)
+
+    def __del__(self) -> None:
+        self.held.holders[self.key] -= 1
+        if self.held.holders[self.key] == 0:
+            self.held.now -= self.size
+
+
+def _median_seconds(action, repeats: int) -> float:
+    """The median of some times, after one that warms up."""
+    times = []
+    for _ in range(repeats + 1):
+        start = time.perf_counter()
+        action()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times[1:])
+
+
+def _value(losses: dict[str, Tensor]) -> list[float]:
+    """Losses as numbers, for which the device is waited."""
+    return torch.stack(list(losses.values())).tolist()
 
 
 def _kilobytes(field: str) -> int:

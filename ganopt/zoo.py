@@ -24,6 +24,7 @@ from ganopt.models import GENERATOR_KINDS, Critic, Generator, build_generator, c
 
 Kind = Literal["generator", "critic"]
 FILES: dict[Kind, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
+MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "arithmetic", "device")
 ROLES = ("teacher", "student", "transfer")
 
 
@@ -220,10 +221,13 @@ def _card(name: str, path: Path, repository: str) -> str:
 
 
 def _measured(name: str) -> dict[str, object]:
-    """The numbers and texts under {"models": {name: {...}}} in results.json."""
-    models = _read_json(checkpoints() / "results.json").get("models")
-    results = models.get(name) if isinstance(models, dict) else None
-    return {key: value for key, value in (results or {}).items() if isinstance(value, (int, float, str))}
+    """The figures of a model's last FID in results.json, with what they depend on."""
+    records = _read_json(checkpoints() / "results.json").get("records")
+    chosen: dict[str, object] = {}
+    for record in records if isinstance(records, list) else []:
+        if isinstance(record, dict) and (record.get("kind"), record.get("name")) == ("fid", name):
+            chosen = {f"fid{record.get('count')}": record.get("fid")} | {key: record.get(key) for key in MEASURED}
+    return {key: value for key, value in chosen.items() if isinstance(value, (int, float, str))}
 
 
 def _images_seen(folder: Path) -> int | str:

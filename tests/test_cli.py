@@ -191,6 +191,15 @@ def test_fid_writes_down_each_result_at_once(fid, model, tmp_path, draw_faces, c
     assert [record["name"] for record in records] == ["real against real", model]
 
 
+def test_fid_saves_statistics_that_are_a_reference(fid, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "faces", 60)
+    main([*fid, str(tmp_path / "faces"), "--save", "faces.npz"])
+    main([*fid, str(tmp_path / "faces"), "--reference", "faces.npz", "--json", "--results", ""])
+    printed = capsys.readouterr().out
+    (record,) = json.loads(printed[printed.index("{") :])["records"]
+    assert abs(record["fid"]) < 1e-3
+
+
 def test_fid_dry_run(fid, tmp_path, capsys):
     main([*fid, "one", "two.npz", "--n", "100", "--dry-run"])
     plan = json.loads(capsys.readouterr().out)

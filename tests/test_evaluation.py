@@ -73,7 +73,7 @@ class TestOrder:
         assert [score.name for score in scores] == [FLOOR, *models, "faces"]
         assert updates[0].score and updates[0].done == 0 and updates[0].total == 2 * 2 * 12 + 12
         assert [len(score.fids) for score in scores] == [1, 2, 2, 1] and [score.count for score in scores] == [12] * 4
-        assert [bool(update.bias) for update in updates if update.score] == [False, True, True, False]
+        assert [bool(update.compared) for update in updates if update.score] == [False, True, True, False]
         assert run(plan, eye)[1] == scores  # from the cache
 
     def test_progress_goes_from_nothing_to_all_whatever_there_is_to_see(

@@ -1,5 +1,6 @@
 """What README.md says is so."""
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -9,7 +10,8 @@ import pytest
 from ganopt.cli import _parser
 from ganopt.models import GENERATOR_KINDS, build_critic, build_generator, count_parameters, parse_architecture
 
-README = (Path(__file__).resolve().parents[1] / "README.md").read_text()
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^python -m (ganopt .*)$", README, re.MULTILINE)
 ROWS = re.findall(r"^\| `([^`]+)` \|[^|]+\| ([\d,]+) \|$", README, re.MULTILINE)
 
@@ -24,6 +26,15 @@ def test_its_parameters_are_counted(name, count):
     is_generator = parse_architecture(name).kind in GENERATOR_KINDS
     network = build_generator(name) if is_generator else build_critic(name)
     assert f"{count_parameters(network):,}" == count
+
+
+def test_its_fid_is_that_of_the_results():
+    records = json.loads((ROOT / "checkpoints" / "results.json").read_text())["records"]
+    scores = {record["name"]: record for record in records}
+    score, floor = scores["cats-teacher"], scores["real against real"]
+    assert f"fid500 {score['fid']:.2f} ({min(score['fids']):.2f} to {max(score['fids']):.2f}," in README
+    assert f"the floor is {floor['fid']:.2f}" in README
+    assert score["samples"] and score["reference_hash"] == floor["reference_hash"] and score["count"] == 500
 
 
 def test_it_has_commands_and_counts():

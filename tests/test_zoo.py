@@ -462,7 +462,8 @@ class TestPublish:
         assert not [path for path in tmp_path.rglob("*") if path.is_file() and WRITER.encode() in path.read_bytes()]
 
     def test_card(self, server, cats, checkpoints):
-        (checkpoints / "results.json").write_text('{"models": {"cats-teacher": {"fid500": 63.95, "kid": [1, 2]}}}')
+        record = {"kind": "fid", "name": "cats-teacher", "fid": 63.95, "count": 500, "kid": [1, 2]}
+        (checkpoints / "results.json").write_text(json.dumps({"records": [record]}))
         zoo.publish("cats-teacher", "cat/new", WRITER)
         card = server.repositories["cat/new"].files()["README.md"].decode()
         front = card.split("---")[1]

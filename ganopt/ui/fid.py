@@ -103,7 +103,8 @@ def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
             status, shown = _bar(update.done, update.total, time.monotonic() - start), (gr.skip(), gr.skip(), gr.skip())
             if update.score:
                 scores.append(update.score)
-                points += [{"n": n, "FID": value, "model": update.score.name} for n, value in update.bias]
+                curve_of_it = evaluation.bias(*update.compared) if update.compared else ()
+                points += [{"n": n, "FID": value, "model": update.score.name} for n, value in curve_of_it]
                 path = scratch.path("fid.csv")
                 _write_csv(scores, path)
                 plot = gr.LinePlot(pandas.DataFrame(points), visible=True) if points else gr.skip()

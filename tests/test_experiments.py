@@ -1,0 +1,124 @@
+"""The experiments, at toy size: trained, stopped and resumed, measured, and their tables."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganopt import evaluation, experiments, features, shipping, tables, training
+from ganopt.experiments import EXPERIMENTS, Setting, measure, recipe_of, runs
+
+SECONDS = 0.3  # of training for each experiment
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, draw_faces) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for kind, size in (("cat", (40, 40)), ("dog", (48, 40))):
+        draw_faces(folder / kind, 20, size)
+    return folder
+
+
+def setting_of(data: Path, folder: Path, **values) -> Setting:
+    minutes = SECONDS / 60 * len(EXPERIMENTS)
+    common = {"minutes": minutes, "divisor": 32, "side": 64, "batch": 4, "device": "cpu"}
+    return Setting(data=data, folder=folder, **common | values)
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory) -> Setting:
+    """All experiments, trained."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("experiments")
+        patch.setenv("GANOPT_CACHE", str(folder / "cache"))
+        setting = setting_of(data, folder / "runs")
+        for _, steps in runs(setting):
+            for _ in steps:
+                pass
+        return setting
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
+    """Checkpoints with small references of drawn cats and dogs."""
+    folder = tmp_path_factory.mktemp("shipped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANOPT_CACHE", str(folder / "cache"))
+        patch.setenv("GANOPT_CHECKPOINTS", str(folder / "checkpoints"))
+        for name, size in (("cats", (32, 32)), ("dogs", (32, 30))):
+            draw_faces(folder / name, 50, size)
+            shipping.ship_reference(name, folder / name, folder / name, str(thin_inception))
+    return folder / "checkpoints"
+
+
+def test_every_experiment_trains_what_it_says(trained):
+    for name, experiment in EXPERIMENTS.items():
+        recipe = training.read_recipe(trained.folder / name)
+        assert recipe.name == experiment.recipe and recipe.classes == experiment.classes
+        assert recipe.minutes == pytest.approx(recipe_of(experiment, trained).minutes)
+        assert all(getattr(recipe, key) == value for key, value in experiment.settings.items() if key not in NETWORKS)
+        assert training.read_counters(trained.folder / name)["seconds"] >= 60 * recipe.minutes
+    shares = [recipe_of(experiment, trained).minutes for experiment in EXPERIMENTS.values()]
+    assert sum(shares) == pytest.approx(trained.minutes)
+
+
+NETWORKS = ("generator", "critic")
+
+
+def test_what_is_done_is_passed_over_and_a_larger_budget_goes_on(trained, data):
+    before = training.read_counters(trained.folder / "cats-teacher")["step"]
+    for _, steps in runs(trained):
+        assert list(steps) == []
+    more = setting_of(data, trained.folder, minutes=trained.minutes * 1.2)
+    ((experiment, steps),) = runs(more, ["cats-teacher"])
+    assert experiment.name == "cats-teacher"
+    assert next(steps).step == before + 1
+    steps.close()
+    assert training.read_counters(trained.folder / "cats-teacher")["step"] == before + 1
+
+
+def test_an_unknown_experiment_and_an_untrained_source_are_one_sentence(data, tmp_path, refuses):
+    setting = setting_of(data, tmp_path)
+    with refuses("'birds'", "cats-teacher"):
+        next(runs(setting, ["birds"]))
+    with refuses("dogs-transfer", "cats-teacher"):
+        next(runs(setting, ["dogs-transfer"]))
+
+
+def test_everything_is_measured_and_stands_in_the_tables(trained, checkpoints, eye, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(checkpoints))
+    for module in (evaluation, features):
+        monkeypatch.setattr(module, "FEWEST", 10)
+    results = tmp_path / "results.json"
+    list(measure(trained, eye, results, count=10))
+    once = json.loads(results.read_text())
+    records = tables.read(results)
+    assert len(records) == len(once["records"])  # a name stands once in each kind
+    for name, experiment in EXPERIMENTS.items():
+        score, cost = records["fid", name], records["cost", name]
+        assert score["reference"] == experiment.reference and len(score["fids"]) == 3
+        assert (score["fid_to_model"] is not None) == (experiment.recipe == "distill")
+        assert cost["images"] >= 0 and cost["training"]["peak"] > 0 and cost["drawing"]["parameters"] > 0
+    texts = [tables.markdown(table) for table in tables.tables(records)]
+    for name in EXPERIMENTS:
+        assert f"| {name} |" in "".join(texts)
+    assert f"{records['fid', 'cats-teacher']['fid']:.2f} (" in texts[0]
+    assert f"{records['fid', 'floor-cats']['fid']:.2f}" in texts[0]
+    assert experiments.EXPERIMENTS["cats-kd-0.05"].settings["alpha"] == 0.05
+
+
+def test_a_floor_of_another_protocol_is_left_out():
+    record = {"name": "cats-teacher", "kind": "fid", "fid": 40.0, "fids": [40.0], "reference": "cats", "count": 500}
+    record |= {"reference_hash": "a", "arithmetic": "float32", "inception": "b"}
+    for count, shown in ((500, "21.00"), (250, "")):
+        floor = record | {"name": "floor-cats", "fid": 21.0, "count": count}
+        (_, _, rows), *_ = tables.tables({("fid", "cats-teacher"): record, ("fid", "floor-cats"): floor})
+        assert next(row for row in rows if row[0] == "cats-teacher")[1:3] == ["40.00, fid500", shown]
+
+
+def test_results_that_are_none_are_one_sentence(tmp_path, refuses):
+    with refuses("no results"):
+        tables.read(tmp_path / "results.json")
+    (tmp_path / "results.json").write_text("[]")
+    with refuses("no results"):
+        tables.read(tmp_path / "results.json")
