@@ -96,10 +96,10 @@ def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
         stopped.discard(request.session_hash)
         start, scores, points = time.monotonic(), [], []
         yield "Starting.", gr.Dataframe(visible=False), gr.DownloadButton(visible=False), gr.LinePlot(visible=False)
-        for update in evaluation.evaluate(plan, features.extractor(device)):
+        measuring = evaluation.evaluate(plan, features.extractor(device))
+        for update in measuring:
             if request.session_hash in stopped:
-                yield "Stopped.", gr.skip(), gr.skip(), gr.skip()
-                return
+                break
             status, shown = _bar(update.done, update.total, time.monotonic() - start), (gr.skip(), gr.skip(), gr.skip())
             if update.score:
                 scores.append(update.score)
@@ -111,7 +111,9 @@ def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
                 rows = gr.Dataframe([_row(score) for score in scores], visible=True)
                 shown = rows, gr.DownloadButton(value=str(path), visible=True), plot
             yield status, *shown
-        yield f"Done in {time.monotonic() - start:.0f} s.", gr.skip(), gr.skip(), gr.skip()
+        measuring.close()
+        end = "Stopped" if request.session_hash in stopped else "Done"
+        yield f"{end} after {time.monotonic() - start:.0f} s.", gr.skip(), gr.skip(), gr.skip()
 
     def ask_to_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
@@ -123,6 +125,7 @@ def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
         api_name="fid",
         concurrency_id="measure",
         concurrency_limit=1,
+        trigger_mode="always_last",  # a click right after Stop counts
         show_progress="hidden",
     )
     stop.click(ask_to_stop, queue=False, api_visibility="private")
