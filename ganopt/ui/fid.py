@@ -1,9 +1,10 @@
 """The tab FID: models or a user's own pictures against a reference, with what makes the number mean something."""
 
+import contextlib
 import csv
 import html
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gradio as gr
@@ -32,9 +33,8 @@ real ones that lie near generated ones: a model that draws the same good face ag
 def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
     """Build the tab inside the page. Measuring is one at a time for all visitors."""
     names, references = list(zoo.catalogue()), features.references()
-    stopped: set[str | None] = (
-        set()
-    )  # sessions that pressed Stop, which Gradio's own cancelling does only seconds later
+    # the sessions that pressed Stop: Gradio's own cancelling comes seconds later
+    stopped: set[str | None] = set()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=1, min_width=280):
             models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
@@ -93,27 +93,10 @@ def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
             repeats=int(repeats),
             seed=int(seed or 0),
         )
-        stopped.discard(request.session_hash)
-        start, scores, points = time.monotonic(), [], []
+        session = request.session_hash
+        stopped.discard(session)
         yield "Starting.", gr.Dataframe(visible=False), gr.DownloadButton(visible=False), gr.LinePlot(visible=False)
-        measuring = evaluation.evaluate(plan, features.extractor(device))
-        for update in measuring:
-            if request.session_hash in stopped:
-                break
-            status, shown = _bar(update.done, update.total, time.monotonic() - start), (gr.skip(), gr.skip(), gr.skip())
-            if update.score:
-                scores.append(update.score)
-                curve_of_it = evaluation.bias(*update.compared) if update.compared else ()
-                points += [{"n": n, "FID": value, "model": update.score.name} for n, value in curve_of_it]
-                path = scratch.path("fid.csv")
-                _write_csv(scores, path)
-                plot = gr.LinePlot(pandas.DataFrame(points), visible=True) if points else gr.skip()
-                rows = gr.Dataframe([_row(score) for score in scores], visible=True)
-                shown = rows, gr.DownloadButton(value=str(path), visible=True), plot
-            yield status, *shown
-        measuring.close()
-        end = "Stopped" if request.session_hash in stopped else "Done"
-        yield f"{end} after {time.monotonic() - start:.0f} s.", gr.skip(), gr.skip(), gr.skip()
+        yield from _measure(plan, device, scratch, lambda: session in stopped)
 
     def ask_to_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
@@ -131,10 +114,32 @@ def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
     stop.click(ask_to_stop, queue=False, api_visibility="private")
 
 
+def _measure(plan: Plan, device: torch.device, scratch: Scratch, is_stopped: Callable[[], bool]) -> Iterator[tuple]:
+    """Values of status, table, file and curve as the measurement goes on."""
+    start, scores, points = time.monotonic(), [], []
+    with contextlib.closing(evaluation.evaluate(plan, features.extractor(device))) as updates:
+        for update in updates:
+            if is_stopped():
+                break
+            shown = (gr.skip(), gr.skip(), gr.skip())
+            if update.score:
+                scores.append(update.score)
+                bias = evaluation.bias(*update.compared) if update.compared else ()
+                points += [{"n": n, "FID": value, "model": update.score.name} for n, value in bias]
+                shown = (
+                    gr.Dataframe([_row(score) for score in scores], visible=True),
+                    gr.DownloadButton(value=str(_write_csv(scores, scratch.path("fid.csv"))), visible=True),
+                    gr.LinePlot(pandas.DataFrame(points), visible=True) if points else gr.skip(),
+                )
+            yield _bar(update.done, update.total, time.monotonic() - start), *shown
+    end = "Stopped" if is_stopped() else "Done"
+    yield f"{end} after {time.monotonic() - start:.0f} s.", gr.skip(), gr.skip(), gr.skip()
+
+
 def _bar(done: int, total: int, seconds: float) -> str:
     """How far the measurement is, and how long it will still take."""
     if not total:
-        return "Press <b>Measure</b>: 500 faces take about a minute on a laptop's processor."
+        return "Press <b>Measure</b>; without a GPU, give it a minute or two."
     left = f"about {seconds / done * (total - done):.0f} s left" if done else "starting"
     text = f"{done} of {total} pictures, {left}"
     return f'<progress max="{total}" value="{done}" aria-label="{html.escape(text)}"></progress> {text}'
@@ -153,8 +158,9 @@ def _row(score: Score) -> list[str]:
     ]
 
 
-def _write_csv(scores: list[Score], path: Path) -> None:
+def _write_csv(scores: list[Score], path: Path) -> Path:
     with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(HEADERS)
         writer.writerows(_row(score) for score in scores)
+    return path
