@@ -24,7 +24,9 @@ THEME = gr.themes.Base(
 )
 
 CSS = """
-.gradio-container { width: 100% !important; max-width: 1280px !important; margin: 0 auto !important; box-sizing: border-box; }
+.gradio-container {
+  width: 100% !important; max-width: 1280px !important; margin: 0 auto !important; box-sizing: border-box;
+}
 #header h1 { margin-bottom: 0; }
 #footer { opacity: .7; font-size: .85rem; }
 #facts { min-height: 3rem; }
