@@ -37,6 +37,30 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", default="faces", help="folder for the PNG files")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
 
+    _add_training(group)
+    _add_fid(group)
+    _add_experiments(group)
+
+    command = _command(group, commands.show_tables, "report", "python -m ganopt report --results results.json")
+    command.add_argument("--results", default="results.json", help="file of the measurements")
+
+    command = _command(group, commands.inspect_data, "data", "python -m ganopt data pictures --classes cat")
+    command.add_argument("folder", help="folder of pictures, nested or not")
+    command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")
+    command.add_argument("--classes", default="", help="use only the folders of this name")
+
+    command = _command(group, commands.models, "models", "python -m ganopt models")
+    command.add_argument("--json", action="store_true", help="everything in the catalogue, as JSON")
+
+    command = _command(group, commands.publish, "publish", "python -m ganopt publish runs/r1-1 me/cats")
+    command.add_argument("model", help="a name, a file or a run folder")
+    command.add_argument("repository", help="user/repo on the Hub, made if it is not there")
+    command.add_argument("--token", help="of the Hub; else that of `hf auth login` or $HF_TOKEN")
+    command.add_argument("--private", action="store_true", help="make the repository private")
+    return parser
+
+
+def _add_training(group: Any) -> None:
     example = "python -m ganopt train --data pictures/cats --generator big/4 --minutes 30"
     command = _command(group, commands.train, "train", example)
     command.add_argument("--recipe", choices=SCRATCH_RECIPES, default="r1", help="the loss and its settings")
@@ -50,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
         command.set_defaults(recipe=name)
         add_settings(command, RECIPES[name])
 
+
+def _add_fid(group: Any) -> None:
     command = _command(group, commands.fid, "fid", "python -m ganopt fid --model cats-teacher --reference cats --n 500")
     command.add_argument(
         "paths", nargs="*", help="folders, zip or .npz files; of two alone, the second is the reference"
@@ -74,6 +100,8 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--json", action="store_true", help="print the records as JSON")
     command.add_argument("--save", metavar="NPZ", help="only write the statistics of the first one, for pytorch-fid")
 
+
+def _add_experiments(group: Any) -> None:
     example = "python -m ganopt experiments --data pictures --minutes 600 --divisor 4"
     command = _command(group, commands.run_experiments, "experiments", example)
     command.add_argument("--data", required=True, help="folder that holds a folder cat and a folder dog")
@@ -89,24 +117,6 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--channels-last", action="store_true", help="memory format of training")
     command.add_argument("--inception", default="", help="weights of pytorch-fid, or 'official' for their download")
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
-
-    command = _command(group, commands.show_tables, "report", "python -m ganopt report --results results.json")
-    command.add_argument("--results", default="results.json", help="file of the measurements")
-
-    command = _command(group, commands.inspect_data, "data", "python -m ganopt data pictures --classes cat")
-    command.add_argument("folder", help="folder of pictures, nested or not")
-    command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")
-    command.add_argument("--classes", default="", help="use only the folders of this name")
-
-    command = _command(group, commands.models, "models", "python -m ganopt models")
-    command.add_argument("--json", action="store_true", help="everything in the catalogue, as JSON")
-
-    command = _command(group, commands.publish, "publish", "python -m ganopt publish runs/r1-1 me/cats")
-    command.add_argument("model", help="a name, a file or a run folder")
-    command.add_argument("repository", help="user/repo on the Hub, made if it is not there")
-    command.add_argument("--token", help="of the Hub; else that of `hf auth login` or $HF_TOKEN")
-    command.add_argument("--private", action="store_true", help="make the repository private")
-    return parser
 
 
 def _command(group: Any, function: Any, name: str, example: str, text: str | None = None) -> argparse.ArgumentParser:

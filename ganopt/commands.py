@@ -12,11 +12,11 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ganopt import data, evaluation, experiments, features, tables, training, zoo
+from ganopt import data, evaluation, experiments, features, results, tables, training, zoo
 from ganopt.draw import draw, save_png, to_image
 from ganopt.errors import UserError
 from ganopt.evaluation import Plan, Score
-from ganopt.experiments import EXPERIMENTS, Setting
+from ganopt.experiments import Setting
 from ganopt.files import cache_folder
 from ganopt.latents import format_seeds, latents, parse_seeds
 from ganopt.recipes import RECIPES, describe, parse
@@ -103,7 +103,7 @@ def fid(options: argparse.Namespace) -> None:
             if update.score:
                 records.append(evaluation.record(update.score, eye))
                 if options.results:  # at once, so that nothing is lost
-                    evaluation.append(Path(options.results), records[-1:])
+                    results.append(Path(options.results), records[-1:])
                 if not options.json:
                     tqdm.write(_score_line(update.score))
     if options.json:
@@ -126,7 +126,7 @@ def run_experiments(options: argparse.Namespace) -> None:
     setting = Setting(**values | {"data": Path(options.data), "folder": Path(options.folder)})
     names = options.only.split(",") if options.only else None
     if options.dry_run:
-        chosen = [EXPERIMENTS[name] for name in names or EXPERIMENTS if name in EXPERIMENTS]
+        chosen = experiments.choose(names)
         _print_json(**{each.name: describe(experiments.recipe_of(each, setting)) for each in chosen})
         return
     if setting.minutes > 0:

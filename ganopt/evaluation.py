@@ -6,7 +6,6 @@ nothing but other fidN against the same reference.
 
 import contextlib
 import dataclasses
-import json
 import os
 import platform
 from collections.abc import Generator, Iterable, Iterator, Sequence
@@ -21,7 +20,6 @@ from ganopt import __version__, data, features, zoo
 from ganopt.errors import UserError
 from ganopt.features import FEWEST, MOST, Extractor, Sample, Seeing
 from ganopt.fid import NEIGHBOURS, fit, frechet_distance, kernel_distance, precision_and_recall
-from ganopt.files import atomic_write
 from ganopt.latents import MAX_SEED
 
 FLOOR = "real against real"
@@ -181,17 +179,6 @@ def record(result: Score, eye: Extractor) -> dict[str, Any]:
         "inception": eye.network.digest[:16],
         "versions": {"ganopt": __version__, "torch": torch.__version__, "python": platform.python_version()},
     }
-
-
-def append(path: Path, records: list[dict[str, Any]]) -> None:
-    """Add records to a results file, {"records": [...]}. Raises UserError where it cannot be read or written."""
-    try:
-        results = json.loads(path.read_text()) if path.exists() else {}
-        results["records"] = results.get("records", []) + records
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} holds no results; name another file with --results.") from error
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(results, indent=1) + "\n")
 
 
 def _expected(path: Path, most: int, otherwise: int) -> int:

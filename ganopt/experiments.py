@@ -5,7 +5,6 @@ results.json.
 """
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,9 +16,9 @@ from ganopt import evaluation, profiling, training, weights
 from ganopt.errors import UserError
 from ganopt.evaluation import Plan
 from ganopt.features import Extractor
-from ganopt.files import atomic_write
 from ganopt.models import parse_architecture
 from ganopt.recipes import RECIPES, Recipe, parse
+from ganopt.results import replace
 
 ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are the controls
 R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
@@ -123,15 +122,20 @@ def recipe_of(experiment: Experiment, setting: Setting) -> Recipe:
     return parse(values)
 
 
+def choose(names: list[str] | None = None) -> list[Experiment]:
+    """Experiments by their names, all of them by default. Raises UserError for an unknown name."""
+    names = names or list(EXPERIMENTS)
+    if unknown := set(names) - set(EXPERIMENTS):
+        raise UserError(f"There is no experiment '{min(unknown)}'; take any of {', '.join(EXPERIMENTS)}.")
+    return [EXPERIMENTS[name] for name in names]
+
+
 def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Iterator[training.Step]]]:
     """Experiments, all of them by default, in their order, each with the steps that it has still to do.
 
     Raises UserError for an unknown name, and where a source has not been trained.
     """
-    names = names or list(EXPERIMENTS)
-    if unknown := set(names) - set(EXPERIMENTS):
-        raise UserError(f"There is no experiment '{min(unknown)}'; take any of {', '.join(EXPERIMENTS)}.")
-    for experiment in (EXPERIMENTS[name] for name in names):
+    for experiment in choose(names):
         folder = setting.folder / experiment.name
         if experiment.needs and not (setting.folder / experiment.needs / "generator.safetensors").exists():
             raise UserError(f"{experiment.name} starts from {experiment.needs}; train that one first.")
@@ -158,8 +162,11 @@ def measure(setting: Setting, eye: Extractor, results: Path, count: int = 500) -
                 name = experiment.name if update.score.name == str(folder) else f"floor-{experiment.reference}"
                 record = evaluation.record(update.score, eye) | {"name": name}
                 record["against"] = experiment.needs if against else ""
-                yield _kept(results, record)
-        yield _kept(results, _cost(experiment, folder, eye.device))
+                replace(results, record)
+                yield record
+        record = _cost(experiment, folder, eye.device)
+        replace(results, record)
+        yield record
 
 
 def _cost(experiment: Experiment, folder: Path, device: torch.device) -> dict[str, Any]:
@@ -178,16 +185,6 @@ def _cost(experiment: Experiment, folder: Path, device: torch.device) -> dict[st
         "drawing": dataclasses.asdict(drawing),
         "training": dataclasses.asdict(cost),
     }
-
-
-def _kept(results: Path, record: dict[str, Any]) -> dict[str, Any]:
-    """Write a record in the place of its namesake."""
-    stored = json.loads(results.read_text()) if results.exists() else {}
-    key = (record["kind"], record["name"])
-    others = [each for each in stored.get("records", []) if (each["kind"], each["name"]) != key]
-    with atomic_write(results) as temporary:
-        temporary.write_text(json.dumps(stored | {"records": [*others, record]}, indent=1) + "\n")
-    return record
 
 
 def _scaled(name: str, setting: Setting) -> str:

@@ -40,8 +40,8 @@ def extract(batches: Iterable[Tensor], network: Callable[[Tensor], Tensor], devi
 
 @contextlib.contextmanager
 def _single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool whose threads compute alone. torch keeps their number for each thread, and a default for new ones."""
-    before, ready = torch.get_num_threads(), Barrier(count + 1)
+    """A pool of `count` threads, which compute alone; in others, and by default, torch goes on with `count`."""
+    ready = Barrier(count + 1)
 
     def start() -> None:
         torch.get_num_threads()  # the first question takes the default, and must not come later
@@ -52,5 +52,5 @@ def _single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
         for _ in range(count):
             pool.submit(start)
         ready.wait()
-        torch.set_num_threads(before)
+        torch.set_num_threads(count)
         yield pool

@@ -29,8 +29,7 @@ class Gaussian:
 
 def fit(features: Tensor) -> Gaussian:
     """The normal distribution of features (n, d). Raises UserError for fewer than two rows, or for a NaN."""
-    if len(features) < 2:
-        raise UserError(f"FID needs at least 2 pictures on each side; there are {len(features)}.")
+    _check_count(len(features))
     features = features.double()
     mean = features.mean(dim=0)
     centred = (features - mean) / (len(features) - 1) ** 0.5
@@ -77,8 +76,7 @@ class Moments:
 
     def gaussian(self) -> Gaussian:
         """The normal distribution of all that was counted. Raises UserError as `fit` does."""
-        if self.count < 2:
-            raise UserError(f"FID needs at least 2 pictures on each side; there are {self.count}.")
+        _check_count(self.count)
         mean = self._sum / self.count
         return from_covariance(mean, (self._products - self.count * mean.outer(mean)) / (self.count - 1))
 
@@ -122,6 +120,11 @@ def _checked(gaussian: Gaussian) -> Gaussian:
     if not (gaussian.mean.isfinite().all() and gaussian.factor.isfinite().all()):
         raise UserError("The features hold values that are no numbers; check the pictures and the network.")
     return gaussian
+
+
+def _check_count(count: int) -> None:
+    if count < 2:
+        raise UserError(f"FID needs at least 2 pictures on each side; there are {count}.")
 
 
 def _check_width(first: Tensor, second: Tensor) -> None:

@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d
 
-from ganopt import zoo
+from ganopt.catalogue import checkpoints
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, sha256
 
@@ -79,7 +79,7 @@ class Inception(nn.Module):
         self.widths: dict[str, list[int]] = {}
         weights = dict(weights)
         for block, (chains, pool) in BLOCKS.items():
-            first = [f"{block}.{chain[0]}" for chain in chains if len(chain) > 1 or "1x1" in chain[0]]
+            first = [f"{block}.{chain[0]}" for chain in chains if _is_stemmed(chain)]
             if pool == "average":
                 first.append(f"{block}.branch_pool")
             self.widths[block] = [len(weights[f"{name}.bias"]) for name in first]
@@ -108,7 +108,7 @@ class Inception(nn.Module):
         stem = iter(self._convolve(f"{block}.stem", x, activate=False).split(self.widths[block], dim=1))
         results = []
         for chain in chains:
-            y, rest = (next(stem).relu(), chain[1:]) if len(chain) > 1 or "1x1" in chain[0] else (x, chain)
+            y, rest = (next(stem).relu(), chain[1:]) if _is_stemmed(chain) else (x, chain)
             for link in rest:
                 links = link if isinstance(link, tuple) else (link,)
                 y = [self._convolve(f"{block}.{name}", y) for name in links]
@@ -123,14 +123,16 @@ class Inception(nn.Module):
         return torch.cat(results, dim=1)
 
     def _convolve(self, name: str, x: Tensor, activate: bool = True) -> Tensor:
-        weight, bias = self._weight(name), getattr(self, f"{name}.bias".replace(".", ":"))
+        weight, bias = (getattr(self, f"{name}.{part}".replace(".", ":")) for part in ("weight", "bias"))
         height, width = weight.shape[2:]
         padding = 0 if name in UNPADDED else (height // 2, width // 2)
         x = conv2d(x.to(weight.dtype), weight, bias, stride=2 if name in HALVING else 1, padding=padding)
         return x.relu_() if activate else x
 
-    def _weight(self, name: str) -> Tensor:
-        return getattr(self, f"{name}.weight".replace(".", ":"))
+
+def _is_stemmed(chain: tuple) -> bool:
+    """Whether a chain begins with a 1x1 convolution, which is computed in one with its neighbours'."""
+    return len(chain) > 1 or "1x1" in chain[0]
 
 
 def load(source: str = "", precision: str = "float32") -> Inception:
@@ -154,7 +156,7 @@ def load(source: str = "", precision: str = "float32") -> Inception:
 
 
 def _shipped() -> Path:
-    return zoo.checkpoints() / SHIPPED
+    return checkpoints() / SHIPPED
 
 
 def _locate(source: str) -> Path:

@@ -14,30 +14,31 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from ganopt import data, features, inception, weights, zoo
+from ganopt import data, features, inception, weights
+from ganopt.catalogue import ROLES, Entry, File, catalogue, checkpoints
 from ganopt.files import atomic_write, sha256
 from ganopt.recipes import describe
 from ganopt.training import read_counters, read_recipe
 
 
-def ship(run: Path, name: str, title: str, role: str, trained_on: str, licence: str) -> zoo.Entry:
+def ship(run: Path, name: str, title: str, role: str, trained_on: str, licence: str) -> Entry:
     """Store a run's generator and critic as float16 and enter them in the catalogue, in place of their namesakes.
 
     Raises UserError where the run has saved nothing or checkpoints/ cannot be written.
     """
-    folder = zoo.checkpoints()
+    folder = checkpoints()
     recipe = describe(read_recipe(run)) | {"data": ""}  # `trained_on` says it better
     files = {}
     for kind, file in (("generator", f"{name}.safetensors"), ("critic", f"{name}-critic.safetensors")):
         network = weights.load(run / f"{kind}.safetensors")
         weights.save(network, folder / file, recipe, torch.float16)
-        files[kind] = zoo.File(
+        files[kind] = File(
             file=file,
             bytes=(folder / file).stat().st_size,
             sha256=sha256(folder / file),
             architecture=str(network.architecture),
         )
-    entry = zoo.Entry(
+    entry = Entry(
         **vars(files["generator"]),
         name=name,
         title=title,
@@ -47,7 +48,7 @@ def ship(run: Path, name: str, title: str, role: str, trained_on: str, licence: 
         images=read_counters(run)["images"],
         critic=files["critic"],
     )
-    entries = zoo.catalogue() | {name: entry}
+    entries = catalogue() | {name: entry}
     with atomic_write(folder / "catalogue.json") as temporary:
         models = [dataclasses.asdict(entry) for entry in entries.values()]
         temporary.write_text(json.dumps({"models": models}, indent=1) + "\n")
@@ -59,7 +60,7 @@ def ship_inception(file: Path) -> None:
     state = torch.load(file, map_location="cpu", weights_only=True)
     tensors = {name: value.half().contiguous() for name, value in inception.fold(state).items()}
     source = "TensorFlow's inception-2015-12-05 (Apache 2.0), as arranged by pytorch-fid; BatchNorm folded"
-    with atomic_write(zoo.checkpoints() / inception.SHIPPED) as temporary:
+    with atomic_write(checkpoints() / inception.SHIPPED) as temporary:
         save_file(tensors, temporary, {"source": source})
 
 
@@ -74,7 +75,7 @@ def ship_reference(name: str, held_out: Path, training: Path, inception: str) ->
             Path(folder, Path(file).name).symlink_to((training / file).resolve())
         others = features.finish(features.of_folder(Path(folder), eye))
     tensors = {"reference": reference.rows.half(), "others": others.rows.half()}
-    with atomic_write(zoo.checkpoints() / f"reference-{name}.safetensors") as temporary:
+    with atomic_write(checkpoints() / f"reference-{name}.safetensors") as temporary:
         save_file(tensors, temporary, {"reference": reference.hash, "others": others.hash})
 
 
@@ -86,7 +87,7 @@ def main() -> None:
     model.add_argument("run", type=Path, help="run folder")
     model.add_argument("name", help="name in the catalogue, as in cats-teacher")
     model.add_argument("--title", required=True, help="what people read")
-    model.add_argument("--role", choices=zoo.ROLES, default="teacher")
+    model.add_argument("--role", choices=ROLES, default="teacher")
     model.add_argument("--trained-on", required=True, help="the pictures")
     model.add_argument("--licence", required=True, help="what their licence means for the weights")
     network = commands.add_parser("inception", help=ship_inception.__doc__)

@@ -31,7 +31,7 @@ THESIS = {
 MODELS = ("cats-thesis", "cats-teacher", "dogs-scratch", "dogs-transfer-thesis", "dogs-transfer")
 STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student")
 METHODS = ("cats-teacher", "cats-student", "dogs-scratch", "dogs-transfer")
-PROTOCOL = ("reference_hash", "count", "arithmetic", "inception")  # what must agree within a column
+PROTOCOL = ("reference_hash", "count", "arithmetic", "inception")  # what a floor and its FID must agree in
 
 Table = tuple[str, list[str], list[list[str]]]  # title, heads, rows
 
@@ -48,7 +48,7 @@ def read(path: Path) -> dict[tuple[str, str], dict[str, Any]]:
 
 
 def tables(records: dict[tuple[str, str], dict[str, Any]]) -> list[Table]:
-    """Tables 3.1, 3.2 and 3.3; what has not been measured, or otherwise than its column, is left empty."""
+    """Tables 3.1, 3.2 and 3.3; what has not been measured is left empty, and so is a floor of another protocol."""
     cost_heads = ["epoch, s", "thesis", "training memory, GB", "thesis"]
     heads = ["model", "FID", "floor", "thesis", *cost_heads]
     models = [[name, *_fid(records, name), _thesis(name, "fid"), *_training(records, name)] for name in MODELS]
@@ -68,7 +68,7 @@ def tables(records: dict[tuple[str, str], dict[str, Any]]) -> list[Table]:
 
 
 def markdown(table: Table) -> str:
-    """A table as Markdown, its title as a line above it; rows of which nothing was measured are left out."""
+    """A table as Markdown, its title as a line above it."""
     title, heads, rows = table
     lines = [heads, ["---"] * len(heads), *rows]
     return f"**{title}**\n\n" + "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"

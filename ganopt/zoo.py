@@ -9,14 +9,14 @@ import difflib
 import functools
 import json
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_type_hints
+from typing import Any, Literal
 
 import torch
 from safetensors import SafetensorError, safe_open
 
 from ganopt import hub, weights
+from ganopt.catalogue import Entry, File, catalogue, checkpoints, read_json
 from ganopt.errors import UserError
 from ganopt.files import sha256
 from ganopt.hub import AbsentError
@@ -25,63 +25,6 @@ from ganopt.models import GENERATOR_KINDS, Critic, Generator, build_generator, c
 Kind = Literal["generator", "critic"]
 FILES: dict[Kind, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
 MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "arithmetic", "device")
-ROLES = ("teacher", "student", "transfer")
-
-
-@dataclass(frozen=True, kw_only=True)
-class File:
-    """A file of the catalogue, as it must be. Raises ValueError for a value of another type."""
-
-    file: str  # in checkpoints/
-    bytes: int
-    sha256: str
-    architecture: str
-
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            if not isinstance(value := getattr(self, name), hint):
-                raise ValueError(f"{name} is {value!r}")
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry(File):
-    """A model of the catalogue: the file of its generator, and what there is to know of it."""
-
-    name: str
-    title: str
-    role: str  # teacher, student or transfer
-    trained_on: str
-    licence: str
-    images: int  # pictures seen in training
-    critic: File | None = None
-    source: str = ""  # the model that a delta is the difference to
-    repository: str = ""  # on the Hub; "" for a model that is only in checkpoints/
-    revision: str = ""
-    notes: str = ""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.role not in ROLES:
-            raise ValueError(f"the role of {self.name} is {self.role!r}")
-
-
-def checkpoints() -> Path:
-    """The folder of the models that come with the project: $GANOPT_CHECKPOINTS, else checkpoints/ beside ganopt/."""
-    return Path(os.environ.get("GANOPT_CHECKPOINTS") or Path(__file__).resolve().parent.parent / "checkpoints")
-
-
-def catalogue() -> dict[str, Entry]:
-    """The models of `catalogue.json` by name, in its order; none without that file. Raises UserError if damaged."""
-    path = checkpoints() / "catalogue.json"
-    try:
-        entries = [_entry(values) for values in (_read_json(path) or {"models": []})["models"]]
-        if len({entry.name for entry in entries}) < len(entries):
-            raise ValueError("two models have one name")
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path} is damaged ({error}); restore it from the project's repository.") from error
-    return {entry.name: entry for entry in entries}
 
 
 def load(name: str | Path, local: bool = True) -> Generator:
@@ -222,7 +165,7 @@ def _card(name: str, path: Path, repository: str) -> str:
 
 def _measured(name: str) -> dict[str, object]:
     """The figures of a model's last FID in results.json, with what they depend on."""
-    records = _read_json(checkpoints() / "results.json").get("records")
+    records = read_json(checkpoints() / "results.json").get("records")
     chosen: dict[str, object] = {}
     for record in records if isinstance(records, list) else []:
         if isinstance(record, dict) and (record.get("kind"), record.get("name")) == ("fid", name):
@@ -236,19 +179,3 @@ def _images_seen(folder: Path) -> int | str:
             return int(json.loads(file.metadata()["counters"])["images"])
     except (SafetensorError, OSError, ValueError, LookupError, TypeError):
         return "not recorded"
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """An object in a JSON file, empty without that file. Raises UserError if it is damaged."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); restore it from the project's repository.") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} is damaged (it holds no object); restore it from the project's repository.")
-    return values
-
-
-def _entry(values: dict[str, Any]) -> Entry:
-    critic = values.get("critic")
-    return Entry(**{**values, "critic": File(**critic) if critic else None})

@@ -12,10 +12,11 @@ import torch
 from torch import Tensor, nn
 
 from ganopt import evaluation, features, shipping, weights
-from ganopt.evaluation import FLOOR, Plan, Score, Update, append, bias, evaluate, record, score
+from ganopt.evaluation import FLOOR, Plan, Score, Update, bias, evaluate, record, score
 from ganopt.features import Extractor, Sample, finish, of_folder, of_model, of_reference, of_rows
 from ganopt.fid import fit, frechet_distance, kernel_distance, precision_and_recall
 from ganopt.models import build_generator
+from ganopt.results import append
 
 ROOT = Path(__file__).resolve().parents[1]
 CPU = torch.device("cpu")

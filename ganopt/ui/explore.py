@@ -23,31 +23,9 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
         title = gr.Markdown()
         with gr.Row():
             with gr.Column(min_width=320):
-                gr.Markdown("#### The map around it\nNeighbours look alike; click one to move there.")
-                cells = face_gallery("Map of faces", "map", studio.MAP_CELLS)
-                with gr.Row():
-                    arrows = {name: gr.Button(name, size="sm", min_width=60) for name in ARROWS}
-                spacing = gr.Slider(
-                    0.05, 1, 0.25, step=0.05, label="Distance between neighbours", info="At 1 each cell is a seed"
-                )
+                cells, arrows, spacing = _map_part()
             with gr.Column(min_width=320):
-                gr.Markdown("#### The way to another seed\nAlong the arc between the two latents.")
-                with gr.Row():
-                    first = gr.Textbox(label="From seed", elem_id="walk-from", min_width=100)
-                    last = gr.Textbox(label="To seed", elem_id="walk-to", min_width=100)
-                    frames = gr.Slider(3, MOST_FRAMES, 24, step=1, label="Frames", min_width=140)
-                button = gr.Button("Walk", variant="primary", elem_id="walk")
-                film = gr.Image(
-                    label="Film",
-                    format="png",
-                    interactive=False,
-                    height=300,
-                    buttons=["download"],
-                    elem_id="film",
-                    alt_text="One face turning into another and back",
-                )
-                with gr.Accordion("Frames", open=False):
-                    strip = face_gallery("Frames", "frames", 6)
+                first, last, frames, button, film, strip = _walk_part()
 
     @say_errors
     def face_map(model: str, x: float, y: float, spacing: float, scale: float):
@@ -92,6 +70,38 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
     button.click(show_walk, [chosen, first, last, frames], [film, strip], **private)
     gr.api(face_map, api_name="map")
     gr.api(walk, api_name="walk")
+
+
+def _map_part() -> tuple[gr.Gallery, dict[str, gr.Button], gr.Slider]:
+    """The map's faces, the arrows by their names, the distance between neighbours."""
+    gr.Markdown("#### The map around it\nNeighbours look alike; click one to move there.")
+    cells = face_gallery("Map of faces", "map", studio.MAP_CELLS)
+    with gr.Row():
+        arrows = {name: gr.Button(name, size="sm", min_width=60) for name in ARROWS}
+    spacing = gr.Slider(0.05, 1, 0.25, step=0.05, label="Distance between neighbours", info="At 1 each cell is a seed")
+    return cells, arrows, spacing
+
+
+def _walk_part() -> tuple[gr.Textbox, gr.Textbox, gr.Slider, gr.Button, gr.Image, gr.Gallery]:
+    """Both seeds, the number of frames, the button; the film and its frames."""
+    gr.Markdown("#### The way to another seed\nAlong the arc between the two latents.")
+    with gr.Row():
+        first = gr.Textbox(label="From seed", elem_id="walk-from", min_width=100)
+        last = gr.Textbox(label="To seed", elem_id="walk-to", min_width=100)
+        frames = gr.Slider(3, MOST_FRAMES, 24, step=1, label="Frames", min_width=140)
+    button = gr.Button("Walk", variant="primary", elem_id="walk")
+    film = gr.Image(
+        label="Film",
+        format="png",
+        interactive=False,
+        height=300,
+        buttons=["download"],
+        elem_id="film",
+        alt_text="One face turning into another and back",
+    )
+    with gr.Accordion("Frames", open=False):
+        strip = face_gallery("Frames", "frames", 6)
+    return first, last, frames, button, film, strip
 
 
 def _mover(right: int, down: int):

@@ -10,6 +10,7 @@ from pathlib import Path
 import gradio as gr
 import pandas
 import torch
+from gradio.components import Component
 
 from ganopt import evaluation, features, zoo
 from ganopt.evaluation import FLOOR, Plan, Score
@@ -19,6 +20,7 @@ from ganopt.ui.common import Scratch, say_errors
 MOST_PICTURES = 5000  # of a sample, on the page
 HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
 NOTHING = "nothing"
+READY = "Press <b>Measure</b>; without a GPU, give it a minute or two."
 TEXT = """
 **fid500** compares what the Inception network sees in 500 generated faces with what it sees in 500 held-out
 photographs: 0 would be the same distribution. Even real photographs score well above 0 against others, because 500
@@ -32,43 +34,13 @@ real ones that lie near generated ones: a model that draws the same good face ag
 
 def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
     """Build the tab inside the page. Measuring is one at a time for all visitors."""
-    names, references = list(zoo.catalogue()), features.references()
     # the sessions that pressed Stop: Gradio's own cancelling comes seconds later
     stopped: set[str | None] = set()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=1, min_width=280):
-            models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
-            reference = gr.Dropdown(
-                references, value=next(iter(references), None), label="Reference", elem_id="fid-reference"
-            )
-            count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
-            repeats = gr.Slider(
-                1, 3, 1, step=1, label="Samples of each model", info="More than one shows the spread over seeds"
-            )
-            with gr.Accordion("More", open=False):
-                seed = gr.Number(0, label="First seed", precision=0, minimum=0)
-                against = gr.Dropdown([NOTHING, *names], value=NOTHING, label="Distance to the faces of, too")
-                own = gr.File(label="Your own pictures: a .zip, or .npz statistics", file_types=[".zip", ".npz"])
-                role = gr.Radio(["measure it", "as the reference"], value="measure it", label="What it is for")
-            with gr.Row():
-                button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")
-                stop = gr.Button("Stop", min_width=100, elem_id="fid-stop")
+            inputs, button, stop = _controls()
         with gr.Column(scale=3, min_width=320):
-            status = gr.HTML(_bar(0, 0, 0.0), elem_id="fid-status")
-            table = gr.Dataframe(
-                headers=HEADERS, label="Results", interactive=False, visible=False, buttons=[], elem_id="fid-table"
-            )
-            file = gr.DownloadButton("Download as CSV", visible=False, size="sm", elem_id="fid-csv")
-            curve = gr.LinePlot(
-                x="n",
-                y="FID",
-                color="model",
-                title="FID against n: the bias",
-                visible=False,
-                height=260,
-                elem_id="fid-curve",
-            )
-            gr.Markdown(TEXT)
+            outputs = _results()
 
     @say_errors
     def fid(
@@ -103,8 +75,8 @@ def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
 
     button.click(
         fid,
-        [models, reference, count, repeats, seed, against, own, role],
-        [status, table, file, curve],
+        inputs,
+        outputs,
         api_name="fid",
         concurrency_id="measure",
         concurrency_limit=1,
@@ -112,6 +84,46 @@ def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
         show_progress="hidden",
     )
     stop.click(ask_to_stop, queue=False, api_visibility="private")
+
+
+def _controls() -> tuple[list[Component], gr.Button, gr.Button]:
+    """What `fid` takes, in its order, and the buttons that start and stop it."""
+    names, references = list(zoo.catalogue()), features.references()
+    models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
+    reference = gr.Dropdown(references, value=next(iter(references), None), label="Reference", elem_id="fid-reference")
+    count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
+    repeats = gr.Slider(
+        1, 3, 1, step=1, label="Samples of each model", info="More than one shows the spread over seeds"
+    )
+    with gr.Accordion("More", open=False):
+        seed = gr.Number(0, label="First seed", precision=0, minimum=0)
+        against = gr.Dropdown([NOTHING, *names], value=NOTHING, label="Distance to the faces of, too")
+        own = gr.File(label="Your own pictures: a .zip, or .npz statistics", file_types=[".zip", ".npz"])
+        role = gr.Radio(["measure it", "as the reference"], value="measure it", label="What it is for")
+    with gr.Row():
+        button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")
+        stop = gr.Button("Stop", min_width=100, elem_id="fid-stop")
+    return [models, reference, count, repeats, seed, against, own, role], button, stop
+
+
+def _results() -> list[Component]:
+    """Where the values of `_measure` go, in its order."""
+    status = gr.HTML(READY, elem_id="fid-status")
+    table = gr.Dataframe(
+        headers=HEADERS, label="Results", interactive=False, visible=False, buttons=[], elem_id="fid-table"
+    )
+    file = gr.DownloadButton("Download as CSV", visible=False, size="sm", elem_id="fid-csv")
+    curve = gr.LinePlot(
+        x="n",
+        y="FID",
+        color="model",
+        title="FID against n: the bias",
+        visible=False,
+        height=260,
+        elem_id="fid-curve",
+    )
+    gr.Markdown(TEXT)
+    return [status, table, file, curve]
 
 
 def _measure(plan: Plan, device: torch.device, scratch: Scratch, is_stopped: Callable[[], bool]) -> Iterator[tuple]:
@@ -138,8 +150,6 @@ def _measure(plan: Plan, device: torch.device, scratch: Scratch, is_stopped: Cal
 
 def _bar(done: int, total: int, seconds: float) -> str:
     """How far the measurement is, and how long it will still take."""
-    if not total:
-        return "Press <b>Measure</b>; without a GPU, give it a minute or two."
     left = f"about {seconds / done * (total - done):.0f} s left" if done else "starting"
     text = f"{done} of {total} pictures, {left}"
     return f'<progress max="{total}" value="{done}" aria-label="{html.escape(text)}"></progress> {text}'

@@ -1,0 +1,32 @@
+"""Files of measurements, {"records": [...]}: each record has a kind and a name."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ganopt.errors import UserError
+from ganopt.files import atomic_write
+
+Record = dict[str, Any]
+
+
+def append(path: Path, records: list[Record]) -> None:
+    """Add records to a file, made if need be. Raises UserError where it cannot be read or written."""
+    _write(path, lambda stored: stored + records)
+
+
+def replace(path: Path, record: Record) -> None:
+    """Add a record in the place of those of its kind and name. Raises UserError as `append` does."""
+    key = (record["kind"], record["name"])
+    _write(path, lambda stored: [each for each in stored if (each["kind"], each["name"]) != key] + [record])
+
+
+def _write(path: Path, change: Callable[[list[Record]], list[Record]]) -> None:
+    try:
+        results = json.loads(path.read_text()) if path.exists() else {}
+        results["records"] = change(results.get("records", []))
+    except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
+        raise UserError(f"{path} holds no results; name another file with --results.") from error
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(results, indent=1) + "\n")
