@@ -11,6 +11,7 @@ Networks know nothing of losses, files or devices.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -73,7 +74,7 @@ class Generator(nn.Module):
             stages.append(_up(width, 3 if last else width // 2, kernel, stride, padding, last))
             width //= 2
         self.layers = nn.Sequential(*stages)
-        self.apply(_normal_init)
+        _initialise(self, _normal_init)
 
     def forward(self, z: Tensor) -> Tensor:
         return self.layers(z)
@@ -97,7 +98,7 @@ class Critic(nn.Module):
             width_in, width, side = width, width * 2, side // 2
         stages.append(nn.Sequential(nn.Conv2d(width_in, 1, 4)))
         self.layers = nn.Sequential(*stages)
-        self.apply(_normal_init if normalised else _he_init)
+        _initialise(self, _normal_init if normalised else _he_init)
 
     def logits(self, x: Tensor) -> Tensor:
         """Scores before the sigmoid, (N, 3, side, side) -> (N,)."""
@@ -147,6 +148,12 @@ def _down(width_in: int, width_out: int, normalised: bool) -> nn.Sequential:
         return nn.Sequential(convolution, activation)
     # one group a channel is InstanceNorm2d(affine=True), with a faster backward pass, twice so under a penalty
     return nn.Sequential(convolution, nn.GroupNorm(width_out, width_out), activation)
+
+
+def _initialise(network: nn.Module, init: Callable[[nn.Module], None]) -> None:
+    """Random weights; none on the meta device, whose `normal_` imports torch's compiler for seconds."""
+    if not next(network.parameters()).is_meta:
+        network.apply(init)
 
 
 def _normal_init(module: nn.Module) -> None:

@@ -79,3 +79,8 @@ def test_a_shipped_model_is_small_and_draws_what_the_run_draws(tmp_path, source,
 def test_importing_the_package_does_no_work():
     code = "import sys, ganopt.pictures; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_loading_a_model_does_not_import_the_compiler_of_torch():
+    code = "import sys; from ganopt import zoo; zoo.load('cats-teacher'); assert 'sympy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
