@@ -41,8 +41,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_fid(group)
     _add_experiments(group)
 
-    command = _command(group, commands.show_tables, "report", "python -m ganopt report --results results.json")
-    command.add_argument("--results", default="results.json", help="file of the measurements")
+    command = _command(group, commands.show_tables, "report", "python -m ganopt report --readme README.md")
+    command.add_argument("--results", default="", help="file of the measurements; else that of checkpoints/")
+    command.add_argument("--readme", default="", help="Markdown file in which to renew the tables, between its markers")
+    command.add_argument("--csv", default="", help="folder to write the tables into as CSV files")
 
     command = _command(group, commands.inspect_data, "data", "python -m ganopt data pictures --classes cat")
     command.add_argument("folder", help="folder of pictures, nested or not")

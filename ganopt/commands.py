@@ -17,7 +17,7 @@ from ganopt.draw import draw, save_png, to_image
 from ganopt.errors import UserError
 from ganopt.evaluation import Plan, Score
 from ganopt.experiments import Setting
-from ganopt.files import cache_folder
+from ganopt.files import atomic_write, cache_folder
 from ganopt.latents import format_seeds, latents, parse_seeds
 from ganopt.recipes import RECIPES, describe, parse
 from ganopt.report import sheet
@@ -126,23 +126,43 @@ def run_experiments(options: argparse.Namespace) -> None:
     setting = Setting(**values | {"data": Path(options.data), "folder": Path(options.folder)})
     names = options.only.split(",") if options.only else None
     if options.dry_run:
-        chosen = experiments.choose(names)
-        _print_json(**{each.name: describe(experiments.recipe_of(each, setting)) for each in chosen})
+        planned = experiments.recipes(setting, experiments.choose(names))
+        _print_json(**{experiment.name: describe(recipe) for experiment, recipe in planned})
         return
     if setting.minutes > 0:
         for experiment, steps in experiments.runs(setting, names):
             print(f"Training {experiment.name}.")
             _follow(steps, setting.folder / experiment.name)
     eye = features.extractor(pick_device(options.device), "float32", options.inception)
-    for record in experiments.measure(setting, eye, Path(options.results), options.n):
+    for record in experiments.measure(setting, eye, Path(options.results), names, options.n):
         if record["kind"] == "fid":
             print(f"{record['name']:24} fid{record['count']} {record['fid']:.2f}")
+    print("", *map(tables.markdown, tables.tables(tables.read(Path(options.results)))), sep="\n")
 
 
 def show_tables(options: argparse.Namespace) -> None:
-    """Print the thesis's tables with our figures, from the results file, as Markdown."""
-    for table in tables.tables(tables.read(Path(options.results))):
-        print(tables.markdown(table))
+    """Print the thesis's tables with our figures, from the results file, as Markdown, or write them."""
+    built = tables.tables(tables.read(Path(options.results) if options.results else zoo.checkpoints() / "results.json"))
+    targets = [Path(options.csv, f"{table.name}.csv") for table in built] if options.csv else []
+    if options.dry_run:
+        _print_json(tables=[table.title for table in built], readme=options.readme, csv=list(map(str, targets)))
+        return
+    for table, path in zip(built, targets, strict=False):
+        with atomic_write(path) as temporary:
+            temporary.write_text(tables.as_csv(table), encoding="utf-8")
+    if options.readme:
+        text = tables.insert(_read_text(Path(options.readme)), built)
+        with atomic_write(Path(options.readme)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    if not (options.csv or options.readme):
+        print("\n".join(map(tables.markdown, built)))
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as text; name a Markdown file.") from error
 
 
 def inspect_data(options: argparse.Namespace) -> None:

@@ -174,6 +174,13 @@ def record(result: Score, eye: Extractor) -> dict[str, Any]:
         "kind": "fid",
         **dataclasses.asdict(result),
         "fid": result.fid,
+        **protocol(eye),
+    }
+
+
+def protocol(eye: Extractor) -> dict[str, Any]:
+    """How and with what it was measured."""
+    return {
         "device": str(eye.device),
         "arithmetic": eye.precision,
         "inception": eye.network.digest[:16],

@@ -5,6 +5,8 @@ results.json.
 """
 
 import dataclasses
+import json
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,17 +14,21 @@ from typing import Any
 
 import torch
 
-from ganopt import evaluation, profiling, training, weights
+from ganopt import evaluation, features, profiling, training, weights, zoo
+from ganopt.catalogue import catalogue
 from ganopt.errors import UserError
-from ganopt.evaluation import Plan
-from ganopt.features import Extractor
+from ganopt.evaluation import FLOOR, Plan
+from ganopt.features import Extractor, Sample
+from ganopt.fid import frechet_distance
 from ganopt.models import parse_architecture
 from ganopt.recipes import RECIPES, Recipe, parse
-from ganopt.results import replace
+from ganopt.results import Record, replace
 
 ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are the controls
 R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
 AUGMENTED = {"augment": ("color", "translation")}
+STORED = ("cats-teacher", "cats-student")  # what is measured in each storage
+STORAGES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +68,7 @@ EXPERIMENTS = {
             recipe="transfer",
             classes="dog",
             share=10,
-            settings={"freeze_g": 1, "freeze_d": 2} | R1_TUNED | AUGMENTED,
+            settings={"freeze_g": 1, "freeze_d": 2, "critic_chunk": 0, "snapshots": 10} | R1_TUNED | AUGMENTED,
             needs="cats-teacher",
         ),
         *(
@@ -86,6 +92,13 @@ EXPERIMENTS = {
             | AUGMENTED,
             needs="cats-teacher",
         ),
+        # two recipes from scratch, the same generator, the same minutes
+        Experiment(
+            name="race-ours", recipe="r1", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
+        ),
+        Experiment(
+            name="race-thesis", recipe="wgan-gp", classes="cat", share=4, settings={"generator": "big", "snapshots": 3}
+        ),
     )
 }
 
@@ -96,30 +109,13 @@ class Setting:
 
     data: Path  # holds a folder of pictures of each class, cat and dog
     folder: Path  # of the runs
-    minutes: float  # of training for all experiments; an experiment has its share of them
-    divisor: int = 1  # of every width: 1 for the thesis's networks, more where there is no GPU
+    minutes: float  # of training, shared among the experiments that are chosen
+    divisor: int = 1  # of a generator's widths: 1 for the thesis's networks, more where there is no GPU
     side: int = 128
     batch: int = 16
     device: str = "auto"
     precision: str = "float32"
     channels_last: bool = False
-
-
-def recipe_of(experiment: Experiment, setting: Setting) -> Recipe:
-    """What an experiment trains in a setting."""
-    values = {"recipe": experiment.recipe, "data": str(setting.data), "classes": experiment.classes}
-    for name in ("batch", "device", "precision", "channels_last"):
-        values[name] = getattr(setting, name)
-    values["minutes"] = setting.minutes * experiment.share / sum(each.share for each in EXPERIMENTS.values())
-    values |= experiment.settings
-    defaults = {field.name: field.default for field in dataclasses.fields(RECIPES[experiment.recipe])}
-    if experiment.recipe != "transfer":  # whose networks are those of its source
-        for name in ("generator", "critic"):
-            values[name] = _scaled(values.get(name, defaults[name]), setting)
-    if experiment.needs:
-        source = str(setting.folder / experiment.needs)
-        values["source" if experiment.recipe == "transfer" else "teacher"] = source
-    return parse(values)
 
 
 def choose(names: list[str] | None = None) -> list[Experiment]:
@@ -130,65 +126,145 @@ def choose(names: list[str] | None = None) -> list[Experiment]:
     return [EXPERIMENTS[name] for name in names]
 
 
+def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experiment, Recipe]]:
+    """What each of some experiments trains in a setting. Raises UserError where a source has not been trained."""
+    shares = sum(each.share for each in chosen)
+    for experiment in chosen:
+        values = {"recipe": experiment.recipe, "data": str(setting.data), "classes": experiment.classes}
+        for name in ("batch", "device", "precision", "channels_last"):
+            values[name] = getattr(setting, name)
+        values["minutes"] = setting.minutes * experiment.share / shares
+        values |= experiment.settings
+        defaults = {field.name: field.default for field in dataclasses.fields(RECIPES[experiment.recipe])}
+        if experiment.recipe != "transfer":  # whose networks are those of its source
+            divisors = {"generator": setting.divisor, "critic": max(setting.divisor // 2, 1)}  # a judge sees more
+            for name, divisor in divisors.items():
+                values[name] = _scaled(values.get(name, defaults[name]), divisor, setting.side)
+        if experiment.needs:
+            source = locate(setting, experiment.needs)
+            if source is None:
+                raise UserError(f"{experiment.name} starts from {experiment.needs}; train that one first.")
+            values["source" if experiment.recipe == "transfer" else "teacher"] = source
+        yield experiment, parse(values)
+
+
 def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Iterator[training.Step]]]:
     """Experiments, all of them by default, in their order, each with the steps that it has still to do.
 
     Raises UserError for an unknown name, and where a source has not been trained.
     """
-    for experiment in choose(names):
+    for experiment, recipe in recipes(setting, choose(names)):
         folder = setting.folder / experiment.name
-        if experiment.needs and not (setting.folder / experiment.needs / "generator.safetensors").exists():
-            raise UserError(f"{experiment.name} starts from {experiment.needs}; train that one first.")
-        recipe = recipe_of(experiment, setting)
         if (folder / "config.json").exists():
             yield experiment, training.resume(folder, budget={"minutes": recipe.minutes})
         else:
             yield experiment, training.train(recipe, folder)
 
 
-def measure(setting: Setting, eye: Extractor, results: Path, count: int = 500) -> Iterator[dict[str, Any]]:
-    """Measure every experiment that has saved a model: fidN with its floor, what it costs to draw and to train.
+def locate(setting: Setting, name: str) -> str | None:
+    """The model of an experiment as `zoo` takes it: of its run if that has saved one, else the shipped one."""
+    folder = setting.folder / name
+    if (folder / "generator.safetensors").exists():
+        return str(folder)
+    return name if name in catalogue() else None
+
+
+def measure(
+    setting: Setting, eye: Extractor, results: Path, names: list[str] | None = None, count: int = 500
+) -> Iterator[Record]:
+    """Measure experiments, all by default, that have a model: FID and its floor, costs, curves, storages.
 
     Yields the records as they are written; they take the place of earlier ones of the same name and kind.
     """
-    for experiment in EXPERIMENTS.values():
-        folder = setting.folder / experiment.name
-        if not (folder / "generator.safetensors").exists():
+    floors: set[str] = set()
+    for experiment in choose(names):
+        model = locate(setting, experiment.name)
+        if model is None:
             continue
-        against = str(setting.folder / experiment.needs) if experiment.recipe == "distill" else ""
-        plan = Plan(models=(str(folder),), reference=experiment.reference, against=against, count=count)
-        for update in evaluation.evaluate(plan, eye):
-            if update.score:
-                name = experiment.name if update.score.name == str(folder) else f"floor-{experiment.reference}"
-                record = evaluation.record(update.score, eye) | {"name": name}
-                record["against"] = experiment.needs if against else ""
+        for record in _measured(experiment, model, setting, eye, count):
+            if record["name"] not in floors:  # one for all that share a reference
                 replace(results, record)
                 yield record
-        record = _cost(experiment, folder, eye.device)
-        replace(results, record)
-        yield record
+            if record["name"].startswith("floor-"):
+                floors.add(record["name"])
 
 
-def _cost(experiment: Experiment, folder: Path, device: torch.device) -> dict[str, Any]:
-    counters, recipe = training.read_counters(folder), training.read_recipe(folder)
-    generator = weights.load(folder / "generator.safetensors")
-    drawing = profiling.cost_of_drawing(generator, device)
+def _measured(experiment: Experiment, model: str, setting: Setting, eye: Extractor, count: int) -> Iterator[Record]:
+    yield from _scores(experiment, model, setting, eye, count)
+    yield _cost(experiment, model, setting, eye.device)
+    reference, _ = features.of_reference(experiment.reference)
+    protocol = evaluation.protocol(eye) | {"reference": reference.name, "reference_hash": reference.hash}
+    common = protocol | {"name": experiment.name, "count": count, "seeds": f"0-{count - 1}"}
+    snapshots = sorted((setting.folder / experiment.name / "snapshots").glob("*.safetensors"))
+    if snapshots:
+        yield {"kind": "curve", "points": _curve(snapshots, reference, eye, count)} | common
+    if experiment.name in STORED:
+        yield {"kind": "storage", "forms": _storages(model, reference, eye, count)} | common
+
+
+def _scores(experiment: Experiment, model: str, setting: Setting, eye: Extractor, count: int) -> Iterator[Record]:
+    """FID with its floor; of a student also the FID to its teacher."""
+    against = locate(setting, experiment.needs) if experiment.recipe == "distill" else None
+    plan = Plan(models=(model,), reference=experiment.reference, against=against or "", count=count)
+    for update in evaluation.evaluate(plan, eye):
+        if update.score:
+            name = f"floor-{experiment.reference}" if update.score.name == FLOOR else experiment.name
+            against = experiment.needs if update.score.against else ""
+            yield evaluation.record(update.score, eye) | {"name": name, "against": against}
+
+
+def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.device) -> Record:
+    """What a model costs to draw with and to train; minutes only of a run that is still there."""
+    file, folder = zoo.locate(model), setting.folder / experiment.name
+    metadata = weights.read_metadata(file)
+    values = json.loads(metadata["recipe"]) | {"device": setting.device, "data": str(setting.data)}
+    if experiment.needs:
+        values["source" if "source" in values else "teacher"] = locate(setting, experiment.needs)
+    recipe = parse(values)
+    run = training.read_counters(folder) if model == str(folder) else None
     pictures = torch.zeros(recipe.batch, 3, recipe.side, recipe.side, dtype=torch.uint8)
-    cost = profiling.cost_of_training(recipe, pictures)
     return {
         "kind": "cost",
         "name": experiment.name,
         "recipe": recipe.name,
         "generator": recipe.generator,
-        "images": counters["images"],
-        "minutes": counters["seconds"] / 60,
-        "drawing": dataclasses.asdict(drawing),
-        "training": dataclasses.asdict(cost),
+        "images": run["images"] if run else catalogue()[model].images,
+        "minutes": run["seconds"] / 60 if run else None,
+        "drawing": dataclasses.asdict(profiling.cost_of_drawing(zoo.load(model), device)),
+        "training": dataclasses.asdict(profiling.cost_of_training(recipe, pictures)),
     }
 
 
-def _scaled(name: str, setting: Setting) -> str:
-    """A network with its widths divided once more, for the side of the setting."""
+def _curve(snapshots: list[Path], reference: Sample, eye: Extractor, count: int) -> list[dict[str, float]]:
+    """FID at each snapshot of a run, with the pictures that its critic had seen and the minutes of training."""
+    run = snapshots[0].parent.parent
+    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    steps = {line["step"]: line for line in lines}
+    points = []
+    for path in snapshots:
+        line = steps[int(path.stem)]
+        point = {"step": line["step"], "images": line["images"], "minutes": line["seconds"] / 60}
+        points.append(point | {"fid": _fid(path, reference, eye, count)})
+    return points
+
+
+def _storages(model: str, reference: Sample, eye: Extractor, count: int) -> dict[str, dict[str, float]]:
+    """Bytes and FID of a model in each storage."""
+    network, forms = zoo.load(model), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, dtype in STORAGES.items():
+            path = Path(folder, f"{name}.safetensors")
+            weights.save(network, path, dtype=dtype)
+            forms[name] = {"bytes": path.stat().st_size, "fid": _fid(path, reference, eye, count)}
+    return forms
+
+
+def _fid(path: Path, reference: Sample, eye: Extractor, count: int) -> float:
+    sample = features.finish(features.of_model(str(path), range(count), eye))
+    return frechet_distance(sample.gaussian, reference.gaussian)
+
+
+def _scaled(name: str, divisor: int, side: int) -> str:
+    """A network with its widths divided once more, for pictures of a side."""
     architecture = parse_architecture(name)
-    divisor = min(architecture.divisor * setting.divisor, 64)
-    return str(dataclasses.replace(architecture, divisor=divisor, side=setting.side))
+    return str(dataclasses.replace(architecture, divisor=min(architecture.divisor * divisor, 64), side=side))

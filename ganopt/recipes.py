@@ -53,6 +53,7 @@ class Recipe:
     minutes: float | None = _option(None, "budget in minutes of training", low=1e-6, high=1e6)
     preview_every: int = _option(100, "steps from one drawing of the six fixed latents to the next", low=1)
     save_every: int = _option(500, "steps from one save to the next", low=1)
+    snapshots: int = _option(0, "copies of the generator to keep on the way, evenly over the budget", low=0, high=1000)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

@@ -1,8 +1,8 @@
 """The training loop: `for step in train(recipe): ...`, one loop for every recipe.
 
 Stopping is closing the iterator. With a folder, a run leaves there `config.json`, `metrics.jsonl`, `previews/`,
-`generator.safetensors` (the moving average), `critic.safetensors` and `state.safetensors`, and can be resumed:
-on the CPU in float32 a resumed run equals the straight one bit for bit.
+`generator.safetensors` (the moving average), `critic.safetensors` and `state.safetensors`, `snapshots/` if any are
+asked for, and can be resumed: on the CPU in float32 a resumed run equals the straight one bit for bit.
 """
 
 import contextlib
@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -107,15 +107,16 @@ def read_counters(folder: Path) -> dict:
 def _loop(state: State, folder: Path | None) -> Iterator[Step]:
     recipe = state.recipe
     fixed = latents(FIXED_SEEDS)
+    progress = recipe.progress(state.step, state.images, state.seconds)
     with _metrics(folder) as metrics:
         saved_at = state.step
         try:
-            while recipe.progress(state.step, state.images, state.seconds) < 1:
+            while progress < 1:
                 start = time.perf_counter()
                 losses = _finite(update(state))
                 state.step += 1
                 state.seconds += time.perf_counter() - start
-                progress = recipe.progress(state.step, state.images, state.seconds)
+                before, progress = progress, recipe.progress(state.step, state.images, state.seconds)
                 preview = draw(state.average, fixed) if state.step % recipe.preview_every == 0 else None
                 save = state.step % recipe.save_every == 0 or progress >= 1
                 step = Step(
@@ -131,6 +132,8 @@ def _loop(state: State, folder: Path | None) -> Iterator[Step]:
                 )
                 if folder is not None:
                     _log(metrics, step, folder)
+                    if int(progress * recipe.snapshots) > int(before * recipe.snapshots):
+                        _keep_snapshot(state, folder)
                     if save:
                         _save(state, folder)
                         saved_at = state.step
@@ -197,13 +200,25 @@ def _save(state: State, folder: Path) -> None:
     _save_weights(state, folder)
 
 
+def _travelling(recipe: Recipe) -> dict[str, Any]:
+    """A recipe for files that travel: a path stays here."""
+    values = describe(recipe)
+    for name in {"data", "source", "teacher"} & set(values):
+        values[name] = Path(values[name]).name if Path(values[name]).exists() else values[name]
+    return values
+
+
 def _save_weights(state: State, folder: Path) -> None:
-    recipe = describe(state.recipe)
-    for name in {"data", "source", "teacher"} & set(recipe):  # weights travel; a path stays here
-        recipe[name] = Path(recipe[name]).name if Path(recipe[name]).exists() else recipe[name]
+    recipe = _travelling(state.recipe)
     weights.save(state.average, folder / "generator.safetensors", recipe)
     if state.pictures is not None:
         weights.save(state.critic, folder / "critic.safetensors", recipe)
+
+
+def _keep_snapshot(state: State, folder: Path) -> None:
+    """A copy of the moving average as float16; what it cost stands in the metrics under its step."""
+    path = folder / "snapshots" / f"{state.step:07}.safetensors"
+    weights.save(state.average, path, _travelling(state.recipe), torch.float16)
 
 
 def _cut_metrics(path: Path, last_step: int) -> None:

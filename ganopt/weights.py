@@ -28,6 +28,7 @@ from ganopt.models import (
 )
 
 Network = Generator | Critic
+SCALES = "::scales"  # behind the name of a tensor of 8-bit integers, the tensor of what they are multiplied by
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def save(
 ) -> None:
     """Write a network's weights, floating-point ones as `dtype`; with a source, only those that differ from its own.
 
+    torch.int8 stores each convolution's weights as 8-bit integers, a scale for each channel of their first axis, and
+    the rest as float16.
     A source must be of the same architecture. Raises UserError where the file cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
@@ -56,15 +59,15 @@ def save(
         shared = source.network.state_dict()
         tensors = {name: tensor for name, tensor in tensors.items() if not _same_bits(tensor, shared[name])}
         metadata |= {"source": source.name, "source_sha256": source.sha256}
-    tensors = {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in tensors.items()}
     with atomic_write(path) as temporary:
-        save_file(tensors, temporary, metadata)
+        save_file(_compact(tensors, dtype), temporary, metadata)
 
 
 def read(path: Path, label: str = "") -> tuple[dict[str, Tensor], dict[str, str]]:
     """The tensors and the metadata of one of our files. Raises UserError, which calls it `label`, for anything else."""
-    with _open(path, label or str(path)) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}, file.metadata()  # noqa: SIM118
+    label = label or str(path)
+    with _open(path, label) as file:
+        return _restored({name: file.get_tensor(name) for name in file.keys()}, label), file.metadata()  # noqa: SIM118
 
 
 def read_metadata(path: Path, label: str = "") -> dict[str, str]:
@@ -103,6 +106,31 @@ def build(tensors: dict[str, Tensor], metadata: dict[str, str], label: str | Pat
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{label} does not hold the weights of a {name}; fetch or save it again.") from error
     return network.requires_grad_(True).eval()
+
+
+def _compact(tensors: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
+    """Tensors as they are stored; whole numbers stay what they are."""
+    stored = {}
+    for name, tensor in tensors.items():
+        if dtype == torch.int8 and tensor.ndim == 4:
+            scales = tensor.float().abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12) / 127
+            stored |= {name: (tensor / scales).round().to(torch.int8), name + SCALES: scales}
+        elif tensor.is_floating_point():
+            stored[name] = tensor.to(torch.float16 if dtype == torch.int8 else dtype)
+        else:
+            stored[name] = tensor
+    return stored
+
+
+def _restored(stored: dict[str, Tensor], label: str) -> dict[str, Tensor]:
+    """What `_compact` was given, to rounding. Raises UserError where scales fit no tensor."""
+    tensors = {name: tensor for name, tensor in stored.items() if not name.endswith(SCALES)}
+    for name in set(stored) - set(tensors):
+        scales, tensor = stored[name], tensors.get(name.removesuffix(SCALES))
+        if tensor is None or scales.shape != (*tensor.shape[:1], 1, 1, 1) or tensor.ndim != 4:
+            raise UserError(f"{label} is damaged: {name} fits no tensor; fetch or save it again.")
+        tensors[name.removesuffix(SCALES)] = tensor * scales
+    return tensors
 
 
 @contextlib.contextmanager

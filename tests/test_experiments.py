@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganopt import evaluation, experiments, features, shipping, tables, training
-from ganopt.experiments import EXPERIMENTS, Setting, measure, recipe_of, runs
+from ganopt.experiments import EXPERIMENTS, Setting, choose, measure, recipes, runs
 
 SECONDS = 0.3  # of training for each experiment
 
@@ -52,14 +52,16 @@ def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
 
 
 def test_every_experiment_trains_what_it_says(trained):
+    planned = {experiment.name: recipe for experiment, recipe in recipes(trained, choose())}
     for name, experiment in EXPERIMENTS.items():
         recipe = training.read_recipe(trained.folder / name)
         assert recipe.name == experiment.recipe and recipe.classes == experiment.classes
-        assert recipe.minutes == pytest.approx(recipe_of(experiment, trained).minutes)
+        assert recipe.minutes == pytest.approx(planned[name].minutes)
         assert all(getattr(recipe, key) == value for key, value in experiment.settings.items() if key not in NETWORKS)
         assert training.read_counters(trained.folder / name)["seconds"] >= 60 * recipe.minutes
-    shares = [recipe_of(experiment, trained).minutes for experiment in EXPERIMENTS.values()]
-    assert sum(shares) == pytest.approx(trained.minutes)
+    assert sum(recipe.minutes for recipe in planned.values()) == pytest.approx(trained.minutes)
+    ((_, alone),) = recipes(trained, choose(["race-ours"]))
+    assert alone.minutes == trained.minutes and alone.generator == "big/32@64" and alone.critic == "plain-critic/16@64"
 
 
 NETWORKS = ("generator", "critic")
@@ -69,7 +71,7 @@ def test_what_is_done_is_passed_over_and_a_larger_budget_goes_on(trained, data):
     before = training.read_counters(trained.folder / "cats-teacher")["step"]
     for _, steps in runs(trained):
         assert list(steps) == []
-    more = setting_of(data, trained.folder, minutes=trained.minutes * 1.2)
+    more = setting_of(data, trained.folder, minutes=SECONDS / 60 * 10)
     ((experiment, steps),) = runs(more, ["cats-teacher"])
     assert experiment.name == "cats-teacher"
     assert next(steps).step == before + 1
@@ -77,7 +79,8 @@ def test_what_is_done_is_passed_over_and_a_larger_budget_goes_on(trained, data):
     assert training.read_counters(trained.folder / "cats-teacher")["step"] == before + 1
 
 
-def test_an_unknown_experiment_and_an_untrained_source_are_one_sentence(data, tmp_path, refuses):
+def test_an_unknown_experiment_and_an_untrained_source_are_one_sentence(data, tmp_path, refuses, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path / "empty"))
     setting = setting_of(data, tmp_path)
     with refuses("'birds'", "cats-teacher"):
         next(runs(setting, ["birds"]))
@@ -112,8 +115,8 @@ def test_a_floor_of_another_protocol_is_left_out():
     record |= {"reference_hash": "a", "arithmetic": "float32", "inception": "b"}
     for count, shown in ((500, "21.00"), (250, "")):
         floor = record | {"name": "floor-cats", "fid": 21.0, "count": count}
-        (_, _, rows), *_ = tables.tables({("fid", "cats-teacher"): record, ("fid", "floor-cats"): floor})
-        assert next(row for row in rows if row[0] == "cats-teacher")[1:3] == ["40.00, fid500", shown]
+        table, *_ = tables.tables({("fid", "cats-teacher"): record, ("fid", "floor-cats"): floor})
+        assert next(row for row in table.rows if row[0] == "cats-teacher")[3:5] == ["40.00", shown]
 
 
 def test_results_that_are_none_are_one_sentence(tmp_path, refuses):
