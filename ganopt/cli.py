@@ -5,7 +5,7 @@ import os
 import sys
 from typing import Any
 
-from ganopt import __version__, commands
+from ganopt import __version__, commands, commands_measure
 from ganopt.errors import UserError
 from ganopt.options import SCRATCH_RECIPES, HelpFormatter, add_settings
 from ganopt.recipes import RECIPES, Recipe
@@ -40,8 +40,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_training(group)
     _add_fid(group)
     _add_experiments(group)
+    _add_nearest(group)
 
-    command = _command(group, commands.show_tables, "report", "python -m ganopt report --readme README.md")
+    command = _command(group, commands_measure.show_tables, "report", "python -m ganopt report --readme README.md")
     command.add_argument("--results", default="", help="file of the measurements; else that of checkpoints/")
     command.add_argument("--readme", default="", help="Markdown file in which to renew the tables, between its markers")
     command.add_argument("--csv", default="", help="folder to write the tables into as CSV files")
@@ -78,7 +79,9 @@ def _add_training(group: Any) -> None:
 
 
 def _add_fid(group: Any) -> None:
-    command = _command(group, commands.fid, "fid", "python -m ganopt fid --model cats-teacher --reference cats --n 500")
+    command = _command(
+        group, commands_measure.fid, "fid", "python -m ganopt fid --model cats-teacher --reference cats --n 500"
+    )
     command.add_argument(
         "paths", nargs="*", help="folders, zip or .npz files; of two alone, the second is the reference"
     )
@@ -103,9 +106,22 @@ def _add_fid(group: Any) -> None:
     command.add_argument("--save", metavar="NPZ", help="only write the statistics of the first one, for pytorch-fid")
 
 
+def _add_nearest(group: Any) -> None:
+    example = "python -m ganopt nearest --model cats-teacher --data pictures --classes cat --reference cats"
+    command = _command(group, commands_measure.show_nearest, "nearest", example)
+    command.add_argument("--model", default="cats-teacher", help="a name, a file, a run folder or user/repo")
+    command.add_argument("--data", required=True, help="folder of the pictures that the model was trained on")
+    command.add_argument("--classes", default="", help="use only the folders of this name")
+    command.add_argument("--reference", default="", help="held-out pictures to compare with: cats or dogs")
+    command.add_argument("--seeds", default="0-7", help="as in 0-8, 42")
+    command.add_argument("--out", default="nearest.png", help="PNG file")
+    command.add_argument("--inception", default="", help="weights of pytorch-fid, or 'official' for their download")
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+
+
 def _add_experiments(group: Any) -> None:
     example = "python -m ganopt experiments --data pictures --minutes 600 --divisor 4"
-    command = _command(group, commands.run_experiments, "experiments", example)
+    command = _command(group, commands_measure.run_experiments, "experiments", example)
     command.add_argument("--data", required=True, help="folder that holds a folder cat and a folder dog")
     command.add_argument("--minutes", type=float, required=True, help="of training for all of them; 0 to measure only")
     command.add_argument("--only", default="", help="names of experiments, as in cats-teacher,dogs-transfer")

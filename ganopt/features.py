@@ -114,6 +114,12 @@ def of_folder(folder: Path, eye: Extractor, most: int = MOST, label: str = "") -
     return (yield from _sample(label, digest.hexdigest()[:32], len(names), prepare, eye))
 
 
+def of_pictures(name: str, pictures: Tensor, eye: Extractor) -> Seeing:
+    """Pictures in memory, uint8 (N, 3, H, W)."""
+    digest = hashlib.sha256(pictures.contiguous().numpy()).hexdigest()
+    return (yield from _sample(name, digest, len(pictures), lambda size: (pictures.split(size), eye.network), eye))
+
+
 def of_path(path: Path, eye: Extractor, most: int = MOST) -> Seeing:
     """The pictures of a folder or a zip file, or pytorch-fid's statistics in an .npz file."""
     if path.suffix.lower() == ".npz":

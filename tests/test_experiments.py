@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ganopt import evaluation, experiments, features, shipping, tables, training
-from ganopt.experiments import EXPERIMENTS, Setting, choose, measure, recipes, runs
+from ganopt.experiments import EXPERIMENTS, Setting, choose, recipes, runs
+from ganopt.measurements import measure
 
 SECONDS = 0.3  # of training for each experiment
 
