@@ -14,7 +14,7 @@ from ganopt.evaluation import FLOOR, Plan
 from ganopt.experiments import Experiment, Setting, choose, locate
 from ganopt.features import Extractor, Sample
 from ganopt.fid import frechet_distance
-from ganopt.recipes import parse
+from ganopt.recipes import RECIPES, parse
 from ganopt.results import Record, replace
 
 STORED = ("cats-teacher", "cats-student")  # what is measured in each storage
@@ -67,14 +67,15 @@ def _scores(experiment: Experiment, model: str, setting: Setting, eye: Extractor
 
 def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.device) -> Record:
     """What a model costs to draw with and to train; minutes only of a run that is still there."""
-    file, folder = zoo.locate(model), setting.folder / experiment.name
-    metadata = weights.read_metadata(file)
-    values = json.loads(metadata["recipe"]) | {"device": setting.device, "data": str(setting.data)}
+    values = json.loads(weights.read_metadata(zoo.locate(model))["recipe"])
+    known = {field.name for field in dataclasses.fields(RECIPES[experiment.recipe])} | {"recipe"}
+    values = {key: value for key, value in values.items() if key in known}  # not what older versions called otherwise
+    values |= {"data": str(setting.data), "device": setting.device}
+    values |= {"precision": setting.precision, "channels_last": setting.channels_last}
     if experiment.needs:
-        values["source" if "source" in values else "teacher"] = locate(setting, experiment.needs)
-    recipe = parse(values)
+        values["source" if experiment.recipe == "transfer" else "teacher"] = locate(setting, experiment.needs)
+    recipe, folder = parse(values), setting.folder / experiment.name
     run = training.read_counters(folder) if model == str(folder) else None
-    pictures = torch.zeros(recipe.batch, 3, recipe.side, recipe.side, dtype=torch.uint8)
     return {
         "kind": "cost",
         "name": experiment.name,
@@ -83,7 +84,7 @@ def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.de
         "images": run["images"] if run else catalogue()[model].images,
         "minutes": run["seconds"] / 60 if run else None,
         "drawing": dataclasses.asdict(profiling.cost_of_drawing(zoo.load(model), device)),
-        "training": dataclasses.asdict(profiling.cost_of_training(recipe, pictures)),
+        "training": dataclasses.asdict(profiling.measure_apart(recipe)),
     }
 
 

@@ -1,6 +1,10 @@
 """What a network or a run costs: size, operations, time, memory."""
 
+import dataclasses
+import json
+import os
 import statistics
+import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -9,8 +13,10 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ganopt.draw import place
+from ganopt.errors import UserError
 from ganopt.models import LATENT_SIZE, Generator, count_parameters
-from ganopt.recipes import Recipe
+from ganopt.recipes import R1, Recipe, describe, parse
 from ganopt.state import State
 from ganopt.updates import update
 
@@ -37,8 +43,9 @@ class TrainingCost:
     gradients: int  # of the network that has most: the two are never held together
     optimiser: int
     activations: int  # the most that is held at once for a backward pass
-    peak: int  # CUDA: of its allocator; else of the process, torch included
+    peak: int  # CUDA: of its allocator; else of the process, torch's own code included
     peak_of: str  # which of them
+    baseline: int  # of the peak, what was there before the networks: on a CPU most of a gigabyte
     batch: int
     seconds: float  # of a step, median, warm
     epoch_seconds: float  # in the thesis's unit of the recipe
@@ -50,7 +57,7 @@ def cost_of_drawing(generator: Generator, device: torch.device, repeats: int = 2
     """Measure a generator, in evaluation mode, on a device."""
     from torch.utils.flop_counter import FlopCounterMode  # a fifth of a second, which no other command needs
 
-    generator = generator.to(device).eval()
+    generator = place(generator, device).eval()
 
     def seconds(batch: int, repeats: int) -> float:
         z = torch.randn(batch, LATENT_SIZE, 1, 1, device=device)
@@ -72,10 +79,13 @@ def cost_of_drawing(generator: Generator, device: torch.device, repeats: int = 2
 def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) -> TrainingCost:
     """Measure steps of a run that is not kept. Raises UserError as `train` does.
 
-    On a CPU the peak is that of the process, so it says most in a fresh one.
+    On a CPU the peak is that of the process, so it says most in a fresh one: see `measure_apart`.
     """
+    tiny = R1(generator="big/64@32", critic="plain-critic/64", batch=2, steps=1, device=recipe.device)
+    update(warm := State(tiny, torch.zeros(2, 3, 32, 32, dtype=torch.uint8)))  # torch loads what it needs
+    reset_peak_memory(warm.device)
+    baseline = peak_memory(warm.device)
     state = State(recipe, pictures)
-    reset_peak_memory(state.device)
     seconds = _median_seconds(lambda: _value(update(state)), repeats)
     peak = peak_memory(state.device)
     held = _Held()
@@ -96,12 +106,24 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
         activations=held.most,
         peak=peak,
         peak_of="CUDA's allocator" if state.device.type == "cuda" else "the process",
+        baseline=baseline,
         batch=recipe.batch,
         seconds=seconds,
         epoch_seconds=seconds * recipe.epoch_steps,
         device=str(state.device),
         threads=torch.get_num_threads(),
     )
+
+
+def measure_apart(recipe: Recipe) -> TrainingCost:
+    """`cost_of_training` on black pictures in a process of its own. Raises UserError where that fails."""
+    # large blocks go back to the system when they are freed, so that the peak is of what is in use
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    command = [sys.executable, "-m", "ganopt.profiling"]
+    done = subprocess.run(command, input=json.dumps(describe(recipe)), env=environment, capture_output=True, text=True)
+    if done.returncode:
+        raise UserError(f"Its training could not be measured: {done.stderr.strip().splitlines()[-1]}")
+    return TrainingCost(**json.loads(done.stdout))
 
 
 def peak_memory(device: torch.device) -> int:
@@ -177,3 +199,9 @@ def _kilobytes(field: str) -> int:
     """A field of this process's status on Linux, in bytes."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return 1024 * int(next(line for line in lines if line.startswith(f"{field}:")).split()[1])
+
+
+if __name__ == "__main__":  # for `measure_apart`
+    asked = parse(json.load(sys.stdin))
+    black = torch.zeros(asked.batch, 3, asked.side, asked.side, dtype=torch.uint8)
+    print(json.dumps(dataclasses.asdict(cost_of_training(asked, black))))

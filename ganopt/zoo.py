@@ -28,11 +28,11 @@ MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "arithm
 
 
 def load(name: str | Path, local: bool = True) -> Generator:
-    """The generator of a name, float32, on the CPU, in evaluation mode, channels-last, which draws faster.
+    """The generator of a name, float32, on the CPU, in evaluation mode.
 
     `local=False` takes names of the catalogue and of the Hub only, no paths. Raises UserError for all that goes wrong.
     """
-    return _network(locate(name, "generator", local), "generator", str(name)).to(memory_format=torch.channels_last)
+    return _network(locate(name, "generator", local), "generator", str(name))
 
 
 def load_critic(name: str | Path, local: bool = True) -> Critic:
