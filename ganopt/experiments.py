@@ -28,7 +28,6 @@ ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are the 
 R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
 AUGMENTED = {"augment": ("color", "translation")}
 STORED = ("cats-teacher", "cats-student")  # what is measured in each storage
-STORAGES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,7 +251,7 @@ def _storages(model: str, reference: Sample, eye: Extractor, count: int) -> dict
     """Bytes and FID of a model in each storage."""
     network, forms = zoo.load(model), {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, dtype in STORAGES.items():
+        for name, dtype in weights.STORAGES.items():
             path = Path(folder, f"{name}.safetensors")
             weights.save(network, path, dtype=dtype)
             forms[name] = {"bytes": path.stat().st_size, "fid": _fid(path, reference, eye, count)}

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganopt import data, weights
+from ganopt import data, hub, weights
 from ganopt.draw import draw, save_png, strip
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, remove_leftovers, write_error
@@ -102,6 +102,16 @@ def read_counters(folder: Path) -> dict:
             return json.loads(file.metadata()["counters"])
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{folder} holds no saved state that can be read; give the folder of a run.") from error
+
+
+def travelling(recipe: Recipe) -> dict[str, Any]:
+    """A recipe for files that travel: of a path only its last name goes with them."""
+    values = describe(recipe)
+    for name in {"data", "source", "teacher"} & set(values):
+        model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
+        if values[name] and not model:
+            values[name] = Path(values[name]).absolute().name
+    return values
 
 
 def _loop(state: State, folder: Path | None) -> Iterator[Step]:
@@ -200,16 +210,8 @@ def _save(state: State, folder: Path) -> None:
     _save_weights(state, folder)
 
 
-def _travelling(recipe: Recipe) -> dict[str, Any]:
-    """A recipe for files that travel: a path stays here."""
-    values = describe(recipe)
-    for name in {"data", "source", "teacher"} & set(values):
-        values[name] = Path(values[name]).name if Path(values[name]).exists() else values[name]
-    return values
-
-
 def _save_weights(state: State, folder: Path) -> None:
-    recipe = _travelling(state.recipe)
+    recipe = travelling(state.recipe)
     weights.save(state.average, folder / "generator.safetensors", recipe)
     if state.pictures is not None:
         weights.save(state.critic, folder / "critic.safetensors", recipe)
@@ -218,7 +220,7 @@ def _save_weights(state: State, folder: Path) -> None:
 def _keep_snapshot(state: State, folder: Path) -> None:
     """A copy of the moving average as float16; what it cost stands in the metrics under its step."""
     path = folder / "snapshots" / f"{state.step:07}.safetensors"
-    weights.save(state.average, path, _travelling(state.recipe), torch.float16)
+    weights.save(state.average, path, travelling(state.recipe), torch.float16)
 
 
 def _cut_metrics(path: Path, last_step: int) -> None:
