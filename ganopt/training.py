@@ -80,7 +80,7 @@ def resume(
             state.restore({name: file.get_tensor(name) for name in file.keys()}, counters)
         _save_weights(state, folder)  # a kill may have come between the state and them
     _start_folder(folder, state.recipe)
-    _cut_metrics(folder / "metrics.jsonl", state.step)
+    _cut(folder, state.step)
     remove_leftovers(folder)
     return _loop(state, folder)
 
@@ -142,7 +142,7 @@ def _loop(state: State, folder: Path | None) -> Iterator[Step]:
                 )
                 if folder is not None:
                     _log(metrics, step, folder)
-                    if int(progress * recipe.snapshots) > int(before * recipe.snapshots):
+                    if _parts(progress, recipe) > _parts(before, recipe):
                         _keep_snapshot(state, folder)
                     if save:
                         _save(state, folder)
@@ -217,14 +217,23 @@ def _save_weights(state: State, folder: Path) -> None:
         weights.save(state.critic, folder / "critic.safetensors", recipe)
 
 
+def _parts(progress: float, recipe: Recipe) -> int:
+    """How many of the parts that snapshots divide the budget into are done; 15 / 22 * 22 is 14.999999999999998."""
+    return int(progress * recipe.snapshots + 1e-9)
+
+
 def _keep_snapshot(state: State, folder: Path) -> None:
     """A copy of the moving average as float16; what it cost stands in the metrics under its step."""
     path = folder / "snapshots" / f"{state.step:07}.safetensors"
     weights.save(state.average, path, travelling(state.recipe), torch.float16)
 
 
-def _cut_metrics(path: Path, last_step: int) -> None:
-    """Drop what a killed run logged after its last save, a half-written line with it."""
+def _cut(folder: Path, last_step: int) -> None:
+    """Drop what a killed run logged after its last save, a half-written line with it, and its snapshots from there."""
+    for snapshot in folder.glob("snapshots/*.safetensors"):
+        if int(snapshot.stem) > last_step:
+            snapshot.unlink()
+    path = folder / "metrics.jsonl"
     if not path.exists():
         return
     kept = []
