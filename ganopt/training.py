@@ -231,7 +231,7 @@ def _keep_snapshot(state: State, folder: Path) -> None:
 def _cut(folder: Path, last_step: int) -> None:
     """Drop what a killed run logged after its last save, a half-written line with it, and its snapshots from there."""
     for snapshot in folder.glob("snapshots/*.safetensors"):
-        if int(snapshot.stem) > last_step:
+        if snapshot.stem.isdigit() and int(snapshot.stem) > last_step:
             snapshot.unlink()
     path = folder / "metrics.jsonl"
     if not path.exists():
