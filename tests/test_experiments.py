@@ -1,4 +1,4 @@
-"""The experiments, at toy size: trained, stopped and resumed, measured, and their tables."""
+"""The experiments, at toy size: trained, stopped and resumed, measured, and in the tables."""
 
 import json
 from pathlib import Path
@@ -108,20 +108,3 @@ def test_everything_is_measured_and_stands_in_the_tables(trained, checkpoints, e
     assert f"{records['fid', 'cats-teacher']['fid']:.2f} (" in texts[0]
     assert f"{records['fid', 'floor-cats']['fid']:.2f}" in texts[0]
     assert experiments.EXPERIMENTS["cats-kd-0.05"].settings["alpha"] == 0.05
-
-
-def test_a_floor_of_another_protocol_is_left_out():
-    record = {"name": "cats-teacher", "kind": "fid", "fid": 40.0, "fids": [40.0], "reference": "cats", "count": 500}
-    record |= {"reference_hash": "a", "arithmetic": "float32", "inception": "b"}
-    for count, shown in ((500, "21.00"), (250, "")):
-        floor = record | {"name": "floor-cats", "fid": 21.0, "count": count}
-        table, *_ = tables.tables({("fid", "cats-teacher"): record, ("fid", "floor-cats"): floor})
-        assert next(row for row in table.rows if row[0] == "cats-teacher")[3:5] == ["40.00", shown]
-
-
-def test_results_that_are_none_are_one_sentence(tmp_path, refuses):
-    with refuses("no results"):
-        tables.read(tmp_path / "results.json")
-    (tmp_path / "results.json").write_text("[]")
-    with refuses("no results"):
-        tables.read(tmp_path / "results.json")
