@@ -112,7 +112,7 @@ def run_experiments(options: argparse.Namespace) -> None:
     for record in measurements.measure(setting, eye, Path(options.results), names, options.n):
         if record["kind"] == "fid":
             print(f"{record['name']:24} fid{record['count']} {record['fid']:.2f}")
-    print("", *map(tables.markdown, tables.tables(tables.read(Path(options.results)))), sep="\n")
+    print("\n" + tables.page(tables.tables(tables.read(Path(options.results)))), end="")
 
 
 def show_tables(options: argparse.Namespace) -> None:
@@ -122,15 +122,15 @@ def show_tables(options: argparse.Namespace) -> None:
     if options.dry_run:
         print_json(tables=[table.title for table in built], readme=options.readme, csv=list(map(str, targets)))
         return
+    text = tables.insert(_read_text(Path(options.readme)), built) if options.readme else ""
     for table, path in zip(built, targets, strict=False):
         with atomic_write(path) as temporary:
             temporary.write_text(tables.as_csv(table), encoding="utf-8")
     if options.readme:
-        text = tables.insert(_read_text(Path(options.readme)), built)
         with atomic_write(Path(options.readme)) as temporary:
             temporary.write_text(text, encoding="utf-8")
     if not (options.csv or options.readme):
-        print("\n".join(map(tables.markdown, built)))
+        print(tables.page(built), end="")
 
 
 def _read_text(path: Path) -> str:

@@ -18,7 +18,6 @@ from ganopt.recipes import RECIPES, parse
 from ganopt.results import Record, replace
 
 STORED = ("cats-teacher", "cats-student")  # what is measured in each storage
-STORAGES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8}
 
 
 def measure(
@@ -105,7 +104,7 @@ def _storages(model: str, reference: Sample, eye: Extractor, count: int) -> dict
     """Bytes and FID of a model in each storage."""
     network, forms = zoo.load(model), {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, dtype in STORAGES.items():
+        for name, dtype in weights.STORAGES.items():
             path = Path(folder, f"{name}.safetensors")
             weights.save(network, path, dtype=dtype)
             forms[name] = {"bytes": path.stat().st_size, "fid": _fid(path, reference, eye, count)}

@@ -118,9 +118,11 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
 def measure_apart(recipe: Recipe) -> TrainingCost:
     """`cost_of_training` on black pictures in a process of its own. Raises UserError where that fails."""
     # large blocks go back to the system when they are freed, so that the peak is of what is in use
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}
+    environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-m", "ganopt.profiling"]
-    done = subprocess.run(command, input=json.dumps(describe(recipe)), env=environment, capture_output=True, text=True)
+    done = subprocess.run(
+        command, input=json.dumps(describe(recipe)), env=os.environ | environment, capture_output=True, text=True
+    )
     if done.returncode:
         raise UserError(f"Its training could not be measured: {done.stderr.strip().splitlines()[-1]}")
     return TrainingCost(**json.loads(done.stdout))

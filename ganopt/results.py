@@ -9,6 +9,7 @@ from ganopt.errors import UserError
 from ganopt.files import atomic_write
 
 Record = dict[str, Any]
+Records = dict[tuple[str, str], Record]  # by kind and name
 
 
 def append(path: Path, records: list[Record]) -> None:

@@ -8,36 +8,47 @@ python -m ganopt.shipping reference NAME HELD_OUT TRAINING --inception FILE
 import argparse
 import dataclasses
 import json
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
-from ganopt import data, features, inception, weights
+from ganopt import data, features, inception, weights, zoo
 from ganopt.catalogue import ROLES, Entry, File, catalogue, checkpoints
+from ganopt.errors import UserError
 from ganopt.files import atomic_write, sha256
-from ganopt.recipes import describe
-from ganopt.training import read_counters, read_recipe
+from ganopt.recipes import Transfer
+from ganopt.training import read_counters, read_recipe, travelling
 
 
-def ship(run: Path, name: str, title: str, role: str, trained_on: str, licence: str) -> Entry:
-    """Store a run's generator and critic as float16 and enter them in the catalogue, in place of their namesakes.
+def ship(
+    run: Path,
+    name: str,
+    title: str,
+    role: str,
+    trained_on: str,
+    licence: str,
+    storage: str = "float16",
+    without_critic: bool = False,
+) -> Entry:
+    """Store a run's generator, and its critic as float16, and enter them in the catalogue, in place of their namesakes.
 
-    Raises UserError where the run has saved nothing or checkpoints/ cannot be written.
+    A transfer from another model of the catalogue is stored as the difference to it: whoever ships that one again
+    ships this one again. Raises UserError where the run has saved nothing or checkpoints/ cannot be written.
     """
-    folder = checkpoints()
-    recipe = describe(read_recipe(run)) | {"data": ""}  # `trained_on` says it better
-    files = {}
-    for kind, file in (("generator", f"{name}.safetensors"), ("critic", f"{name}-critic.safetensors")):
-        network = weights.load(run / f"{kind}.safetensors")
-        weights.save(network, folder / file, recipe, torch.float16)
-        files[kind] = File(
-            file=file,
-            bytes=(folder / file).stat().st_size,
-            sha256=sha256(folder / file),
-            architecture=str(network.architecture),
-        )
+    recipe = read_recipe(run)
+    source = recipe.source if isinstance(recipe, Transfer) and recipe.source in set(catalogue()) - {name} else ""
+    files: dict[str, File | None] = {"generator": None, "critic": None}
+    for kind, file, dtype in (
+        ("generator", f"{name}.safetensors", weights.STORAGES[storage]),
+        ("critic", f"{name}-critic.safetensors", torch.float16),
+    ):
+        path = run / f"{kind}.safetensors"
+        if kind == "generator" or (path.exists() and not without_critic):
+            files[kind] = _store(weights.load(path), file, travelling(recipe), dtype, source)
     entry = Entry(
         **vars(files["generator"]),
         name=name,
@@ -47,12 +58,24 @@ def ship(run: Path, name: str, title: str, role: str, trained_on: str, licence: 
         licence=licence,
         images=read_counters(run)["images"],
         critic=files["critic"],
+        source=source,
     )
     entries = catalogue() | {name: entry}
-    with atomic_write(folder / "catalogue.json") as temporary:
+    with atomic_write(checkpoints() / "catalogue.json") as temporary:
         models = [dataclasses.asdict(entry) for entry in entries.values()]
         temporary.write_text(json.dumps({"models": models}, indent=1) + "\n")
+    if entry.critic is None:
+        (checkpoints() / f"{name}-critic.safetensors").unlink(missing_ok=True)  # of a namesake
     return entry
+
+
+def _store(network: weights.Network, file: str, recipe: dict[str, Any], dtype: torch.dtype, source: str) -> File:
+    path = checkpoints() / file
+    if source:
+        zoo.save_delta(network, source, path, recipe, dtype)
+    else:
+        weights.save(network, path, recipe, dtype)
+    return File(file=file, bytes=path.stat().st_size, sha256=sha256(path), architecture=str(network.architecture))
 
 
 def ship_inception(file: Path) -> None:
@@ -79,7 +102,8 @@ def ship_reference(name: str, held_out: Path, training: Path, inception: str) ->
         save_file(tensors, temporary, {"reference": reference.hash, "others": others.hash})
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
+    """Store one thing. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options."""
     parser = argparse.ArgumentParser("python -m ganopt.shipping", description="Put things into checkpoints/.")
     commands = parser.add_subparsers(required=True)
     model = commands.add_parser("model", help=ship.__doc__)
@@ -90,6 +114,8 @@ def main() -> None:
     model.add_argument("--role", choices=ROLES, default="teacher")
     model.add_argument("--trained-on", required=True, help="the pictures")
     model.add_argument("--licence", required=True, help="what their licence means for the weights")
+    model.add_argument("--storage", choices=tuple(weights.STORAGES), default="float16", help="of the generator")
+    model.add_argument("--without-critic", action="store_true", help="leave out what only further training needs")
     network = commands.add_parser("inception", help=ship_inception.__doc__)
     network.set_defaults(command=ship_inception)
     network.add_argument("file", type=Path, help="pt_inception-2015-12-05-6726825d.pth, or its copy")
@@ -99,8 +125,11 @@ def main() -> None:
     reference.add_argument("held_out", type=Path, help="folder of pictures that nothing was trained on")
     reference.add_argument("training", type=Path, help="folder of other pictures, for the floor")
     reference.add_argument("--inception", default="official", help="weights of pytorch-fid")
-    arguments = vars(parser.parse_args())
-    print(arguments.pop("command")(**arguments) or "Done.")
+    options = vars(parser.parse_args(arguments))
+    try:
+        print(options.pop("command")(**options) or "Done.")
+    except UserError as error:
+        sys.exit(f"ganopt: {error}")
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganopt import data, weights
+from ganopt import data, hub, weights
 from ganopt.draw import draw, save_png, strip
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, remove_leftovers, write_error
@@ -80,7 +80,7 @@ def resume(
             state.restore({name: file.get_tensor(name) for name in file.keys()}, counters)
         _save_weights(state, folder)  # a kill may have come between the state and them
     _start_folder(folder, state.recipe)
-    _cut_metrics(folder / "metrics.jsonl", state.step)
+    _cut(folder, state.step)
     remove_leftovers(folder)
     return _loop(state, folder)
 
@@ -102,6 +102,16 @@ def read_counters(folder: Path) -> dict:
             return json.loads(file.metadata()["counters"])
     except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
         raise UserError(f"{folder} holds no saved state that can be read; give the folder of a run.") from error
+
+
+def travelling(recipe: Recipe) -> dict[str, Any]:
+    """A recipe for files that travel: of a path only its last name goes with them."""
+    values = describe(recipe)
+    for name in {"data", "source", "teacher"} & set(values):
+        model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
+        if values[name] and not model:
+            values[name] = Path(values[name]).absolute().name
+    return values
 
 
 def _loop(state: State, folder: Path | None) -> Iterator[Step]:
@@ -132,7 +142,7 @@ def _loop(state: State, folder: Path | None) -> Iterator[Step]:
                 )
                 if folder is not None:
                     _log(metrics, step, folder)
-                    if int(progress * recipe.snapshots) > int(before * recipe.snapshots):
+                    if _parts(progress, recipe) > _parts(before, recipe):
                         _keep_snapshot(state, folder)
                     if save:
                         _save(state, folder)
@@ -200,29 +210,30 @@ def _save(state: State, folder: Path) -> None:
     _save_weights(state, folder)
 
 
-def _travelling(recipe: Recipe) -> dict[str, Any]:
-    """A recipe for files that travel: a path stays here."""
-    values = describe(recipe)
-    for name in {"data", "source", "teacher"} & set(values):
-        values[name] = Path(values[name]).name if Path(values[name]).exists() else values[name]
-    return values
-
-
 def _save_weights(state: State, folder: Path) -> None:
-    recipe = _travelling(state.recipe)
+    recipe = travelling(state.recipe)
     weights.save(state.average, folder / "generator.safetensors", recipe)
     if state.pictures is not None:
         weights.save(state.critic, folder / "critic.safetensors", recipe)
 
 
+def _parts(progress: float, recipe: Recipe) -> int:
+    """How many of the parts that snapshots divide the budget into are done; 15 / 22 * 22 is 14.999999999999998."""
+    return int(progress * recipe.snapshots + 1e-9)
+
+
 def _keep_snapshot(state: State, folder: Path) -> None:
     """A copy of the moving average as float16; what it cost stands in the metrics under its step."""
     path = folder / "snapshots" / f"{state.step:07}.safetensors"
-    weights.save(state.average, path, _travelling(state.recipe), torch.float16)
+    weights.save(state.average, path, travelling(state.recipe), torch.float16)
 
 
-def _cut_metrics(path: Path, last_step: int) -> None:
-    """Drop what a killed run logged after its last save, a half-written line with it."""
+def _cut(folder: Path, last_step: int) -> None:
+    """Drop what a killed run logged after its last save, a half-written line with it, and its snapshots from there."""
+    for snapshot in folder.glob("snapshots/*.safetensors"):
+        if snapshot.stem.isdigit() and int(snapshot.stem) > last_step:
+            snapshot.unlink()
+    path = folder / "metrics.jsonl"
     if not path.exists():
         return
     kept = []

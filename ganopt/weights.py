@@ -28,6 +28,7 @@ from ganopt.models import (
 )
 
 Network = Generator | Critic
+STORAGES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8}
 SCALES = "::scales"  # behind the name of a tensor of 8-bit integers, the tensor of what they are multiplied by
 
 

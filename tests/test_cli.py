@@ -17,6 +17,8 @@ from PIL import Image
 from ganopt import weights
 from ganopt.cli import main
 from ganopt.models import build_generator
+from ganopt.tables import END, START
+from tests.test_tables import score, storage
 
 ROOT = Path(__file__).resolve().parents[1]
 TINY = ["--generator", "big/32@32", "--critic", "plain-critic/16", "--batch", "4", "--device", "cpu"]
@@ -238,6 +240,103 @@ def test_fid_refuses_a_damaged_file_of_results_before_it_draws(fid, model, cache
     Path("results.json").write_text("{")
     refused([*fid, "--model", model, "--n", "50"], "results.json holds no results")
     assert Path("results.json").read_text() == "{" and not cache.exists()
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch) -> Path:
+    """The results of checkpoints/, in which two things were measured; the working directory is empty."""
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"records": [score("cats-teacher"), storage("cats-student")]}))
+    return path
+
+
+TABLES = ("table-3.1", "table-3.2", "table-3.3", "storage", "curves")
+
+
+def test_report_prints_the_tables_as_markdown(results, tmp_path, capsys):
+    main(["report"])
+    printed = capsys.readouterr().out
+    assert printed.startswith("**Table 3.1: from scratch and by transfer**\n\n| model | network |")
+    assert "| cats-teacher |  |  | 40.00 (39.00 to 41.00) |" in printed and "| cats-student | int8 | 3.65 |" in printed
+    assert "dogs" not in printed and printed.endswith(".\n")
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"records": [score("dogs-scratch")]}))
+    main(["report", "--results", str(other)])
+    assert "| dogs-scratch |" in (printed := capsys.readouterr().out) and "| cats-teacher |" not in printed
+    assert not list(Path().iterdir())
+
+
+def test_report_writes_a_csv_file_a_table(results, capsys):
+    main(["report", "--csv", "tables"])
+    assert not capsys.readouterr().out
+    assert {path.name for path in Path("tables").iterdir()} == {f"{name}.csv" for name in TABLES}
+    assert Path("tables/storage.csv").read_text().splitlines()[0] == "model,stored as,MB,FID"
+    assert "cats-teacher,,,40.00 (39.00 to 41.00)" in Path("tables/table-3.1.csv").read_text()
+
+
+def test_report_renews_the_tables_of_a_readme_and_nothing_else(results, capsys):
+    readme = Path("README.md")
+    readme.write_text(f"# Käse\n\n{START}\n{END}\n\nMore.\n", encoding="utf-8")
+    main(["report", "--readme", "README.md"])
+    once = readme.read_text(encoding="utf-8")
+    assert once.startswith(f"# Käse\n\n{START}\n**Table 3.1") and once.endswith(f"\n{END}\n\nMore.\n")
+    main(["report", "--readme", "README.md"])
+    assert readme.read_text(encoding="utf-8") == once and not capsys.readouterr().out
+    results.write_text(json.dumps({"records": [score("cats-teacher", 50.0)]}))
+    main(["report", "--readme", "README.md", "--csv", "."])
+    assert "50.00 (49.00 to 51.00)" in readme.read_text(encoding="utf-8") and "40.00" not in readme.read_text()
+    assert sorted(path.name for path in Path().iterdir()) == sorted([*(f"{name}.csv" for name in TABLES), "README.md"])
+
+
+def test_report_dry_run_says_what_would_be_written_and_writes_nothing(results, capsys):
+    Path("README.md").write_text(f"{START}\n{END}\n")
+    main(["report", "--readme", "README.md", "--csv", "tables", "--dry-run"])
+    planned = json.loads(capsys.readouterr().out)
+    assert planned["readme"] == "README.md" and len(planned["tables"]) == 5
+    assert planned["csv"] == [str(Path("tables", f"{name}.csv")) for name in TABLES]
+    assert Path("README.md").read_text() == f"{START}\n{END}\n" and len(list(Path().iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        (None, "results.json holds no results"),
+        ("{", "results.json holds no results"),
+        ('{"records": [{"kind": "fid", "name": "cats-teacher"}]}', "is damaged"),
+    ],
+)
+def test_report_of_no_results_is_one_sentence(results, content, fragment):
+    results.unlink() if content is None else results.write_text(content)
+    Path("README.md").write_text(f"{START}\n{END}\n")
+    refused(["report", "--readme", "README.md", "--csv", "tables"], fragment)
+    assert Path("README.md").read_text() == f"{START}\n{END}\n" and not Path("tables").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        (None, "README.md cannot be read as text"),
+        (f"{START}\n\xff\n{END}".encode("latin-1"), "README.md cannot be read as text"),
+        (b"# Title\n", "put both where the tables belong"),
+        (f"{END}\n{START}".encode(), "put both where the tables belong"),
+    ],
+)
+def test_report_refuses_a_readme_that_it_cannot_renew_before_it_writes(results, content, fragment):
+    if content is not None:
+        Path("README.md").write_bytes(content)
+    refused(["report", "--readme", "README.md", "--csv", "tables"], fragment)
+    assert [path.name for path in Path().iterdir()] == ["README.md"] * (content is not None)
+    assert content is None or Path("README.md").read_bytes() == content
+
+
+def test_report_refuses_folders_that_cannot_be_written(results):
+    Path("tables").write_text("a file")
+    refused(["report", "--csv", "tables"], "cannot be written")
+    refused(["report", "--readme", "."], "cannot be read as text")
+    assert [path.name for path in Path().iterdir()] == ["tables"]
 
 
 def test_a_mistake_is_one_line_on_stderr_and_status_1(tmp_path):

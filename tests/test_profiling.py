@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ganopt.models import build_critic, build_generator, count_parameters
-from ganopt.profiling import cost_of_drawing, cost_of_training, peak_memory
+from ganopt.profiling import cost_of_drawing, cost_of_training, peak_memory, reset_peak_memory
 from ganopt.recipes import Transfer, WganGp
 
 CPU = torch.device("cpu")
@@ -26,6 +26,7 @@ def test_the_peak_of_a_process_is_not_that_of_the_one_that_started_it():
 
 
 def test_the_peak_stays_when_memory_is_given_back():
+    reset_peak_memory(CPU)
     before = peak_memory(CPU)
     del (block := [b"1" * 300_000_000])[0]
     assert not block

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ganopt import tables
 from ganopt.cli import _parser
 from ganopt.models import GENERATOR_KINDS, build_critic, build_generator, count_parameters, parse_architecture
 
@@ -35,6 +36,11 @@ def test_its_fid_is_that_of_the_results():
     assert f"fid500 {score['fid']:.2f} ({min(score['fids']):.2f} to {max(score['fids']):.2f}," in README
     assert f"the floor is {floor['fid']:.2f}" in README
     assert score["samples"] and score["reference_hash"] == floor["reference_hash"] and score["count"] == 500
+
+
+def test_its_tables_are_those_of_the_results():
+    measured = tables.read(ROOT / "checkpoints" / "results.json")
+    assert tables.insert(README, tables.tables(measured)) == README
 
 
 def test_it_has_commands_and_counts():

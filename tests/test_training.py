@@ -5,6 +5,7 @@ import json
 import math
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -181,6 +182,52 @@ def test_a_finished_run_goes_on_with_another_budget(few, straight, tmp_path):
     assert [step.step for step in consume(training.resume(folder, few, {"steps": STEPS}))] == list(range(7, STEPS + 1))
     assert tensors_equal(folder / "state.safetensors", straight("r1") / "state.safetensors")
     assert training.read_recipe(folder).steps == STEPS
+
+
+def snapshots(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("snapshots/*"))
+
+
+@pytest.mark.parametrize("case", ["dcgan", "wgan-gp", "transfer", "distill-0"])
+def test_snapshots_are_kept_evenly_however_often_the_run_is_stopped(case, few, source, tmp_path):
+    recipe = make(case, source, snapshots=3)
+    consume(training.train(recipe, tmp_path / "straight", few))
+    assert snapshots(tmp_path / "straight") == ["0000004.safetensors", "0000008.safetensors", "0000012.safetensors"]
+    steps = {line["step"] for line in metrics(tmp_path / "straight")}
+    assert steps >= {int(Path(name).stem) for name in snapshots(tmp_path / "straight")}
+    run = training.train(recipe, tmp_path / "resumed", few)
+    for count in (3, 1, 3, 2):
+        consume(run, count)
+        run = training.resume(tmp_path / "resumed", few)
+    consume(run)
+    assert_same_run(tmp_path / "resumed", tmp_path / "straight")
+
+
+def test_a_snapshot_is_the_moving_average_of_its_step_as_float16(few, tmp_path):
+    consume(training.train(make("r1", snapshots=3), tmp_path / "long", few))
+    for steps in (4, 8, 12):
+        folder = tmp_path / str(steps)
+        consume(training.train(make("r1", steps=steps), folder, few))
+        stored = load_file(tmp_path / "long" / "snapshots" / f"{steps:07}.safetensors")
+        for name, value in load_file(folder / "generator.safetensors").items():
+            assert torch.equal(stored[name], value.half() if value.is_floating_point() else value)
+    recipe = json.loads(weights.read_metadata(tmp_path / "long" / "snapshots" / "0000004.safetensors")["recipe"])
+    assert recipe["recipe"] == "r1" and weights.load(tmp_path / "long" / "snapshots" / "0000004.safetensors")
+
+
+@pytest.mark.parametrize(("steps", "count"), [(22, 22), (7, 3), (2, 5), (3, 1)])
+def test_there_are_as_many_snapshots_as_asked_for_and_as_there_are_steps(steps, count, few, tmp_path):
+    consume(training.train(make("dcgan", steps=steps, snapshots=count), tmp_path, few))
+    expected = [step for step in range(1, steps + 1) if step * count // steps > (step - 1) * count // steps]
+    assert len(expected) == min(steps, count) and expected[-1] == steps
+    assert snapshots(tmp_path) == [f"{step:07}.safetensors" for step in expected]
+
+
+def test_a_snapshot_that_a_kill_left_is_dropped_where_the_run_goes_on_before_it(few, tmp_path):
+    consume(training.train(make("dcgan", snapshots=3), tmp_path, few), 6)
+    shutil.copy(tmp_path / "snapshots" / "0000004.safetensors", tmp_path / "snapshots" / "0000007.safetensors")
+    consume(training.resume(tmp_path, few))
+    assert snapshots(tmp_path) == ["0000004.safetensors", "0000008.safetensors", "0000012.safetensors"]
 
 
 @pytest.mark.parametrize("case", CASES)

@@ -70,6 +70,76 @@ def test_float16_halves_the_file_and_is_close(tmp_path, saved):
         torch.testing.assert_close(loaded.state_dict()[key], value, rtol=2**-11, atol=1e-7)
 
 
+KERNEL = "layers.1.0.weight"
+
+
+@pytest.fixture
+def eight_bits(tmp_path) -> Path:
+    """A network in 8-bit integers."""
+    weights.save(network_of("big/4@64"), tmp_path / "small.safetensors", RECIPE, torch.int8)
+    return tmp_path / "small.safetensors"
+
+
+@pytest.mark.parametrize("name", ["big/4@64", "kd/16@64", "critic/8@64", "plain-critic/8@64"])
+def test_8_bit_weights_are_within_half_a_step_and_all_else_is_float16_or_exact(tmp_path, name):
+    network, path = network_of(name), tmp_path / "model.safetensors"
+    weights.save(network, path, RECIPE, torch.int8)
+    stored, loaded = load_file(path), weights.load(path).state_dict()
+    for key, value in network.state_dict().items():
+        after = loaded[key]
+        assert after.dtype == (torch.float32 if value.is_floating_point() else value.dtype)
+        if value.ndim == 4:
+            assert stored[key].dtype == torch.int8
+            step = value.abs().amax(dim=(1, 2, 3), keepdim=True) / 127
+            assert ((after - value).abs() <= 0.5001 * step).all() and (after != value).any()
+        elif value.is_floating_point():
+            assert stored[key].dtype == torch.float16 and torch.equal(after, value.half().float())
+        else:
+            assert torch.equal(after, value)
+
+
+def test_8_bits_are_about_a_quarter_of_float32(tmp_path, eight_bits):
+    weights.save(network_of("big/4@64"), tmp_path / "float32.safetensors", RECIPE)
+    assert 0.25 < eight_bits.stat().st_size / (tmp_path / "float32.safetensors").stat().st_size < 0.27
+
+
+def test_a_kernel_of_zeros_survives_8_bits(tmp_path):
+    network = network_of("big/32@32")
+    kernel = network.layers[1][0].weight
+    kernel.data[3] = 0
+    weights.save(network, tmp_path / "model.safetensors", dtype=torch.int8)
+    assert (load_file(tmp_path / "model.safetensors")[KERNEL + weights.SCALES] > 0).all()  # nothing is divided by 0
+    after = weights.load(tmp_path / "model.safetensors").layers[1][0].weight
+    assert not after[3].any() and after[2].any() and after.isfinite().all()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda tensors: {key: value for key, value in tensors.items() if key != KERNEL},
+        lambda tensors: tensors | {KERNEL + weights.SCALES: torch.ones(3, 1, 1, 1)},
+        lambda tensors: tensors | {KERNEL + weights.SCALES: tensors[KERNEL + weights.SCALES].flatten()},
+        lambda tensors: tensors | {KERNEL: tensors[KERNEL].flatten(1)},
+        lambda tensors: tensors | {KERNEL: torch.zeros((), dtype=torch.int8)},
+        lambda tensors: tensors | {weights.SCALES: torch.ones(1, 1, 1, 1)},
+    ],
+    ids=["no partner", "of other channels", "flat", "to a flat tensor", "to a number", "of no name"],
+)
+def test_scales_that_fit_no_tensor_are_one_sentence(eight_bits, change, refuses):
+    tensors, metadata = load_file(eight_bits), weights.read_metadata(eight_bits)
+    save_file(change(tensors), eight_bits, metadata)
+    with refuses("small.safetensors is damaged", "fits no tensor"):
+        weights.load(eight_bits)
+
+
+def test_8_bit_weights_without_their_scales_are_one_sentence(eight_bits, refuses):
+    tensors, metadata = load_file(eight_bits), weights.read_metadata(eight_bits)
+    del tensors[KERNEL + weights.SCALES]
+    save_file(tensors, eight_bits, metadata)
+    with refuses("small.safetensors", "does not hold the weights of a big/4@64"):
+        weights.load(eight_bits)
+
+
 def test_the_metadata_say_what_the_file_holds(saved):
     with safe_open(saved, framework="pt") as file:
         metadata = file.metadata()

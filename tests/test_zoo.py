@@ -402,6 +402,17 @@ class TestDelta:
         zoo.save_delta(critic, "cats-teacher", tmp_path / "critic.safetensors")
         assert same(zoo.load_critic("critic.safetensors"), critic)
 
+    def test_in_8_bits(self, source, tmp_path):
+        network = self.transferred(zoo.load("cats-teacher"), 2)
+        for name, dtype in (("float32", torch.float32), ("int8", torch.int8)):
+            zoo.save_delta(network, "cats-teacher", tmp_path / f"{name}.safetensors", dtype=dtype)
+        loaded = zoo.load("int8.safetensors")
+        assert same(loaded.layers[:2], network.layers[:2]) and not same(loaded.layers[2:], network.layers[2:])
+        for name, tensor in network.state_dict().items():
+            assert ((loaded.state_dict()[name] - tensor).abs() <= tensor.abs().max() / 254 + 1e-6).all()
+        small, large = (tmp_path / f"{name}.safetensors" for name in ("int8", "float32"))
+        assert small.stat().st_size < 0.5 * large.stat().st_size
+
     def test_nothing_changed_and_signs_of_zero(self, source, tmp_path):
         network = zoo.load("cats-teacher")
         network.layers[0][0].bias.data.zero_()
