@@ -132,7 +132,7 @@ def as_csv(table: Table) -> str:
 def _comparable(records: Records) -> tuple[Records, str]:
     """The records whose protocol is that of most records of their kind, and a sentence on it."""
     kept, protocols = dict(records), {}
-    for kind, protocol in (("fid", _fid_protocol), ("cost", _cost_protocol)):
+    for kind, protocol in (("fid", fid_protocol), ("cost", _cost_protocol)):
         mine = {key: protocol(record) for key, record in records.items() if key[0] == kind and _is_planned(key[1])}
         if mine:
             protocols[kind] = Counter(mine.values()).most_common(1)[0][0]
@@ -163,7 +163,8 @@ def _is_planned(name: str) -> bool:
     return name in EXPERIMENTS
 
 
-def _fid_protocol(record: Record) -> tuple:
+def fid_protocol(record: Record) -> tuple:
+    """How a FID was measured: pictures of a sample, samples, arithmetic, network."""
     return record["count"], len(record["fids"]), record["arithmetic"], record["inception"]
 
 
@@ -185,11 +186,11 @@ def _fid(records: Records, name: str) -> list[str]:
     text, fids = f"{record['fid']:.2f}", record["fids"]
     if len(fids) > 1:
         text += f" ({min(fids):.2f} to {max(fids):.2f})"
-    floor = _floor(records, record)
+    floor = floor_of(records, record)
     return [text, "" if floor is None else f"{floor:.2f}", _thesis(name, "fid")]
 
 
-def _floor(records: Records, record: Record) -> float | None:
+def floor_of(records: Records, record: Record) -> float | None:
     """The floor of the same pictures, number, network and arithmetic as a record's."""
     floor = records.get(("fid", f"floor-{record['reference']}"))
     same = ("reference_hash", "count", "arithmetic", "inception")
@@ -241,7 +242,7 @@ def _curves(records: Records) -> list[list[str]]:
         if kind == "curve":
             points, last = record["points"], record["points"][-1]
             below = curves.first_below(points, CROSSED)
-            floor = _floor(records, record)
+            floor = floor_of(records, record)
             later = None if floor is None else curves.predict(points, floor, 2 * last["images"])
             rows.append(
                 [name, _run(records, name)[0], f"{last['minutes']:.0f}", f"{last['images']:,}", f"{last['fid']:.2f}"]
