@@ -9,21 +9,21 @@ from ganopt.results import Record, Records
 
 def comparable(records: Records) -> Records:
     """The records that were measured as most of their kind were, against the pictures that most of these were."""
-    records = _majority(records, lambda record: record["kind"], _protocol)
+    records = _majority(records, lambda record: record["kind"], protocol)
     return _majority(records, lambda record: (record["kind"], record.get("reference")), _reference_hash)
 
 
 def sentence(kept: Records, records: Records, kind: str, names: Collection[str]) -> str:
     """How a kind of record was measured that `comparable` has kept, and which of some names it has left out."""
-    protocol = next((_protocol(record) for (each, _), record in kept.items() if each == kind), None)
-    if protocol is None:
+    common = next((protocol(record) for (each, _), record in kept.items() if each == kind), None)
+    if common is None:
         return ""
     if kind == "cost":
-        device, threads = protocol
+        device, threads = common
         text = f"Times and memory, this above what torch itself takes: {device}"
         text += f", {threads} threads." if threads else "."
     else:
-        count, samples, arithmetic, _ = protocol
+        count, samples, arithmetic, _ = common
         text = f"FID is fid{count}, " + (f"the mean of {samples} samples" if samples > 1 else "of one sample")
         text += f"; Inception in {arithmetic}."
     left_out = [name for name in names if (kind, name) in records and (kind, name) not in kept]
@@ -49,7 +49,8 @@ def _majority(records: Records, group: Callable[[Record], Hashable], value: Call
     return {key: record for key, record in records.items() if value(record) == usual[group(record)]}
 
 
-def _protocol(record: Record) -> tuple:
+def protocol(record: Record) -> tuple:
+    """How a record was measured: what it must have in common with another to be compared with it."""
     if record["kind"] == "cost":
         device, threads = record["training"]["device"], record["training"]["threads"]
         return device, threads if device == "cpu" else None

@@ -31,6 +31,28 @@ def sheet(pictures: Tensor, captions: list[str], columns: int | None = None) -> 
     return page
 
 
+def comparison(pictures: Tensor, heads: list[list[str]], captions: list[list[str]]) -> Image.Image:
+    """Pictures uint8 (models, seeds, 3, H, W): a model's in a column under the lines of its head, a caption under each.
+
+    Equal input gives equal pixels.
+    """
+    font = ImageFont.load_default(13)
+    texts = [text for column in (*heads, *captions) for text in column]
+    (models, seeds), (height, width) = pictures.shape[:2], pictures.shape[3:]
+    column = math.ceil(max(width, *map(font.getlength, texts))) + GAP
+    row, top = height + CAPTION + GAP, 2 * GAP + max(map(len, heads)) * CAPTION
+    page = Image.new("RGB", (GAP + models * column, top + seeds * row), PAPER)
+    pen = ImageDraw.Draw(page)
+    for x, faces, head, captioned in zip(range(models), pictures, heads, captions, strict=True):
+        middle = GAP + x * column + (column - GAP) // 2
+        for line, text in enumerate(head):
+            pen.text((middle, GAP + (line + 0.5) * CAPTION), text, INK, font, anchor="mm")
+        for y, face, caption in zip(range(seeds), faces, captioned, strict=True):
+            page.paste(to_image(face), (middle - width // 2, top + y * row))
+            pen.text((middle, top + y * row + height + CAPTION / 2), caption, INK, font, anchor="mm")
+    return page
+
+
 def save_animation(pictures: Tensor, path: Path, seconds: float = 3.0) -> None:
     """Frames uint8 (N, 3, H, W) as a lossless animated WebP that runs there and back for ever.
 

@@ -23,7 +23,7 @@ class Faces:
     seconds: float
 
 
-@functools.lru_cache(maxsize=4)
+@functools.lru_cache(maxsize=6)  # more than are compared at once
 def generator(model: str, device: torch.device) -> Generator:
     """A model of the catalogue or of the Hub, ready on a device; the last few stay in memory."""
     return place(zoo.load(model, local=False), device)

@@ -1,8 +1,10 @@
 """Fixtures for every test file: a private cache, pictures that the tests draw themselves, one-sentence errors."""
 
 import contextlib
+import json
 import math
 import random
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +13,7 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors import safe_open
 
-from ganopt import features, inception, training
+from ganopt import features, inception, models, shipping, training, weights
 from ganopt.errors import UserError
 from ganopt.features import Extractor
 from ganopt.recipes import WganGp
@@ -54,6 +56,35 @@ def source(tmp_path_factory: pytest.TempPathFactory, pictures: torch.Tensor) -> 
     )
     for _ in training.train(recipe, folder, pictures):
         pass
+    return folder
+
+
+@pytest.fixture(scope="session")
+def three_models(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path:
+    """Checkpoints with tiny models: cats-teacher and cats-student of 32 pixels, dogs-transfer of 64, and results."""
+    run, folder = tmp_path_factory.mktemp("run"), tmp_path_factory.mktemp("three")
+    shutil.copytree(source, run, dirs_exist_ok=True)
+    student = weights.load(source / "generator.safetensors")
+    with torch.no_grad():
+        student.layers[-1][0].bias += 0.3
+    drawing = {"latency": 0.0123, "device": "cpu", "parameters": 1, "operations": 1}
+    training = {"epoch_seconds": 1.0, "peak": 1, "baseline": 0, "device": "cpu", "threads": 1}
+    cost = {"kind": "cost", "name": "cats-teacher", "generator": "big/32@32", "images": 16}
+    records = [cost | {"drawing": drawing, "training": training}]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANOPT_CHECKPOINTS", str(folder))
+        shipping.ship(source, "cats-teacher", "Cats, <teacher>", "teacher", "drawn faces", "none")
+        for name, role, network in (
+            ("dogs-transfer", "transfer", models.build_generator("big/32@64").eval()),
+            ("cats-student", "student", student),
+        ):
+            weights.save(network, run / "generator.safetensors")
+            shipping.ship(run, name, name.replace("-", ", ").title(), role, "drawn faces", "none")
+    for name, fid in (("cats-teacher", 40.0), ("cats-student", 50.0), ("dogs-transfer", 60.0), ("floor-cats", 20.0)):
+        record = {"kind": "fid", "name": name, "fid": fid, "fids": [fid - 1, fid + 1], "count": 500, "inception": "a"}
+        reference = "dogs" if name.startswith("dogs") else "cats"
+        records.append(record | {"reference": reference, "reference_hash": reference, "arithmetic": "float32"})
+    (folder / "results.json").write_text(json.dumps({"records": records}))
     return folder
 
 

@@ -12,6 +12,7 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from ganopt import studio
+from ganopt.compare import RAMP
 from ganopt.shipping import ship
 from ganopt.state import pick_device
 from ganopt.ui import build_app
@@ -20,10 +21,11 @@ ROOT = Path(__file__).resolve().parents[1]
 
 
 @pytest.fixture(scope="module")
-def client(tmp_path_factory, source):
+def client(tmp_path_factory, source, thin_inception):
     """A client of a page whose one model is a tiny one, shipped from a real run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANOPT_CHECKPOINTS", str(tmp_path_factory.mktemp("checkpoints")))
+        patch.setenv("GANOPT_INCEPTION", str(thin_inception))
         ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
         demo = build_app("cpu")
         assert isinstance(demo, gr.Blocks)
@@ -53,6 +55,56 @@ def test_bad_seeds_are_one_sentence(client, seeds):
 def test_values_that_the_page_does_not_offer_are_refused(client, model, scale):
     with pytest.raises(AppError):
         client.predict(model, "0", scale, api_name="/generate")
+
+
+def test_compare_answers_with_a_sheet_heads_and_faces_row_by_row(client):
+    facts, sheet, heads, gallery, *_ = client.predict(["tiny", "tiny"], "2, 5", api_name="/compare")
+    assert [item["caption"] for item in gallery["value"]] == [
+        "seed 2",
+        "seed 2 · L1 0.000",
+        "seed 5",
+        "seed 5 · L1 0.000",
+    ]
+    assert "4 faces" in facts and heads.count("Tiny faces") == 2
+    with Image.open(sheet) as image:
+        assert image.format == "PNG"
+
+
+def test_a_pair_answers_with_both_pictures_their_differences_and_distances(client):
+    title, both, difference, sentence = client.predict("tiny", "tiny", "7", api_name="/pair")
+    expected = studio.faces("tiny", pick_device("cpu"), [7], 1.0).pictures[0].permute(1, 2, 0).numpy()
+    for path in both:
+        with Image.open(path) as image:
+            assert image.format == "PNG" and np.array_equal(np.asarray(image), expected)
+    with Image.open(difference) as image:
+        assert image.format == "PNG" and (np.asarray(image) == RAMP[0]).all()
+    assert "Seed 7" in title and "L1 0.000" in sentence and "Cosine 1.000" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("/compare", ([], "0")),
+        ("/compare", (["tiny"] * 6, "0")),
+        ("/compare", (["tiny"], "0-16")),
+        ("/compare", (["tiny"], "a")),
+        ("/pair", ("tiny", "nobody", "0")),
+        ("/pair", ("../../etc/passwd", "tiny", "0")),
+        ("/pair", ("tiny", "tiny", "0-1")),
+        ("/pair", ("", "", "")),
+    ],
+)
+def test_what_cannot_be_compared_is_one_sentence(client, name, values):
+    with pytest.raises(AppError) as caught:
+        client.predict(*values, api_name=name)
+    assert str(caught.value).endswith(".") and "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize("models", [["nobody"], "tiny/..", None, 5, [["tiny"]]])
+def test_models_that_the_page_does_not_offer_are_refused(client, models):
+    with pytest.raises(AppError) as caught:
+        client.predict(models, "0", api_name="/compare")
+    assert "Traceback" not in str(caught.value)
 
 
 @pytest.mark.parametrize("catalogue", [None, "{damaged", '{"models": []}'])

@@ -5,7 +5,7 @@ import torch
 from PIL import Image
 
 from ganopt.draw import to_image
-from ganopt.report import CAPTION, GAP, save_animation, save_zip, sheet
+from ganopt.report import CAPTION, GAP, comparison, save_animation, save_zip, sheet
 
 PICTURES = torch.randint(0, 256, (5, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
 
@@ -17,6 +17,22 @@ def test_a_sheet_holds_each_picture_over_its_caption():
     assert np.array_equal(page[top : top + 32, left : left + 32], np.asarray(to_image(PICTURES[4])))
     caption = page[top + 32 : top + 32 + CAPTION, left : left + 32]
     assert caption.min() < 128
+
+
+def test_a_comparison_holds_a_column_a_model_under_its_head():
+    faces = PICTURES[:4].unflatten(0, (2, 2))  # two models, two seeds
+    heads = [["a", "1 MB"], ["a long title of a model"]]
+    image = comparison(faces, heads, [["seed 0", "seed 1"]] * 2)
+    page = np.asarray(image)
+    top, row, column = 2 * GAP + 2 * CAPTION, 32 + CAPTION + GAP, (page.shape[1] - GAP) // 2
+    assert page.shape[0] == top + 2 * row and column > 32 + GAP
+    for model, seed in ((0, 0), (0, 1), (1, 0), (1, 1)):
+        left, above = GAP + model * column + (column - GAP) // 2 - 16, top + seed * row
+        shown = page[above : above + 32, left : left + 32]
+        assert np.array_equal(shown, np.asarray(to_image(faces[model, seed])))
+        assert page[above + 32 : above + 32 + CAPTION, left : left + 32].min() < 128
+    assert page[:top, :column].min() < 128 and page[:top, column:].min() < 128
+    assert comparison(faces, heads, [["seed 0", "seed 1"]] * 2).tobytes() == image.tobytes()
 
 
 def test_an_animation_runs_there_and_back_without_loss(tmp_path):

@@ -9,11 +9,13 @@ from ganopt import __version__
 from ganopt.errors import UserError
 from ganopt.state import pick_device
 from ganopt.ui.common import Scratch
+from ganopt.ui.compare import build_compare
 from ganopt.ui.fid import build_fid
 from ganopt.ui.generate import build_generate
 from ganopt.ui.theme import CSS, THEME
 
 TITLE = "ganopt"
+TABS = {"Generate": build_generate, "Compare": build_compare, "FID": build_fid}
 MOST_UPLOAD = "1gb"
 HEADER = """# ganopt
 Animal faces drawn by GANs that were made cheaper. Every face comes from a seed: the same seed is the same face on
@@ -27,10 +29,10 @@ def build_app(device: str = "auto") -> gr.Blocks:
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
         gr.Markdown(HEADER, elem_id="header")
         with gr.Tabs():
-            for name, build in (("Generate", build_generate), ("FID", build_fid)):
-                with gr.Tab(name, id=name.lower()):
+            for name, build in TABS.items():
+                with gr.Tab(name, id=name.lower()) as tab:
                     try:
-                        build(demo, pick_device(device), Scratch(Path(scratch.name, name)))
+                        build(demo, tab, pick_device(device), Scratch(Path(scratch.name, name)))
                     except UserError as error:  # no model to draw with: the page says so
                         gr.Markdown(str(error), elem_id="error")
         gr.Markdown(f"ganopt {__version__}", elem_id="footer")

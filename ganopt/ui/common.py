@@ -1,4 +1,4 @@
-"""What the tabs share: galleries of faces, one-sentence errors, and a place for files to download."""
+"""What the tabs share: models to choose from, galleries, one-sentence errors, a place for files to download."""
 
 import contextlib
 import functools
@@ -12,6 +12,7 @@ import gradio as gr
 from PIL import Image
 from torch import Tensor
 
+from ganopt import zoo
 from ganopt.draw import to_image
 from ganopt.errors import UserError
 
@@ -55,6 +56,14 @@ class Scratch:
         for old in self.folder.glob(f"{number - self.keep}-*"):
             old.unlink(missing_ok=True)
         return self.folder / f"{number}-{name}"
+
+
+def model_choices() -> list[tuple[str, str]]:
+    """The models of the catalogue as (text, name). Raises UserError where there is none."""
+    choices = [(f"{entry.title} ({entry.bytes / 1e6:.1f} MB)", name) for name, entry in zoo.catalogue().items()]
+    if not choices:
+        raise UserError(f"{zoo.checkpoints()} holds no model; restore it from the project's repository.")
+    return choices
 
 
 def face_gallery(label: str, name: str, columns: int) -> gr.Gallery:

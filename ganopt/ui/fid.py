@@ -32,7 +32,7 @@ real ones that lie near generated ones: a model that draws the same good face ag
 """
 
 
-def build_fid(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
+def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
     """Build the tab inside the page. Measuring is one at a time for all visitors."""
     # the sessions that pressed Stop: Gradio's own cancelling comes seconds later
     stopped: set[str | None] = set()

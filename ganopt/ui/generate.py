@@ -10,7 +10,7 @@ from ganopt.errors import UserError
 from ganopt.latents import MAX_SEED, format_seeds, parse_seeds
 from ganopt.models import count_parameters
 from ganopt.report import save_zip
-from ganopt.ui.common import Scratch, captioned, face_gallery, say_errors
+from ganopt.ui.common import Scratch, captioned, face_gallery, model_choices, say_errors
 from ganopt.ui.explore import build_explore
 
 MOST_FACES = 64  # on the page at once
@@ -19,18 +19,17 @@ FIRST_SEEDS = "0-15"
 KEEP_IN_URL = """(model, seeds, scale) => {
   const url = new URL(window.location);
   for (const [key, value] of Object.entries({ model, seeds, scale })) url.searchParams.set(key, value);
+  for (const key of ["compare", "compare_seeds"]) url.searchParams.delete(key);
   window.history.replaceState(null, "", url);
 }"""
 
 
-def build_generate(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> None:
+def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
     """Build the tab inside the page. Raises UserError, before anything is built, where there is no model."""
-    names = list(zoo.catalogue())
-    if not names:
-        raise UserError(f"{zoo.checkpoints()} holds no model; restore it from the project's repository.")
+    choices = model_choices()
     with gr.Row(elem_id="generate-row", elem_classes="sides"):
         with gr.Column(scale=1, min_width=280):
-            model = gr.Dropdown(_choices(), value=names[0], label="Model", elem_id="model")
+            model = gr.Dropdown(choices, value=choices[0][1], label="Model", elem_id="model")
             seeds = gr.Textbox(
                 FIRST_SEEDS, label="Seeds", info="Whole numbers and ranges, as in 0-8, 42", elem_id="seeds"
             )
@@ -84,10 +83,6 @@ def build_generate(demo: gr.Blocks, device: torch.device, scratch: Scratch) -> N
     for event in (asked, rolled, resized):
         event.success(None, inputs, js=KEEP_IN_URL, api_visibility="private")
     build_explore(device, scratch, gallery, drawn)
-
-
-def _choices() -> list[tuple[str, str]]:
-    return [(f"{entry.title} ({entry.bytes / 1e6:.1f} MB)", name) for name, entry in zoo.catalogue().items()]
 
 
 def _facts(model: str, device: torch.device, faces: studio.Faces) -> str:

@@ -50,10 +50,30 @@ CSS = """
 .sides > * { min-width: 0 !important; }
 #fid-table { --font-mono: var(--font); }
 #fid-status progress { accent-color: var(--primary-600); width: min(16rem, 40%); }
+.bare .html-container { padding: 0 !important; }
+/* a head above each column of the gallery under it */
+.heads {
+  display: grid; grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)); gap: 8px; padding: 0 9px;
+  font-size: .75rem; line-height: 1.35; text-align: center; overflow-wrap: anywhere;
+}
+.heads > div { align-self: end; }
+.heads > div > :first-child { font-weight: 600; }
+#compared .caption-label { white-space: normal; text-wrap: balance; }
+#compared-side { gap: 4px; }
+#pair { position: sticky; top: 1rem; align-self: flex-start; }
+#difference .image-frame, #difference img { width: 100%; object-fit: contain; }
+.plots { display: flex; flex-wrap: wrap; gap: 1rem; }
+.plots svg { flex: 1 1 300px; min-width: 0; max-width: 560px; }
+.plots circle { fill: var(--primary-600); }
+.plots .front { color: var(--primary-600); }
+.measured { overflow-x: auto; }
+.measured table { display: table; width: max-content; }
+.measured :is(td, th) { padding: 4px 8px !important; overflow-wrap: normal; word-break: normal; }
 @media (max-width: 640px) {
   .sides { flex-direction: column; flex-wrap: nowrap; align-items: stretch; }
   #generate-row { flex-direction: column-reverse; }
   #fid-table { max-width: calc(100vw - 4rem); overflow-x: auto; }
-  .faces .grid-container { gap: 6px !important; }
+  .faces .grid-container, .heads { gap: 6px !important; }
+  .heads { font-size: .65rem; }
 }
 """

@@ -1,11 +1,12 @@
 """The real page in a real browser: `python app.py` in a process of its own, and Debian's Chromium."""
 
+import contextlib
 import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -24,9 +25,21 @@ FLAGS = [
 
 
 @pytest.fixture(scope="session")
+def serve() -> Callable[..., contextlib.AbstractContextManager[str]]:
+    return _serve
+
+
+@pytest.fixture(scope="session")
 def server() -> Iterator[str]:
     """The address of a running page."""
-    environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"}
+    with _serve() as address:
+        yield address
+
+
+@contextlib.contextmanager
+def _serve(**settings: str) -> Iterator[str]:
+    """The address of a page that runs with some environment variables."""
+    environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"} | settings
     command = [sys.executable, "app.py"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -37,8 +50,10 @@ def server() -> Iterator[str]:
                 break
         else:
             pytest.fail(f"The page did not start: {said}")
-        yield match[0]
-        process.terminate()
+        try:
+            yield match[0]
+        finally:
+            process.terminate()
 
 
 @pytest.fixture(scope="session")

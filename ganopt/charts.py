@@ -1,0 +1,109 @@
+"""Charts as SVG text, in the colour of the text around them, so that they are seen in light and dark."""
+
+import html
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WIDTH, HEIGHT = 460, 300
+LEFT, RIGHT, TOP, BOTTOM = 44, 448, 32, 258  # of the plane, in the same pixels
+SIZE, LINE, LETTER = 13, 14, 6.7  # of a text, in the same pixels: of its letters, of a line, mean width of a letter
+
+
+@dataclass(frozen=True)
+class Point:
+    """A model: its size in MB and its FID."""
+
+    name: str
+    size: float
+    fid: float
+
+
+@dataclass(frozen=True)
+class Plot:
+    """Models whose FIDs compare, and the floor of these."""
+
+    title: str
+    points: tuple[Point, ...]
+    floor: float | None = None
+
+
+def pareto(points: Sequence[Point]) -> list[Point]:
+    """Those than which no other is as small and better, or as good and smaller; the smallest first."""
+    front: list[Point] = []
+    for point in sorted(points, key=lambda point: (point.size, point.fid)):
+        if not front or point.fid < front[-1].fid:
+            front.append(point)
+    return front
+
+
+def scatter(plot: Plot) -> str:
+    """FID against size, whose axis is logarithmic, with the Pareto front as stairs and the floor dashed."""
+    sizes = [point.size for point in plot.points]
+    # a factor of 2.56 holds one at least of the sizes 1, 2, 5, 10, ...
+    least, most = math.log10(min(sizes) / 1.6), math.log10(max(sizes) * 1.6)
+    rows = _rows([point.fid for point in plot.points] + ([] if plot.floor is None else [plot.floor]))
+
+    def x(size: float) -> float:
+        return LEFT + (RIGHT - LEFT) * (math.log10(size) - least) / (most - least)
+
+    def y(fid: float) -> float:
+        return BOTTOM - (BOTTOM - TOP) * (fid - rows[0]) / (rows[-1] - rows[0])
+
+    columns = [
+        size for size in (m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)) if least < math.log10(size) < most
+    ]
+    title = html.escape(plot.title)
+    parts = [_text(LEFT, 16, plot.title, "start"), _text((LEFT + RIGHT) / 2, HEIGHT - 8, "size, MB")]
+    parts += [_line(f"M{LEFT},{y(fid):.1f}H{RIGHT}", "opacity='.15'") for fid in rows]
+    parts += [_text(LEFT - 6, y(fid) + 4, f"{fid:g}", "end") for fid in rows]
+    parts += [_text(x(size), BOTTOM + 16, f"{size:g}") for size in columns]
+    if plot.floor is not None:
+        parts.append(_line(f"M{LEFT},{y(plot.floor):.1f}H{RIGHT}", "stroke-dasharray='4 4' opacity='.6'"))
+        parts.append(_text(RIGHT, y(plot.floor) - 5, f"real against real {plot.floor:.2f}", "end"))
+    first, *others = pareto(plot.points)
+    stairs = f"M{x(first.size):.1f},{y(first.fid):.1f}" + "".join(
+        f"H{x(point.size):.1f}V{y(point.fid):.1f}" for point in others
+    )
+    parts.append(_line(f"{stairs}H{RIGHT}", "class='front' stroke-width='2'"))
+    places = [(x(point.size), y(point.fid), point.name) for point in plot.points]
+    parts += [f"<circle cx='{across:.1f}' cy='{down:.1f}' r='4' fill='currentColor'/>" for across, down, _ in places]
+    parts += _labels(places)
+    return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{title}'>{''.join(parts)}</svg>"
+
+
+def _rows(values: list[float]) -> list[float]:
+    """Round values, evenly apart, from below the least to above the most."""
+    least, most = min(values), max(values)
+    rough = max(most - least, 1) / 4
+    power = 10 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    return [step * index for index in range(math.floor(least / step), math.floor(most / step) + 2)]
+
+
+def _labels(places: list[tuple[float, float, str]]) -> list[str]:
+    """The names above and beside their points, each moved up until it covers no other."""
+    boxes: list[tuple[float, float, float]] = []  # left, right, baseline
+    texts = []
+    for across, down, name in sorted(places, key=lambda place: -place[1]):
+        left, baseline = across + 6, down - 6
+        if left + LETTER * len(name) > WIDTH:
+            left = across - 6 - LETTER * len(name)
+        right = left + LETTER * len(name)
+        for other_left, other_right, other in sorted(boxes, key=lambda box: -box[2]):
+            if left < other_right and other_left < right and abs(baseline - other) < LINE:
+                baseline = other - LINE
+        boxes.append((left, right, baseline))
+        texts.append(_text(left, baseline, name, "start"))
+    return texts
+
+
+def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
+    return (
+        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='{SIZE}' fill='currentColor'>"
+        f"{html.escape(text)}</text>"
+    )
+
+
+def _line(path: str, look: str) -> str:
+    return f"<path d='{path}' fill='none' stroke='currentColor' {look}/>"

@@ -1,0 +1,183 @@
+"""The tab Compare, as a person uses it, with three tiny models and the real Inception."""
+
+import io
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganopt import compare as comparing
+from ganopt import inception, studio
+from ganopt.state import pick_device
+
+CPU = pick_device("cpu")
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory, three_models):
+    """The three models, in the place of those that are shipped."""
+    with pytest.MonkeyPatch.context() as patch:
+        shipped = comparing.checkpoints() / inception.SHIPPED
+        folder = shutil.copytree(three_models, tmp_path_factory.mktemp("compare") / "checkpoints")
+        (folder / inception.SHIPPED).symlink_to(shipped)
+        patch.setenv("GANOPT_CHECKPOINTS", str(folder))
+        studio.generator.cache_clear()
+        yield folder
+    studio.generator.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def address(serve, checkpoints):
+    with serve(GANOPT_CHECKPOINTS=str(checkpoints)) as address:
+        yield address
+
+
+@pytest.fixture
+def page(browser, address):
+    """A fresh page. It must log no error."""
+    errors: list[str] = []
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    tab = context.new_page()
+    tab.set_default_timeout(60_000)
+    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    tab.goto(address)
+    yield tab
+    context.close()
+    assert not errors, errors
+
+
+@pytest.fixture
+def compared(page):
+    """The page with the tab opened, which has compared the first choice by itself."""
+    page.get_by_role("tab", name="Compare").click()
+    wait_for(page, 16, 0)
+    return page
+
+
+def wait_for(page, count: int, seed: int) -> None:
+    """Wait for a number of faces and for the pair of a seed."""
+    page.wait_for_function("count => document.querySelectorAll('#compared img').length === count", arg=count)
+    page.locator("#pair-title", has_text=f"Seed {seed}:").wait_for()
+
+
+def ask(page, seeds: str) -> None:
+    page.locator("#compare-seeds input, #compare-seeds textarea").fill(seeds)
+    page.locator("#compare").click()
+
+
+def captions(page) -> list[str]:
+    return page.locator("#compared .caption-label").all_inner_texts()
+
+
+def pixels(page, image) -> np.ndarray:
+    """A picture as the browser got it, (H, W, 3)."""
+    answer = page.request.get(image.get_attribute("src"))
+    assert answer.ok and answer.body().startswith(b"\x89PNG")
+    return np.asarray(Image.open(io.BytesIO(answer.body()))).astype(int)
+
+
+def drawn(models: list[str], seeds: list[int]) -> np.ndarray:
+    """The same faces drawn here, (models, seeds, H, W, 3)."""
+    return comparing.compare(models, CPU, seeds).pictures.permute(0, 1, 3, 4, 2).numpy().astype(int)
+
+
+def test_the_first_choice_is_drawn_when_the_tab_is_opened(compared):
+    assert [text.split(" · ")[0] for text in captions(compared)] == [f"seed {n // 2}" for n in range(16)]
+    assert [("L1" in text) for text in captions(compared)] == [False, True] * 8
+    expected = drawn(["cats-teacher", "cats-student"], list(range(8)))
+    for index in (0, 7):
+        shown = pixels(compared, compared.locator("#compared img").nth(index))
+        assert np.abs(shown - expected[index % 2, index // 2]).max() <= 1
+    heads = compared.locator(".heads > div").all_inner_texts()
+    assert "Cats, <teacher>" in heads[0] and "12.3 ms" in heads[0] and "fid500 40.00, cats" in heads[0]
+    assert "Cats, Student" in heads[1] and "fid500 50.00" in heads[1]
+    for index in range(2):
+        head, face = compared.locator(".heads > div").nth(index), compared.locator("#compared img").nth(index)
+        middles = [box["x"] + box["width"] / 2 for box in (head.bounding_box(), face.bounding_box())]
+        assert abs(middles[0] - middles[1]) < 2
+    plot = compared.get_by_role("img", name="fid500 against cats")
+    assert {"cats-teacher", "cats-student", "real against real 20.00"} <= set(plot.locator("text").all_text_contents())
+
+
+def test_nothing_is_compared_before_the_tab_is_opened(page, address):
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.post_data or ""))
+    page.goto(address)
+    page.locator("#faces img").nth(15).wait_for()
+    assert any("0-15" in text for text in asked) and not any("cats-student" in text for text in asked)
+    page.get_by_role("tab", name="Compare").click()
+    wait_for(page, 16, 0)
+    assert sum('"0-7"' in text for text in asked) == 1
+
+
+def test_a_face_that_is_clicked_is_compared_with_the_first_models(compared):
+    compared.locator("#compared button").nth(7).click()  # the student's seed 3
+    wait_for(compared, 16, 3)
+    compared.locator("#difference img").wait_for()
+    first, second = drawn(["cats-teacher", "cats-student"], [3])[:, 0]
+    images = compared.locator("#wipe img")
+    shown = [pixels(compared, images.nth(index)) for index in range(2)]
+    assert sorted(np.abs(each - first).max() <= 1 for each in shown) == [False, True]
+    assert sorted(np.abs(each - second).max() <= 1 for each in shown) == [False, True]
+    sentence = compared.locator("#distances").inner_text()
+    assert captions(compared)[7].split()[-1] in sentence and "Cosine 0." in sentence
+
+
+def test_a_transfer_is_shown_before_and_after_and_the_link_shows_it_again(compared):
+    compared.get_by_role("button", name="Before and after transfer").click()
+    compared.locator("#distances", has_text="pose, gaze and colours").wait_for()
+    ask(compared, "4, 11")
+    wait_for(compared, 4, 4)
+    compared.wait_for_url("**compare_seeds=4*")
+    shown, link = captions(compared), compared.url
+    compared.goto("about:blank")
+    compared.goto(link)
+    wait_for(compared, 4, 4)
+    assert captions(compared) == shown
+    assert compared.get_by_role("tab", name="Compare").get_attribute("aria-selected") == "true"
+    assert "Dogs, Transfer" in compared.locator(".heads").inner_text()
+    compared.get_by_role("tab", name="Generate").click()
+    compared.get_by_role("button", name="Draw", exact=True).click()
+    compared.wait_for_url(lambda url: "model=" in url and "compare" not in url)
+
+
+def test_a_link_with_nonsense_shows_the_first_choice_and_says_why(page, address):
+    page.goto(f"{address}/?compare=../../etc/passwd&compare_seeds=6")
+    page.get_by_text("which is not here").wait_for()
+    wait_for(page, 2, 6)
+
+
+def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(compared):
+    ask(compared, "0-16")
+    compared.get_by_text("more than 16 seeds").wait_for()
+    assert "Traceback" not in compared.content()
+    ask(compared, "9")
+    wait_for(compared, 2, 9)
+
+
+def test_the_sheet_is_downloaded_and_the_same_again(compared):
+    sheets = []
+    for seeds, count in (("0-7", 16), ("5", 2), ("0-7", 16)):
+        ask(compared, seeds)
+        wait_for(compared, count, int(seeds[0]))
+        with compared.expect_download() as download:
+            compared.locator("#compare-sheet").click()
+        sheets.append(Path(download.value.path()).read_bytes())
+    assert sheets[0] == sheets[2] != sheets[1]
+    with Image.open(io.BytesIO(sheets[0])) as image:
+        assert image.format == "PNG" and image.height > 8 * 32
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_scrolls_in_one_direction(browser, address, scheme):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto(f"{address}/?compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student")
+    wait_for(page, 40, 0)
+    page.get_by_role("button", name="Table 3.1").click()
+    page.locator(".measured table").first.wait_for()
+    assert page.locator(".prose.measured").first.evaluate("table => (table.scrollLeft = 50, table.scrollLeft)") == 50
+    assert page.evaluate("document.documentElement.scrollWidth") == 390
+    context.close()
