@@ -76,8 +76,8 @@ EXPERIMENTS = {
             recipe="distill",
             classes="cat",
             share=9,
-            settings={"generator": "big/4", "inherit": True, "pixel": "l1", "feature": 1.0, "alpha": 0.05}
-            | {"critic": "plain-critic", "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
+            settings={"generator": "big/4", "inherit": True, "pixel": "l1", "feature": 1.0, "alpha": 0.3}
+            | {"critic": "plain-critic/2", "snapshots": 6, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
             | AUGMENTED,
             needs="cats-teacher",
         ),

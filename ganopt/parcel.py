@@ -1,0 +1,103 @@
+"""Finished runs in small files, to be carried from one machine to another.
+
+python -m ganopt.parcel pack RUNS PARTS
+python -m ganopt.parcel unpack PARTS RUNS
+
+What comes out can be measured, shipped and drawn with, but not trained on: optimisers stay behind, and networks are
+stored as float16.
+"""
+
+import argparse
+import io
+import json
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+
+from ganopt import weights
+from ganopt.errors import UserError
+from ganopt.files import atomic_write
+from ganopt.training import STATE, read_counters, read_recipe, travelling
+
+MOST_BYTES = 15 * 2**20  # of a part
+TEXTS = ("config.json", "metrics.jsonl")
+
+
+def pack(runs: Path, parts: Path, most: int = MOST_BYTES) -> list[Path]:
+    """Write all runs in a folder as the parts of one zip file, of at most some bytes each, and return their paths.
+
+    Raises UserError where there is no run, or the parts cannot be written.
+    """
+    folders = sorted(path.parent for path in runs.glob(f"*/{STATE}"))
+    if not folders:
+        raise UserError(f"{runs} holds no run that has saved anything; name the folder that the runs are in.")
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as temporary:
+        for folder in folders:
+            for path in _stripped(folder, Path(temporary, folder.name)):
+                archive.write(path, path.relative_to(temporary))
+    data, written = packed.getvalue(), []
+    for index, start in enumerate(range(0, len(data), most)):
+        written.append(parts / f"runs.zip.{index:03}")
+        with atomic_write(written[-1]) as temporary:
+            temporary.write_bytes(data[start : start + most])
+    return written
+
+
+def unpack(parts: Path, runs: Path) -> list[Path]:
+    """The runs that `pack` wrote, as folders in `runs`. Raises UserError where a part is missing or one is there."""
+    data = b"".join(path.read_bytes() for path in sorted(parts.glob("runs.zip.*")))
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            folders = sorted({runs / Path(name).parts[0] for name in archive.namelist()})
+            if there := [folder for folder in folders if folder.exists()]:
+                raise UserError(f"{there[0]} is there already; name another folder.")
+            runs.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=runs) as temporary:
+                archive.extractall(temporary)  # which leaves no way out of the folder
+                for folder in folders:
+                    Path(temporary, folder.name).rename(folder)
+    except (zipfile.BadZipFile, OSError, EOFError) as error:
+        raise UserError(f"{parts} does not hold all parts of a parcel; fetch them again.") from error
+    return folders
+
+
+def _stripped(folder: Path, target: Path) -> list[Path]:
+    """What is worth carrying of a run, written into a folder."""
+    target.mkdir()
+    recipe = travelling(read_recipe(folder))
+    for name in filter(lambda name: (folder / name).exists(), ("generator.safetensors", "critic.safetensors")):
+        weights.save(weights.load(folder / name), target / name, recipe, torch.float16)
+    for name in TEXTS:
+        (target / name).write_bytes((folder / name).read_bytes())
+    save_file({}, target / STATE, {"counters": json.dumps(read_counters(folder))})
+    (target / "snapshots").mkdir()
+    for path in (folder / "snapshots").glob("*.safetensors"):
+        (target / "snapshots" / path.name).write_bytes(path.read_bytes())
+    return sorted(path for path in target.rglob("*") if path.is_file())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Pack or unpack. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options."""
+    parser = argparse.ArgumentParser(
+        "python -m ganopt.parcel", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    commands = parser.add_subparsers(required=True)
+    for function, source, target in ((pack, "runs", "parts"), (unpack, "parts", "runs")):
+        command = commands.add_parser(function.__name__, help=function.__doc__.splitlines()[0])
+        command.set_defaults(command=function)
+        for name in (source, target):
+            command.add_argument(name, type=Path, help=f"folder of the {name}")
+    options = vars(parser.parse_args(arguments))
+    try:
+        print(*options.pop("command")(**options), sep="\n")
+    except UserError as error:
+        sys.exit(f"ganopt: {error}")
+
+
+if __name__ == "__main__":
+    main()
