@@ -12,11 +12,6 @@ from ganopt.models import Generator
 CHUNK = 16  # latents drawn at a time: more gain nothing on a CPU
 
 
-def place(generator: Generator, device: torch.device) -> Generator:
-    """A generator where, and in the memory format in which, it draws fast."""
-    return generator.to(device, memory_format=torch.channels_last)
-
-
 @torch.inference_mode()
 def draw(generator: Generator, z: Tensor) -> Tensor:
     """Pictures of latents: (N, 100, 1, 1) -> uint8 (N, 3, side, side) on the CPU.

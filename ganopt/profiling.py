@@ -13,7 +13,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganopt.draw import place
 from ganopt.errors import UserError
 from ganopt.models import LATENT_SIZE, Generator, count_parameters
 from ganopt.recipes import R1, Recipe, describe, parse
@@ -57,7 +56,7 @@ def cost_of_drawing(generator: Generator, device: torch.device, repeats: int = 2
     """Measure a generator, in evaluation mode, on a device."""
     from torch.utils.flop_counter import FlopCounterMode  # a fifth of a second, which no other command needs
 
-    generator = place(generator, device).eval()
+    generator = generator.to(device).eval()
 
     def seconds(batch: int, repeats: int) -> float:
         z = torch.randn(batch, LATENT_SIZE, 1, 1, device=device)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganopt import zoo
-from ganopt.draw import draw, place
+from ganopt.draw import draw
 from ganopt.latents import interpolate, latents, map_latent
 from ganopt.models import Generator
 
@@ -26,7 +26,7 @@ class Faces:
 @functools.lru_cache(maxsize=6)  # more than are compared at once
 def generator(model: str, device: torch.device) -> Generator:
     """A model of the catalogue or of the Hub, ready on a device; the last few stay in memory."""
-    return place(zoo.load(model, local=False), device)
+    return zoo.load(model, local=False).to(device)
 
 
 def faces(model: str, device: torch.device, seeds: list[int], scale: float) -> Faces:
