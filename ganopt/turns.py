@@ -1,0 +1,137 @@
+"""Runs take turns: `launch` starts a process that waits for a run's turn, imports nothing large, and then trains.
+
+Who runs and who waits is a matter of locked files, so it outlives the page and every process that dies. A run holds
+the lock of its folder, `RUN/lock`, and a ticket in the queue beside it, `.queue/`, whose names tell who came first. The
+system takes both back when the last process that has them ends, however it ends.
+"""
+
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+LOCK, EXIT, LOG = "lock", "exit", "log.txt"  # in a run's folder
+PROCESS = "process"  # there, too: the number of the process to ask to stop
+QUEUE, GUARD = ".queue", "guard"  # beside it; the lock of whoever changes the queue
+POLITENESS = 10  # how far training lets others go first
+PAUSE = 0.2  # seconds from one look at the queue to the next
+
+
+def take(path: Path) -> int | None:
+    """Lock a file, made if need be, until the descriptor that is returned is closed; None where another has it."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def is_taken(path: Path) -> bool:
+    """Whether a process that lives has locked a file."""
+    if not path.exists():
+        return False
+    descriptor = take(path)
+    if descriptor is None:
+        return True
+    os.close(descriptor)
+    return False
+
+
+def ahead(ticket: Path) -> int:
+    """How many of those that came before a ticket are still there."""
+    return sum(is_taken(other) for other in _tickets(ticket.parent) if other.name < ticket.name)
+
+
+def waits(folder: Path) -> bool:
+    """Whether a run that is at work still waits for its turn."""
+    queue = folder.parent / QUEUE
+    mine = [path for path in _tickets(queue) if path.name.partition("-")[2] == folder.name] if queue.exists() else []
+    return any(ahead(path) for path in mine if is_taken(path))
+
+
+def _tickets(queue: Path) -> list[Path]:
+    return [path for path in queue.iterdir() if path.name != GUARD]
+
+
+@contextlib.contextmanager
+def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
+    """A locked ticket for a run, and its descriptor; gone at the end."""
+    queue = folder.parent / QUEUE
+    queue.mkdir(exist_ok=True)
+    with open(queue / GUARD, "w") as guard:  # one at a time, or a new ticket might look like one that was left
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        for other in _tickets(queue):
+            if not is_taken(other):  # of a process that was killed
+                other.unlink(missing_ok=True)
+        path = queue / f"{time.time_ns()}-{folder.name}"
+        while (descriptor := take(path)) is None:  # somebody looks whether it is taken
+            time.sleep(PAUSE / 10)
+    try:
+        yield path, descriptor
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(descriptor)
+
+
+def launch(folder: Path, command: list[str]) -> subprocess.Popen | None:
+    """Start the process that runs a command in its turn and outlives this one; None where the run is at work already.
+
+    What it prints goes into the folder's log.
+    """
+    lock = take(folder / LOCK)
+    if lock is None:
+        return None
+    try:
+        (folder / EXIT).unlink(missing_ok=True)
+        with open(folder / LOG, "ab") as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "ganopt.turns", str(folder), str(lock), *command],
+                pass_fds=[lock],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    finally:
+        os.close(lock)  # the process has it, too
+
+
+def main(folder: Path, lock: int, command: list[str]) -> int:
+    """Wait, run the command, and leave its exit status in the folder. 130 where it was stopped while it waited."""
+    stopped: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
+    signal.signal(signal.SIGINT, lambda number, frame: stopped.append(number))
+    _write(folder / PROCESS, str(os.getpid()))
+    os.nice(POLITENESS)
+    with ticket_for(folder) as (ticket, held):
+        while ahead(ticket) and not stopped:
+            time.sleep(PAUSE)
+        status = 130 if stopped else _run(folder, command, [lock, held], stopped)
+    _write(folder / EXIT, str(status))
+    return status
+
+
+def _run(folder: Path, command: list[str], locks: list[int], stopped: list[int]) -> int:
+    """Run the command, which has the locks as well, and is from now on the one to ask."""
+    with subprocess.Popen(command, pass_fds=locks, start_new_session=True) as process:
+        _write(folder / PROCESS, str(process.pid))
+        if stopped:  # in the last moment
+            process.terminate()
+    return process.returncode
+
+
+def _write(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    temporary.write_text(text)
+    temporary.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]))
