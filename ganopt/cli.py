@@ -47,6 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--readme", default="", help="Markdown file in which to renew the tables, between its markers")
     command.add_argument("--csv", default="", help="folder to write the tables into as CSV files")
 
+    command = _command(group, commands.make_film, "film", "python -m ganopt film runs/r1-1 --sheet history.png")
+    command.add_argument("run", help="run folder")
+    command.add_argument("--out", default="film.webp", help="animated WebP file")
+    command.add_argument("--sheet", default="", help="PNG file: a row a latent, a column a step")
+
     command = _command(group, commands.inspect_data, "data", "python -m ganopt data pictures --classes cat")
     command.add_argument("folder", help="folder of pictures, nested or not")
     command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")

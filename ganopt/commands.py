@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ganopt import data, training, zoo
+from ganopt import data, film, training, zoo
 from ganopt.draw import draw, save_png, to_image
 from ganopt.errors import UserError
 from ganopt.files import cache_folder
@@ -68,6 +68,20 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
         print_json(**describe(training.read_recipe(folder)))
     else:
         follow(training.resume(folder, budget=given), folder)
+
+
+def make_film(options: argparse.Namespace) -> None:
+    """Make a film of a run's six fixed latents, and a sheet of them if asked."""
+    folder = Path(options.run)
+    if options.dry_run:
+        steps, _ = film.previews(folder, film.MOST_FRAMES)
+        print_json(frames=len(steps), out=options.out, sheet=options.sheet)
+        return
+    film.save_film(folder, Path(options.out))
+    print(f"The film is {options.out}.")
+    if options.sheet:
+        save_png(film.history(folder), Path(options.sheet))
+        print(f"The sheet is {options.sheet}.")
 
 
 def inspect_data(options: argparse.Namespace) -> None:
