@@ -77,7 +77,7 @@ EXPERIMENTS = {
             classes="cat",
             share=9,
             settings={"generator": "big/4", "inherit": True, "pixel": "l1", "feature": 1.0, "alpha": 0.3}
-            | {"critic": "plain-critic/2", "snapshots": 6, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
+            | {"critic": "plain-critic/2", "snapshots": 6, "lr_g": 5e-4, "lr_d": 2e-4, "beta2": 0.99}
             | AUGMENTED,
             needs="cats-teacher",
         ),
