@@ -46,7 +46,7 @@ class TrainingCost:
     peak_of: str  # which of them
     baseline: int  # of the peak, what was there before the networks: on a CPU most of a gigabyte
     batch: int
-    seconds: float  # of a step, median, warm
+    seconds: float  # of a step, its share of a lazy penalty included; median, warm
     epoch_seconds: float  # in the thesis's unit of the recipe
     device: str
     threads: int
@@ -85,7 +85,8 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
     reset_peak_memory(warm.device)
     baseline = peak_memory(warm.device)
     state = State(recipe, pictures)
-    seconds = _median_seconds(lambda: _value(update(state)), repeats)
+    cycle = recipe.penalty_every  # steps, of which one has the lazy penalty
+    seconds = _median_seconds(lambda: _train(state, cycle), repeats) / cycle
     peak = peak_memory(state.device)
     held = _Held()
     with held:
@@ -115,8 +116,8 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
 
 
 def measure_apart(recipe: Recipe) -> TrainingCost:
-    """`cost_of_training` on black pictures in a process of its own. Raises UserError where that fails."""
-    # large blocks go back to the system when they are freed, so that the peak is of what is in use
+    """`cost_of_training` on black pictures, with the memory of a process of its own. Raises UserError if that fails."""
+    # there, large blocks go back to the system when they are freed, so that the peak is of what is in use; that is slow
     environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": str(torch.get_num_threads())}
     command = [sys.executable, "-m", "ganopt.profiling"]
     done = subprocess.run(
@@ -124,7 +125,8 @@ def measure_apart(recipe: Recipe) -> TrainingCost:
     )
     if done.returncode:
         raise UserError(f"Its training could not be measured: {done.stderr.strip().splitlines()[-1]}")
-    return TrainingCost(**json.loads(done.stdout))
+    peak, baseline = map(int, done.stdout.split())
+    return dataclasses.replace(cost_of_training(recipe, _black(recipe)), peak=peak, baseline=baseline)
 
 
 def peak_memory(device: torch.device) -> int:
@@ -191,6 +193,14 @@ def _median_seconds(action, repeats: int) -> float:
     return statistics.median(times[1:])
 
 
+def _train(state: State, steps: int) -> None:
+    """Some steps, to their end."""
+    for _ in range(steps):
+        losses = update(state)
+        state.step += 1
+    _value(losses)
+
+
 def _value(losses: dict[str, Tensor]) -> list[float]:
     """Losses as numbers, for which the device is waited."""
     return torch.stack(list(losses.values())).tolist()
@@ -202,7 +212,11 @@ def _kilobytes(field: str) -> int:
     return 1024 * int(next(line for line in lines if line.startswith(f"{field}:")).split()[1])
 
 
+def _black(recipe: Recipe) -> Tensor:
+    return torch.zeros(recipe.batch, 3, recipe.side, recipe.side, dtype=torch.uint8)
+
+
 if __name__ == "__main__":  # for `measure_apart`
     asked = parse(json.load(sys.stdin))
-    black = torch.zeros(asked.batch, 3, asked.side, asked.side, dtype=torch.uint8)
-    print(json.dumps(dataclasses.asdict(cost_of_training(asked, black))))
+    cost = cost_of_training(asked, _black(asked), repeats=1)
+    print(cost.peak, cost.baseline)

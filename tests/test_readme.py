@@ -1,6 +1,5 @@
 """What README.md says is so."""
 
-import json
 import re
 import shlex
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from ganopt import tables
+from ganopt.catalogue import catalogue
 from ganopt.cli import _parser
 from ganopt.models import GENERATOR_KINDS, build_critic, build_generator, count_parameters, parse_architecture
 
@@ -29,13 +29,15 @@ def test_its_parameters_are_counted(name, count):
     assert f"{count_parameters(network):,}" == count
 
 
-def test_its_fid_is_that_of_the_results():
-    records = json.loads((ROOT / "checkpoints" / "results.json").read_text())["records"]
-    scores = {record["name"]: record for record in records}
-    score, floor = scores["cats-teacher"], scores["real against real"]
-    assert f"fid500 {score['fid']:.2f} ({min(score['fids']):.2f} to {max(score['fids']):.2f}," in README
-    assert f"the floor is {floor['fid']:.2f}" in README
-    assert score["samples"] and score["reference_hash"] == floor["reference_hash"] and score["count"] == 500
+@pytest.mark.parametrize("name", catalogue())
+def test_its_fid_of_each_model_is_that_of_the_results(name):
+    records = tables.read(ROOT / "checkpoints" / "results.json")
+    score = records["fid", name]
+    floor = records["fid", f"floor-{score['reference']}"]
+    spread = f"{min(score['fids']):.2f} to {max(score['fids']):.2f}"
+    assert f"* `{name}`: fid500 {score['fid']:.2f} ({spread}), floor {floor['fid']:.2f}." in README
+    assert score["reference_hash"] == floor["reference_hash"] and score["count"] == floor["count"] == 500
+    assert score["seeds"] == ["0-499", "500-999", "1000-1499"]
 
 
 def test_its_tables_are_those_of_the_results():
