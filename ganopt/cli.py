@@ -6,7 +6,7 @@ import sys
 from typing import Any
 
 from ganopt import __version__, commands, commands_measure
-from ganopt.errors import UserError
+from ganopt.errors import exit_on_mistakes
 from ganopt.options import SCRATCH_RECIPES, HelpFormatter, add_settings
 from ganopt.recipes import RECIPES, Recipe
 
@@ -15,9 +15,8 @@ def main(arguments: list[str] | None = None) -> None:
     """Run one command. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options, 130 interrupted."""
     options = _parser().parse_args(arguments)
     try:
-        options.command(options)
-    except UserError as error:
-        sys.exit(f"ganopt: {error}")
+        with exit_on_mistakes():
+            options.command(options)
     except KeyboardInterrupt:
         print("ganopt: interrupted.", file=sys.stderr)
         sys.exit(130)
@@ -31,11 +30,11 @@ def _parser() -> argparse.ArgumentParser:
     group = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = _command(group, commands.generate, "generate", "python -m ganopt generate --seeds 0-15 --out faces")
-    command.add_argument("--model", default="cats-teacher", help="a name, a file, a run folder or user/repo")
+    _add_model(command)
     command.add_argument("--seeds", default="0-15", help="as in 0-8, 42")
     command.add_argument("--scale", type=float, default=1.0, help="factor on the latents; below 1 is safer and duller")
     command.add_argument("--out", default="faces", help="folder for the PNG files")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    _add_device(command)
 
     _add_training(group)
     _add_fid(group)
@@ -102,10 +101,8 @@ def _add_fid(group: Any) -> None:
         default="float32",
         help="of Inception; the references that come with the project are float32, which bfloat16 misses by a percent",
     )
-    command.add_argument(
-        "--inception", default="", help="file of pytorch-fid's weights, or 'official' for their download; else ours"
-    )
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    _add_inception(command)
+    _add_device(command)
     command.add_argument("--results", default="results.json", help="file to append to, with the protocol; '' for none")
     command.add_argument("--json", action="store_true", help="print the records as JSON")
     command.add_argument("--save", metavar="NPZ", help="only write the statistics of the first one, for pytorch-fid")
@@ -114,14 +111,14 @@ def _add_fid(group: Any) -> None:
 def _add_nearest(group: Any) -> None:
     example = "python -m ganopt nearest --model cats-teacher --data pictures --classes cat --reference cats"
     command = _command(group, commands_measure.show_nearest, "nearest", example)
-    command.add_argument("--model", default="cats-teacher", help="a name, a file, a run folder or user/repo")
+    _add_model(command)
     command.add_argument("--data", required=True, help="folder of the pictures that the model was trained on")
     command.add_argument("--classes", default="", help="use only the folders of this name")
     command.add_argument("--reference", default="", help="held-out pictures to compare with: cats or dogs")
     command.add_argument("--seeds", default="0-7", help="as in 0-8, 42")
     command.add_argument("--out", default="nearest.png", help="PNG file")
-    command.add_argument("--inception", default="", help="weights of pytorch-fid, or 'official' for their download")
-    command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+    _add_inception(command)
+    _add_device(command)
 
 
 def _add_experiments(group: Any) -> None:
@@ -138,7 +135,20 @@ def _add_experiments(group: Any) -> None:
     command.add_argument("--n", type=int, default=500, help="pictures of each sample of FID")
     command.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of training")
     command.add_argument("--channels-last", action="store_true", help="memory format of training")
-    command.add_argument("--inception", default="", help="weights of pytorch-fid, or 'official' for their download")
+    _add_inception(command)
+    _add_device(command)
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", default="cats-teacher", help="a name, a file, a run folder or user/repo")
+
+
+def _add_inception(command: argparse.ArgumentParser) -> None:
+    text = "file of pytorch-fid's weights, or 'official' for their download; else ours"
+    command.add_argument("--inception", default="", help=text)
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
 
 

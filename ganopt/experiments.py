@@ -36,6 +36,11 @@ class Experiment:
         """The name of the pictures that it is measured against."""
         return f"{self.classes}s"
 
+    @property
+    def origin(self) -> str:
+        """The setting of its recipe that names the model that it needs."""
+        return "source" if self.recipe == "transfer" else "teacher"
+
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -133,7 +138,7 @@ def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experi
             source = locate(setting, experiment.needs)
             if source is None:
                 raise UserError(f"{experiment.name} starts from {experiment.needs}; train that one first.")
-            values["source" if experiment.recipe == "transfer" else "teacher"] = source
+            values[experiment.origin] = source
         yield experiment, parse(values)
 
 

@@ -66,6 +66,11 @@ class Extractor:
     def hash(self) -> str:
         return f"{self.network.digest[:16]}-{self.precision}"
 
+    @property
+    def batch(self) -> int:
+        """Pictures that it sees at once."""
+        return BATCH_CPU if self.device.type == "cpu" else BATCH_GPU
+
 
 def extractor(device: torch.device, precision: str = "float32", source: str = "") -> Extractor:
     """The network, ready on a device. Samples seen in bfloat16 and in float32 do not compare to the last percent."""
@@ -196,8 +201,7 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
         yield count
         return sample
     moments, kept, block = Moments(), [], []
-    size = BATCH_CPU if eye.device.type == "cpu" else BATCH_GPU
-    for rows in extract(*prepare(size), eye.device):
+    for rows in extract(*prepare(eye.batch), eye.device):
         yield len(rows)
         block.append(rows)
         if sum(map(len, block)) >= BLOCK:

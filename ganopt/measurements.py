@@ -72,7 +72,7 @@ def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.de
     values |= {"data": str(setting.data), "device": setting.device}
     values |= {"precision": setting.precision, "channels_last": setting.channels_last}
     if experiment.needs:
-        values["source" if experiment.recipe == "transfer" else "teacher"] = locate(setting, experiment.needs)
+        values[experiment.origin] = locate(setting, experiment.needs)
     recipe, folder = parse(values), setting.folder / experiment.name
     run = training.read_counters(folder) if model == str(folder) else None
     return {

@@ -8,7 +8,7 @@ from torch import Tensor
 from ganopt import features
 from ganopt.errors import UserError
 from ganopt.extraction import extract
-from ganopt.features import BATCH_CPU, KEPT, Extractor, Sample
+from ganopt.features import KEPT, Extractor, Sample
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ def nearest(pictures: Tensor, training: Tensor, held_out: Sample | None, eye: Ex
     if len(training) < count:
         raise UserError(f"{len(training)} training pictures are too few; at least {count} are needed.")
     known = features.finish(features.of_pictures("training", training[:KEPT], eye)).rows
-    rows = torch.cat(list(extract(pictures.split(BATCH_CPU), eye.network, eye.device)))
+    rows = torch.cat(list(extract(pictures.split(eye.batch), eye.network, eye.device)))
     distances, indices = torch.cdist(rows, known).topk(count, largest=False)
     typical = None
     if held_out is not None and len(held_out.rows):

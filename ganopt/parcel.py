@@ -10,7 +10,6 @@ stored as float16.
 import argparse
 import io
 import json
-import sys
 import tempfile
 import zipfile
 from pathlib import Path
@@ -19,12 +18,13 @@ import torch
 from safetensors.torch import save_file
 
 from ganopt import weights
-from ganopt.errors import UserError
+from ganopt.errors import UserError, exit_on_mistakes
 from ganopt.files import atomic_write
 from ganopt.training import STATE, read_counters, read_recipe, travelling
 
 MOST_BYTES = 15 * 2**20  # of a part
 TEXTS = ("config.json", "metrics.jsonl")
+NETWORKS = ("generator.safetensors", "critic.safetensors")
 
 
 def pack(runs: Path, parts: Path, most: int = MOST_BYTES) -> list[Path]:
@@ -36,10 +36,9 @@ def pack(runs: Path, parts: Path, most: int = MOST_BYTES) -> list[Path]:
     if not folders:
         raise UserError(f"{runs} holds no run that has saved anything; name the folder that the runs are in.")
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive, tempfile.TemporaryDirectory() as temporary:
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in folders:
-            for path in _stripped(folder, Path(temporary, folder.name)):
-                archive.write(path, path.relative_to(temporary))
+            _pack_run(folder, archive)
     data, written = packed.getvalue(), []
     for index, start in enumerate(range(0, len(data), most)):
         written.append(parts / f"runs.zip.{index:03}")
@@ -66,19 +65,17 @@ def unpack(parts: Path, runs: Path) -> list[Path]:
     return folders
 
 
-def _stripped(folder: Path, target: Path) -> list[Path]:
-    """What is worth carrying of a run, written into a folder."""
-    target.mkdir()
+def _pack_run(folder: Path, archive: zipfile.ZipFile) -> None:
+    """Put into an archive what is worth carrying of a run."""
+    for path in (*(folder / name for name in TEXTS), *sorted(folder.glob("snapshots/*.safetensors"))):
+        archive.write(path, path.relative_to(folder.parent))
     recipe = travelling(read_recipe(folder))
-    for name in filter(lambda name: (folder / name).exists(), ("generator.safetensors", "critic.safetensors")):
-        weights.save(weights.load(folder / name), target / name, recipe, torch.float16)
-    for name in TEXTS:
-        (target / name).write_bytes((folder / name).read_bytes())
-    save_file({}, target / STATE, {"counters": json.dumps(read_counters(folder))})
-    (target / "snapshots").mkdir()
-    for path in (folder / "snapshots").glob("*.safetensors"):
-        (target / "snapshots" / path.name).write_bytes(path.read_bytes())
-    return sorted(path for path in target.rglob("*") if path.is_file())
+    with tempfile.TemporaryDirectory() as temporary:
+        for name in filter(lambda name: (folder / name).exists(), NETWORKS):
+            weights.save(weights.load(folder / name), Path(temporary, name), recipe, torch.float16)
+        save_file({}, Path(temporary, STATE), {"counters": json.dumps(read_counters(folder))})
+        for path in sorted(Path(temporary).iterdir()):
+            archive.write(path, Path(folder.name, path.name))
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -93,10 +90,8 @@ def main(arguments: list[str] | None = None) -> None:
         for name in (source, target):
             command.add_argument(name, type=Path, help=f"folder of the {name}")
     options = vars(parser.parse_args(arguments))
-    try:
+    with exit_on_mistakes():
         print(*options.pop("command")(**options), sep="\n")
-    except UserError as error:
-        sys.exit(f"ganopt: {error}")
 
 
 if __name__ == "__main__":

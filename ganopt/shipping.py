@@ -8,7 +8,6 @@ python -m ganopt.shipping reference NAME HELD_OUT TRAINING --inception FILE
 import argparse
 import dataclasses
 import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from safetensors.torch import save_file
 
 from ganopt import data, features, inception, weights, zoo
 from ganopt.catalogue import ROLES, Entry, File, catalogue, checkpoints
-from ganopt.errors import UserError
+from ganopt.errors import exit_on_mistakes
 from ganopt.files import atomic_write, sha256
 from ganopt.recipes import Transfer
 from ganopt.training import read_counters, read_recipe, travelling
@@ -126,10 +125,8 @@ def main(arguments: list[str] | None = None) -> None:
     reference.add_argument("training", type=Path, help="folder of other pictures, for the floor")
     reference.add_argument("--inception", default="official", help="weights of pytorch-fid")
     options = vars(parser.parse_args(arguments))
-    try:
+    with exit_on_mistakes():
         print(options.pop("command")(**options) or "Done.")
-    except UserError as error:
-        sys.exit(f"ganopt: {error}")
 
 
 if __name__ == "__main__":

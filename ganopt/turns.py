@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ganopt.files import atomic_write
+
 LOCK, EXIT, LOG = "lock", "exit", "log.txt"  # in a run's folder
 PROCESS = "process"  # there, too: the number of the process to ask to stop
 QUEUE, GUARD = ".queue", "guard"  # beside it; the lock of whoever changes the queue
@@ -108,29 +110,28 @@ def main(folder: Path, lock: int, command: list[str]) -> int:
     stopped: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
     signal.signal(signal.SIGINT, lambda number, frame: stopped.append(number))
-    _write(folder / PROCESS, str(os.getpid()))
+    _write(folder / PROCESS, os.getpid())
     os.nice(POLITENESS)
     with ticket_for(folder) as (ticket, held):
         while ahead(ticket) and not stopped:
             time.sleep(PAUSE)
         status = 130 if stopped else _run(folder, command, [lock, held], stopped)
-    _write(folder / EXIT, str(status))
+    _write(folder / EXIT, status)
     return status
 
 
 def _run(folder: Path, command: list[str], locks: list[int], stopped: list[int]) -> int:
     """Run the command, which has the locks as well, and is from now on the one to ask."""
     with subprocess.Popen(command, pass_fds=locks, start_new_session=True) as process:
-        _write(folder / PROCESS, str(process.pid))
+        _write(folder / PROCESS, process.pid)
         if stopped:  # in the last moment
             process.terminate()
     return process.returncode
 
 
-def _write(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_text(text)
-    temporary.replace(path)
+def _write(path: Path, number: int) -> None:
+    with atomic_write(path) as temporary:
+        temporary.write_text(str(number))
 
 
 if __name__ == "__main__":

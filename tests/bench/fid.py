@@ -106,7 +106,7 @@ def show_floor() -> None:
     a = torch.rand(2048, 2048, dtype=eye.network.get_buffer("Mixed_7c:stem:weight").dtype)
     floor = OPERATIONS * seconds_of(lambda: a @ a, 20) / (2 * 2048**3)
     pictures = torch.randint(0, 256, (64, 3, 128, 128), dtype=torch.uint8)
-    batches = pictures.split(features.BATCH_CPU)
+    batches = pictures.split(eye.batch)
     spent = seconds_of(lambda: list(extract(batches, eye.network, device)), 5) / len(pictures)
     print(
         f"a picture, {eye.precision}: {1000 * spent:.0f} ms; floor at the speed of a matrix product "

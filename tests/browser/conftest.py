@@ -68,15 +68,27 @@ def browser():
 
 
 @pytest.fixture
-def page(browser, server):
-    """A fresh tab on the page, which has drawn its first faces. It must log no error."""
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    tab = context.new_page()
-    tab.set_default_timeout(60_000)
-    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    tab.goto(server)
-    tab.locator("#faces img").nth(15).wait_for()
-    yield tab
-    context.close()
-    assert not errors, errors
+def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
+    """Opens an address in a fresh tab, which must log no error."""
+
+    @contextlib.contextmanager
+    def open_tab(address: str) -> Iterator:
+        errors: list[str] = []
+        context = browser.new_context(viewport={"width": 1280, "height": 900})
+        tab = context.new_page()
+        tab.set_default_timeout(60_000)
+        tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        tab.goto(address)
+        yield tab
+        context.close()
+        assert not errors, errors
+
+    return open_tab
+
+
+@pytest.fixture
+def page(visit, server):
+    """A fresh tab on the page, which has drawn its first faces."""
+    with visit(server) as tab:
+        tab.locator("#faces img").nth(15).wait_for()
+        yield tab

@@ -35,17 +35,10 @@ def address(serve, checkpoints):
 
 
 @pytest.fixture
-def page(browser, address):
-    """A fresh page. It must log no error."""
-    errors: list[str] = []
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    tab = context.new_page()
-    tab.set_default_timeout(60_000)
-    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    tab.goto(address)
-    yield tab
-    context.close()
-    assert not errors, errors
+def page(visit, address):
+    """A fresh page."""
+    with visit(address) as tab:
+        yield tab
 
 
 @pytest.fixture
