@@ -7,6 +7,7 @@ from typing import Any
 
 from ganopt import __version__, commands, commands_measure
 from ganopt.errors import exit_on_mistakes
+from ganopt.fetch import SOURCES
 from ganopt.options import SCRATCH_RECIPES, HelpFormatter, add_settings
 from ganopt.recipes import RECIPES, Recipe
 
@@ -51,10 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", default="film.webp", help="animated WebP file")
     command.add_argument("--sheet", default="", help="PNG file: a row a latent, a column a step")
 
-    command = _command(group, commands.inspect_data, "data", "python -m ganopt data pictures --classes cat")
-    command.add_argument("folder", help="folder of pictures, nested or not")
-    command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")
-    command.add_argument("--classes", default="", help="use only the folders of this name")
+    _add_data(group)
 
     command = _command(group, commands.models, "models", "python -m ganopt models")
     command.add_argument("--json", action="store_true", help="everything in the catalogue, as JSON")
@@ -137,6 +135,19 @@ def _add_experiments(group: Any) -> None:
     command.add_argument("--channels-last", action="store_true", help="memory format of training")
     _add_inception(command)
     _add_device(command)
+
+
+def _add_data(group: Any) -> None:
+    text = "Look into a folder of pictures, or download a public set of them."
+    group = group.add_parser("data", help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
+    command = _command(group, commands.inspect_data, "inspect", "python -m ganopt data inspect pictures --classes cat")
+    command.add_argument("folder", help="folder of pictures, nested or not")
+    command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")
+    command.add_argument("--classes", default="", help="use only the folders of this name")
+    command = _command(group, commands.fetch_data, "fetch", "python -m ganopt data fetch pets --out pictures/pets")
+    command.add_argument("name", choices=SOURCES, help="the set; --dry-run says more of it")
+    command.add_argument("--out", default="", help="new folder, with a folder a class in it; else pictures/NAME")
+    command.add_argument("--most", type=int, help="keep the first pictures of each class, this many")
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:

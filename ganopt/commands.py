@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ganopt import data, film, training, zoo
+from ganopt import data, fetch, film, training, zoo
 from ganopt.draw import draw, save_png, to_image
 from ganopt.errors import UserError
 from ganopt.files import cache_folder
@@ -94,6 +94,17 @@ def inspect_data(options: argparse.Namespace) -> None:
     count, size = len(found.files), found.pictures.nbytes / 1e6
     print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB in memory; {len(found.skipped)} skipped.")
     print(f"Kept for next time in {cache_folder()}.")
+
+
+def fetch_data(options: argparse.Namespace) -> None:
+    """Download a public set of pictures, after saying what it is, its size and its licence."""
+    print(fetch.describe(fetch.SOURCES[options.name]), flush=True)
+    if options.dry_run:
+        return
+    folder = Path(options.out or f"pictures/{options.name}")
+    counts, skipped = fetch.fetch(options.name, folder, options.most)
+    print(f"{sum(counts.values())} pictures are in {folder}; {skipped} could not be read.")
+    print("Classes: " + ", ".join(f"{name} {count}" for name, count in counts.items()))
 
 
 def models(options: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: fetching a file of a model repository, publishing files there, and the card beside them.
+"""The Hugging Face Hub: fetching files of a repository, publishing files there, and the card beside them.
 
 Everything goes through the Hub's own client, which takes its server from HF_ENDPOINT, its token from HF_TOKEN or
 `hf auth login`, and its cache from HF_HOME. Nothing here knows of networks or of the catalogue.
@@ -7,8 +7,9 @@ Everything goes through the Hub's own client, which takes its server from HF_END
 import contextlib
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.error import URLError
 
 import httpx
 import huggingface_hub
@@ -76,6 +77,21 @@ def fetch(repository: str, revision: str, file: str, check: Callable[[Path], Non
             path.unlink(missing_ok=True)
         raise
     return path
+
+
+def dataset_files(repository: str, suffix: str) -> Iterator[Path]:
+    """The files of a dataset repository with a suffix, by their names, from the client's cache or downloaded there.
+
+    Each is downloaded when it is asked for. Raises UserError for all that goes wrong.
+    """
+    endpoint, file = constants.ENDPOINT, "the list of files"
+    try:
+        info = huggingface_hub.HfApi(endpoint=endpoint).dataset_info(repository)
+        wanted = {"repo_type": "dataset", "revision": info.sha, "endpoint": endpoint}
+        for file in sorted(entry.rfilename for entry in info.siblings if entry.rfilename.endswith(suffix)):
+            yield Path(huggingface_hub.hf_hub_download(repository, file, **wanted))
+    except Exception as error:  # the client lets through errors of many libraries
+        raise _fetch_error(_root(error), repository, "main", file, "dataset") from error
 
 
 def upload(
@@ -171,11 +187,11 @@ def _status(error: BaseException) -> int:
 
 def _out_of_reach(error: BaseException) -> bool:
     """Whether the server did not answer, which says nothing of the model."""
-    silent = isinstance(error, (OfflineModeIsEnabled, httpx.TransportError))
+    silent = isinstance(error, (OfflineModeIsEnabled, httpx.TransportError, URLError, ConnectionError, TimeoutError))
     return silent or _status(error) == 429 or _status(error) >= 500
 
 
-def _fetch_error(error: Exception, repository: str, revision: str, file: str) -> UserError:
+def _fetch_error(error: Exception, repository: str, revision: str, file: str, kind: str = "model") -> UserError:
     """The sentence for a file that could not be fetched."""
     endpoint = constants.ENDPOINT
     model = repository if revision == "main" or COMMIT.fullmatch(revision) else f"{repository}@{revision}"
@@ -186,7 +202,7 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str) ->
         )
     if isinstance(error, RepositoryNotFoundError):
         return UserError(
-            f"{endpoint} has no model {repository} that you may read; check the name, and if it is private, log in "
+            f"{endpoint} has no {kind} {repository} that you may read; check the name, and if it is private, log in "
             "with 'hf auth login' or set HF_TOKEN."
         )
     if isinstance(error, RevisionNotFoundError):
@@ -197,7 +213,7 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str) ->
         return UserError(f"{endpoint} refused your token; log in again with 'hf auth login', or unset HF_TOKEN.")
     if isinstance(error, OfflineModeIsEnabled):
         return UserError(f"{file} of {model} is not in the cache and HF_HUB_OFFLINE forbids to fetch it; unset that.")
-    return _server_error(error, endpoint, f"{file} of {model}", Path(constants.HF_HUB_CACHE))
+    return server_error(error, endpoint, f"{file} of {model}", Path(constants.HF_HUB_CACHE))
 
 
 def _upload_error(error: Exception, repository: str, endpoint: str) -> UserError:
@@ -212,10 +228,10 @@ def _upload_error(error: Exception, repository: str, endpoint: str) -> UserError
         return UserError(f"The token may not write to {repository}; take one with write access, or your own user name.")
     if isinstance(error, OfflineModeIsEnabled):
         return UserError(f"{repository} was not published because HF_HUB_OFFLINE forbids it; unset that.")
-    return _server_error(error, endpoint, f"the upload to {repository}")
+    return server_error(error, endpoint, f"the upload to {repository}")
 
 
-def _server_error(error: Exception, endpoint: str, what: str, folder: Path | None = None) -> UserError:
+def server_error(error: Exception, endpoint: str, what: str, folder: Path | None = None) -> UserError:
     """The sentence for trouble on the way, whatever was asked for."""
     if _status(error) == 429:
         return UserError(f"{endpoint} had too many requests from here for {what}; wait some minutes and try again.")

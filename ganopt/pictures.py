@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 MARGIN = 10  # pixels added on each side of the landmarks' box
+HEAD_MARGIN = 0.1  # of a head box's longer side, added on each side
 MAX_PIXELS = 100_000_000
 
 
@@ -76,4 +78,24 @@ def landmark_box(text: str, width: int, height: int) -> tuple[int, int, int, int
     if side <= 0:
         raise ValueError("its landmarks lie outside the picture")
     left, top = min(left, width - side), min(top, height - side)
+    return left, top, left + side, top + side
+
+
+def head_box(text: str, width: int, height: int) -> tuple[int, int, int, int]:
+    """The square around the first box of a VOC file: (left, top, right, bottom), in pixels.
+
+    The box is widened by a tenth of its longer side on each side, and the square moved into the picture where it
+    reaches out. Raises ValueError or SyntaxError for another text.
+    """
+    if "<!DOCTYPE" in text:
+        raise ValueError("its XML defines entities")
+    root = ElementTree.fromstring(text)
+    corners = [int(root.findtext(f"object/bndbox/{name}", "")) for name in ("xmin", "ymin", "xmax", "ymax")]
+    left, right = (min(max(x, 0), width) for x in corners[::2])
+    top, bottom = (min(max(y, 0), height) for y in corners[1::2])
+    if left >= right or top >= bottom:
+        raise ValueError("its box lies outside the picture")
+    side = min(round(max(right - left, bottom - top) * (1 + 2 * HEAD_MARGIN)), width, height)
+    left = min(max((left + right - side) // 2, 0), width - side)
+    top = min(max((top + bottom - side) // 2, 0), height - side)
     return left, top, left + side, top + side

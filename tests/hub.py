@@ -1,8 +1,8 @@
 """A stand-in for the Hugging Face Hub on 127.0.0.1, which the real client talks to.
 
-It keeps models in memory and answers as the Hub does, LFS included: files that are no text are uploaded through the
-batch API and downloaded from another host name (127.1, the same machine), as from the Hub's CDN, which must never be
-sent a token.
+It keeps models and data sets in memory and answers as the Hub does, LFS included: files that are no text are uploaded
+through the batch API and downloaded from another host name (127.1, the same machine), as from the Hub's CDN, which
+must never be sent a token.
 """
 
 import base64
@@ -25,7 +25,7 @@ LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "other", "unknown"
 
 @dataclass
 class Repository:
-    """A model repository: the files of each commit, the newest last."""
+    """A repository of a model or of a data set: the files of each commit, the newest last."""
 
     private: bool = False
     gated: bool = False
@@ -200,7 +200,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _info(self, token: str, body: bytes, name: str) -> None:
         repository = self._repository(name, token)
         sha = repository.head() if repository.commits else None
-        self._send_json({"id": name, "private": repository.private, "sha": sha, "tags": [], "siblings": []})
+        files = [{"rfilename": file} for file in repository.files()] if sha else []
+        self._send_json({"id": name, "private": repository.private, "sha": sha, "tags": [], "siblings": files})
 
     def _create(self, token: str, body: bytes) -> None:
         wanted = json.loads(body)
@@ -271,9 +272,9 @@ def _is_text(content: bytes) -> bool:
 
 _NAME = r"(?P<name>[^/]+/[^/]+)"
 _ROUTES = (
-    (("GET", "HEAD"), rf"/{_NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", _Handler._resolve),
+    (("GET", "HEAD"), rf"(/datasets)?/{_NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", _Handler._resolve),
     (("GET",), r"/cdn/(?P<digest>\w+)", _Handler._download),
-    (("GET",), rf"/api/models/{_NAME}", _Handler._info),
+    (("GET",), rf"/api/(models|datasets)/{_NAME}", _Handler._info),
     (("POST",), r"/api/repos/create", _Handler._create),
     (("POST",), r"/api/validate-yaml", _Handler._validate),
     (("POST",), rf"/api/models/{_NAME}/preupload/main", _Handler._preupload),

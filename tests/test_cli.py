@@ -133,11 +133,11 @@ def test_train_refuses_what_makes_no_sense(arguments, fragment, tmp_path, monkey
 def test_data_says_what_is_in_a_folder(tmp_path, draw_faces, capsys):
     draw_faces(tmp_path / "faces", 20)
     (tmp_path / "faces" / "text.jpg").write_text("no picture")
-    main(["data", str(tmp_path / "faces"), "--side", "32"])
+    main(["data", "inspect", str(tmp_path / "faces"), "--side", "32"])
     said = capsys.readouterr().out
     assert "20 pictures of 32x32" in said and "1 skipped" in said and "text.jpg" in said
     (tmp_path / "empty").mkdir()
-    refused(["data", str(tmp_path / "empty")], "holds 0 pictures")
+    refused(["data", "inspect", str(tmp_path / "empty")], "holds 0 pictures")
 
 
 @pytest.fixture
