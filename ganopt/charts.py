@@ -72,10 +72,40 @@ def scatter(plot: Plot) -> str:
     return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{title}'>{''.join(parts)}</svg>"
 
 
-def _rows(values: list[float]) -> list[float]:
+def lines(title: str, curves: dict[str, Sequence[tuple[float, float]]], axis: str) -> str:
+    """Curves by their names, each (x, y) from left to right, over an axis that begins at 0. They must not be empty."""
+    points = [point for curve in curves.values() for point in curve]
+    rows = _rows([value for _, value in points], 1e-3)
+    columns = _rows([0, max(place for place, _ in points)], 1e-3)[:-1]
+    end = max(place for place, _ in points) or 1
+
+    def x(place: float) -> float:
+        return LEFT + (RIGHT - LEFT) * place / end
+
+    def y(value: float) -> float:
+        return BOTTOM - (BOTTOM - TOP) * (value - rows[0]) / (rows[-1] - rows[0])
+
+    parts = [_text(LEFT, 16, title, "start"), _text((LEFT + RIGHT) / 2, HEIGHT - 8, axis)]
+    parts += [_line(f"M{LEFT},{y(value):.1f}H{RIGHT}", "opacity='.15'") for value in rows]
+    parts += [_text(LEFT - 6, y(value) + 4, f"{value:g}", "end") for value in rows]
+    parts += [_text(x(place), BOTTOM + 16, _short(place)) for place in columns]
+    for index, (name, curve) in enumerate(curves.items()):
+        path = "L".join(f"{x(place):.1f},{y(value):.1f}" for place, value in curve)
+        parts.append(_line(f"M{path}" if path else "", f"class='curve{index}' stroke-width='2'"))
+        if len(curves) > 1:
+            parts.append(_text(RIGHT - 60 * (len(curves) - 1 - index), 16, name, "end", f"class='curve{index}'"))
+    return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{html.escape(title)}'>{''.join(parts)}</svg>"
+
+
+def _short(value: float) -> str:
+    """A count on an axis: 25k for 25000."""
+    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
+
+
+def _rows(values: list[float], narrowest: float = 1) -> list[float]:
     """Round values, evenly apart, from below the least to above the most."""
     least, most = min(values), max(values)
-    rough = max(most - least, 1) / 4
+    rough = max(most - least, narrowest) / 4
     power = 10 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
     return [step * index for index in range(math.floor(least / step), math.floor(most / step) + 2)]
@@ -98,9 +128,9 @@ def _labels(places: list[tuple[float, float, str]]) -> list[str]:
     return texts
 
 
-def _text(x: float, y: float, text: str, anchor: str = "middle") -> str:
+def _text(x: float, y: float, text: str, anchor: str = "middle", look: str = "") -> str:
     return (
-        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='{SIZE}' fill='currentColor'>"
+        f"<text x='{x:.1f}' y='{y:.1f}' text-anchor='{anchor}' font-size='{SIZE}' fill='currentColor' {look}>"
         f"{html.escape(text)}</text>"
     )
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cosine_similarity, interpolate
 
-from ganopt import features, protocols, studio, tables
+from ganopt import features, protocols, studio, tables, zoo
 from ganopt.catalogue import Entry, catalogue, checkpoints
 from ganopt.charts import Plot, Point
 from ganopt.errors import UserError
@@ -33,16 +33,17 @@ class Comparison:
 
 
 def compare(models: list[str], device: torch.device, seeds: list[int]) -> Comparison:
-    """Draw the same seeds with each of some models of the catalogue.
+    """Draw the same seeds with each of some models of the catalogue or of runs.
 
     Smaller pictures are brought to the side of the largest by repeating pixels, and differ by that, too.
-    Raises UserError for a name that is not in the catalogue, and for too many or too few models or seeds.
+    Raises UserError for a name of neither, and for too many or too few models or seeds.
     """
     for what, count, most in (("models", len(models), MOST_MODELS), ("seeds", len(seeds), MOST_SEEDS)):
         if not 1 <= count <= most:
             raise UserError(f"{count} {what} cannot be compared at once; take 1 to {most}.")
-    if unknown := [name for name in models if name not in catalogue()]:
-        raise UserError(f"There is no model {unknown[0][:80]!r} here; take any of {', '.join(catalogue())}.")
+    offered = [*catalogue(), *zoo.runs()]
+    if unknown := [name for name in models if name not in offered]:
+        raise UserError(f"There is no model {unknown[0][:80]!r} here; take any of {', '.join(offered)}.")
     drawn = [studio.faces(name, device, seeds, 1.0) for name in models]
     side = max(faces.pictures.shape[-1] for faces in drawn)
     pictures = torch.stack([interpolate(faces.pictures, size=side) for faces in drawn])
@@ -79,7 +80,7 @@ def results() -> Records:
 
 def facts(model: str, records: Records) -> list[str]:
     """What is known of a model, in lines: title, name and size, latency, fid500 and its spread if measured."""
-    entry = catalogue()[model]
+    entry = zoo.entry(model)
     lines = [entry.title, f"{model}, {entry.bytes / 1e6:.1f} MB"]
     if cost := records.get(("cost", model)):
         drawing = cost["drawing"]

@@ -45,16 +45,16 @@ def load(
     if len(files) < minimum:
         raise UserError(f"{folder} holds {len(files)} pictures{_of(classes)}; at least {minimum} are needed.")
     cached = cache_folder() / "pictures" / f"{_key(folder, files, side)}.npz"
-    pictures = _read_cache(cached)
-    if pictures is None:
-        pictures = _decode_all(folder, files, side, workers)
-        with atomic_write(cached) as temporary, open(temporary, "wb") as file:
-            skipped = json.dumps(pictures.skipped)
-            np.savez(file, pictures=pictures.pictures.numpy(), files=pictures.files, skipped=skipped)
+    known = _read_cache(cached)
+    pictures = known or _decode_all(folder, files, side, workers)
     for name, reason in pictures.skipped.items():
         tqdm.write(f"Skipped {name}: {reason}.")
     if len(pictures.files) < minimum:
         raise UserError(f"Only {len(pictures.files)} pictures in {folder} can be read; at least {minimum} are needed.")
+    if not known:
+        with atomic_write(cached) as temporary, open(temporary, "wb") as file:
+            skipped = json.dumps(pictures.skipped)
+            np.savez(file, pictures=pictures.pictures.numpy(), files=pictures.files, skipped=skipped)
     return pictures
 
 

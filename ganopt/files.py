@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one, and where caches live."""
+"""Writing files so that a reader never meets half of one, and where caches and runs live."""
 
 import contextlib
 import errno
@@ -94,3 +94,8 @@ def cache_folder() -> Path:
     if folder := os.environ.get("GANOPT_CACHE"):
         return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganopt"
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: $GANOPT_RUNS, else runs/ in the current folder."""
+    return Path(os.environ.get("GANOPT_RUNS") or "runs").absolute()

@@ -13,14 +13,20 @@ from ganopt.report import comparison, save_animation
 
 MOST_FRAMES = 60
 COLUMNS = 8
+LARGE = 128  # pixels
+
+
+def files(folder: Path) -> list[Path]:
+    """A run's previews, the six fixed latents side by side, in the order of its steps, which are their names."""
+    return sorted((folder / "previews").glob("*.png"))
 
 
 def previews(folder: Path, most: int) -> tuple[list[int], Tensor]:
-    """Steps at which a run has drawn its fixed latents, and what it drew: uint8 (steps, 6, 3, side, side).
+    """Steps at which a run has drawn its fixed latents, and what it drew: uint8 (steps, 6, 3, side, side), side 128.
 
     Of more than `most`, some evenly apart, the last among them. Raises UserError where there is none.
     """
-    paths = sorted((folder / "previews").glob("*.png"))
+    paths = files(folder)
     if not paths:
         raise UserError(f"{folder} holds no previews yet; give a run that has trained for a while.")
     chosen = np.unique(np.linspace(len(paths) - 1, 0, min(most, len(paths))).round().astype(int))
@@ -42,7 +48,9 @@ def history(folder: Path, columns: int = COLUMNS) -> Image.Image:
 
 
 def _read(path: Path) -> Tensor:
-    """The six faces of a preview, side by side in its file."""
+    """The six faces of a preview, side by side in its file; small ones grow to LARGE by repeating pixels."""
     with Image.open(path) as image:
         pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
-    return torch.stack(pixels.chunk(len(FIXED_SEEDS), dim=2))
+    faces = torch.stack(pixels.chunk(len(FIXED_SEEDS), dim=2))
+    factor = max(LARGE // faces.shape[-1], 1)
+    return faces.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)

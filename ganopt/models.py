@@ -123,6 +123,12 @@ def build_critic(name: str) -> Critic:
     return Critic(parse_architecture(name, CRITIC_KINDS))
 
 
+def parameters_of(name: str) -> int:
+    """How many trainable values a generator of that name has."""
+    with torch.device("meta"):
+        return count_parameters(build_generator(name))
+
+
 def count_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters())
 

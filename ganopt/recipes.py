@@ -27,7 +27,7 @@ class Recipe:
     name: ClassVar[str]
     epoch_steps: ClassVar[int] = 100  # generator updates in the thesis's unit of reporting
 
-    data: str = _option("", "folder of pictures")
+    data: str = _option("", "folder of pictures, or sample:MODEL for faces that a model of ours draws")
     classes: str = _option("", "use only the folders of this name, as in cat")
     generator: str = _option("big", "network: big, big/2, big/4, big/8, kd, or smaller with @64, @32")
     critic: str = _option("critic", "network: critic, plain-critic, kd-critic, with /2, @64 and so on")
@@ -54,6 +54,7 @@ class Recipe:
     preview_every: int = _option(100, "steps from one drawing of the six fixed latents to the next", low=1)
     save_every: int = _option(500, "steps from one save to the next", low=1)
     snapshots: int = _option(0, "copies of the generator to keep on the way, evenly over the budget", low=0, high=1000)
+    live_fids: int = _option(0, "times to measure fid100 on the way, evenly over the budget", low=0, high=1000)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -69,6 +70,11 @@ class Recipe:
             raise UserError(f"'{min(unknown)}' is no augmentation; take any of {', '.join(POLICIES)}.")
         if self.steps is self.images is self.minutes is None:
             raise UserError("The run needs a budget: give steps, images or minutes.")
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether it trains on pictures at all."""
+        return True
 
     @property
     def side(self) -> int:
@@ -164,6 +170,11 @@ class Distill(Dcgan):
         super().__post_init__()
         if not self.teacher:
             raise UserError("A distillation needs a teacher; name a model, as in --teacher cats-teacher.")
+
+    @property
+    def needs_pictures(self) -> bool:
+        """Whether there is a critic, which judges real ones, too."""
+        return self.alpha > 0
 
 
 RECIPES: dict[str, type[Recipe]] = {kind.name: kind for kind in (WganGp, Dcgan, R1, R3, Transfer, Distill)}

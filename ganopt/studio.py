@@ -23,9 +23,15 @@ class Faces:
     seconds: float
 
 
-@functools.lru_cache(maxsize=6)  # more than are compared at once
 def generator(model: str, device: torch.device) -> Generator:
-    """A model of the catalogue or of the Hub, ready on a device; the last few stay in memory."""
+    """A model of the catalogue, of a run or of the Hub, ready on a device; the last few stay in memory."""
+    saved = zoo.locate(model, local=False).stat().st_mtime_ns if model.startswith(zoo.RUN) else 0
+    return _generator(model, device, saved)
+
+
+@functools.lru_cache(maxsize=6)  # more than are compared at once
+def _generator(model: str, device: torch.device, saved: int) -> Generator:
+    """`saved` changes when a run goes on."""
     return zoo.load(model, local=False).to(device)
 
 

@@ -20,13 +20,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganopt import data, hub, weights
+from ganopt import data, hub, live, samples, weights
 from ganopt.draw import draw, save_png, strip
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, remove_leftovers, write_error
 from ganopt.latents import FIXED_SEEDS, latents
 from ganopt.profiling import peak_memory
-from ganopt.recipes import Distill, Recipe, describe, parse
+from ganopt.recipes import Recipe, describe, parse
 from ganopt.state import State, resolved
 from ganopt.updates import update
 
@@ -45,6 +45,7 @@ class Step:
     memory: int  # peak so far, bytes
     progress: float  # share of the budget spent
     preview: Tensor | None  # uint8 (6, 3, side, side), the six fixed latents, on some steps
+    fid: float | None  # fid100 against the run's own pictures, on some steps
     saved: bool
 
 
@@ -59,7 +60,7 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
     recipe = resolved(recipe)
     state = State(recipe, _pictures(recipe, pictures))
     if folder is not None:
-        _start_folder(folder, state.recipe)
+        write_recipe(folder, state.recipe)
     return _loop(state, folder)
 
 
@@ -79,7 +80,7 @@ def resume(
         with safe_open(folder / STATE, framework="pt") as file:
             state.restore({name: file.get_tensor(name) for name in file.keys()}, counters)
         _save_weights(state, folder)  # a kill may have come between the state and them
-    _start_folder(folder, state.recipe)
+    write_recipe(folder, state.recipe)
     _cut(folder, state.step)
     remove_leftovers(folder)
     return _loop(state, folder)
@@ -116,7 +117,7 @@ def travelling(recipe: Recipe) -> dict[str, Any]:
 
 def _loop(state: State, folder: Path | None) -> Iterator[Step]:
     recipe = state.recipe
-    fixed = latents(FIXED_SEEDS)
+    fixed, measure = latents(FIXED_SEEDS), live.measure(state) if recipe.live_fids else None
     progress = recipe.progress(state.step, state.images, state.seconds)
     with _metrics(folder) as metrics:
         saved_at = state.step
@@ -128,6 +129,7 @@ def _loop(state: State, folder: Path | None) -> Iterator[Step]:
                 state.seconds += time.perf_counter() - start
                 before, progress = progress, recipe.progress(state.step, state.images, state.seconds)
                 preview = draw(state.average, fixed) if state.step % recipe.preview_every == 0 else None
+                measured = measure and _parts(progress, recipe.live_fids) > _parts(before, recipe.live_fids)
                 save = state.step % recipe.save_every == 0 or progress >= 1
                 step = Step(
                     step=state.step,
@@ -138,11 +140,12 @@ def _loop(state: State, folder: Path | None) -> Iterator[Step]:
                     memory=peak_memory(state.device),
                     progress=progress,
                     preview=preview,
+                    fid=measure() if measured else None,
                     saved=save and folder is not None,
                 )
                 if folder is not None:
                     _log(metrics, step, folder)
-                    if _parts(progress, recipe) > _parts(before, recipe):
+                    if _parts(progress, recipe.snapshots) > _parts(before, recipe.snapshots):
                         _keep_snapshot(state, folder)
                     if save:
                         _save(state, folder)
@@ -166,16 +169,19 @@ def _finite(losses: dict[str, Tensor]) -> dict[str, float]:
 
 
 def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
-    if isinstance(recipe, Distill) and recipe.alpha == 0:  # no critic, so nothing real is needed
+    if not recipe.needs_pictures:
         return None
     if pictures is not None:
         return pictures
     if not recipe.data:
         raise UserError("The run needs pictures; name their folder, as in --data pictures/cats.")
+    if recipe.data.startswith(samples.PREFIX):
+        return samples.load(recipe.data.removeprefix(samples.PREFIX), recipe.side)
     return data.load(Path(recipe.data), recipe.side, recipe.classes).pictures
 
 
-def _start_folder(folder: Path, recipe: Recipe) -> None:
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write the recipe of a run where `read_recipe` reads it. Raises UserError where the folder cannot be written."""
     with atomic_write(folder / "config.json") as temporary:
         temporary.write_text(json.dumps(describe(recipe), indent=1) + "\n")
 
@@ -194,7 +200,8 @@ def _metrics(folder: Path | None) -> Iterator[BinaryIO | None]:
 
 
 def _log(metrics: BinaryIO, step: Step, folder: Path) -> None:
-    values = {name: value for name, value in vars(step).items() if name not in ("losses", "preview", "saved")}
+    values = {name: value for name, value in vars(step).items() if name not in ("losses", "preview", "fid", "saved")}
+    values |= {} if step.fid is None else {"fid": step.fid}
     try:
         metrics.write(f"{json.dumps(values | step.losses)}\n".encode())
     except OSError as error:
@@ -217,9 +224,9 @@ def _save_weights(state: State, folder: Path) -> None:
         weights.save(state.critic, folder / "critic.safetensors", recipe)
 
 
-def _parts(progress: float, recipe: Recipe) -> int:
-    """How many of the parts that snapshots divide the budget into are done; 15 / 22 * 22 is 14.999999999999998."""
-    return int(progress * recipe.snapshots + 1e-9)
+def _parts(progress: float, count: int) -> int:
+    """How many of the parts that a budget is divided into are done; 15 / 22 * 22 is 14.999999999999998."""
+    return int(progress * count + 1e-9)
 
 
 def _keep_snapshot(state: State, folder: Path) -> None:
@@ -229,10 +236,10 @@ def _keep_snapshot(state: State, folder: Path) -> None:
 
 
 def _cut(folder: Path, last_step: int) -> None:
-    """Drop what a killed run logged after its last save, a half-written line with it, and its snapshots from there."""
-    for snapshot in folder.glob("snapshots/*.safetensors"):
-        if snapshot.stem.isdigit() and int(snapshot.stem) > last_step:
-            snapshot.unlink()
+    """Drop what a killed run logged and drew after its last save, a half-written line with it."""
+    for later in (*folder.glob("snapshots/*.safetensors"), *folder.glob("previews/*.png")):
+        if later.stem.isdigit() and int(later.stem) > last_step:
+            later.unlink()
     path = folder / "metrics.jsonl"
     if not path.exists():
         return

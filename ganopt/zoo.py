@@ -1,7 +1,8 @@
 """The models there are: a name -> a ready network, from checkpoints/ or from the Hugging Face Hub.
 
-A name is one of the catalogue, a file of ours, the folder of a run, or `user/repo` on the Hub, which may be followed
-by `@revision`. Whatever a name leads to is checked before it is used; nothing is ever unpickled.
+A name is one of the catalogue, `run:NAME` for a run in the folder of runs, a file of ours, the folder of a run, or
+`user/repo` on the Hub, which may be followed by `@revision`. Whatever a name leads to is checked before it is used;
+nothing is ever unpickled.
 """
 
 import contextlib
@@ -9,6 +10,7 @@ import difflib
 import functools
 import json
 import os
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,19 +20,21 @@ from safetensors import SafetensorError, safe_open
 from ganopt import hub, weights
 from ganopt.catalogue import Entry, File, catalogue, checkpoints, read_json
 from ganopt.errors import UserError
-from ganopt.files import sha256
+from ganopt.files import runs_folder, sha256
 from ganopt.hub import AbsentError
-from ganopt.models import GENERATOR_KINDS, Critic, Generator, build_generator, count_parameters
+from ganopt.models import GENERATOR_KINDS, Critic, Generator, parameters_of
 
 Kind = Literal["generator", "critic"]
 FILES: dict[Kind, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
+RUN = "run:"  # before the name of a run
+RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,59}")  # leads out of no folder
 MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "arithmetic", "device")
 
 
 def load(name: str | Path, local: bool = True) -> Generator:
     """The generator of a name, float32, on the CPU, in evaluation mode.
 
-    `local=False` takes names of the catalogue and of the Hub only, no paths. Raises UserError for all that goes wrong.
+    `local=False` takes no paths, so that it is safe for names from anywhere. Raises UserError for all that goes wrong.
     """
     return _network(locate(name, "generator", local), "generator", str(name))
 
@@ -45,19 +49,48 @@ def locate(name: str | Path, kind: Kind = "generator", local: bool = True) -> Pa
     name = str(name)
     if entry := catalogue().get(name):
         return _locate_entry(entry, kind)
-    if local and os.path.exists(name):  # noqa: PTH110 - which says no to what can be no name
-        path = Path(name)
-        if path.is_dir():
+    is_run = name.startswith(RUN) and RUN_NAME.fullmatch(name.removeprefix(RUN))
+    if is_run or (local and os.path.exists(name)):  # noqa: PTH110 - which says no to what can be no name
+        path = runs_folder() / name.removeprefix(RUN) if is_run else Path(name)
+        if is_run or path.is_dir():
             path /= FILES[kind]
             if not path.exists():
-                raise AbsentError(f"{name} holds no {FILES[kind]}; give the folder of a run that has saved one.")
-        _check(path, kind, str(path))
+                raise AbsentError(f"{name} holds no {FILES[kind]}; give a run that has saved one.")
+        _check(path, kind, name if is_run else str(path))
         return path
     if hub.is_repository(name) and not name.endswith(".safetensors"):
         repository, _, revision = name.partition("@")
         check = functools.partial(_check, kind=kind, label=f"{FILES[kind]} of {name}")
         return hub.fetch(repository, revision or "main", FILES[kind], check)
     raise _unknown(name, local)
+
+
+def entry(name: str) -> Entry:
+    """What there is to know of a model of the catalogue or of a run. Raises UserError where there is none."""
+    if known := catalogue().get(name):
+        return known
+    path = locate(name, local=False)
+    metadata = weights.read_metadata(path)
+    recipe = json.loads(metadata.get("recipe") or "{}")
+    images = _images_seen(path.parent)
+    return Entry(
+        name=name,
+        title=name.removeprefix(RUN),
+        file=path.name,
+        bytes=path.stat().st_size,
+        sha256="",
+        architecture=str(weights.read_architecture(metadata, name)),
+        role={"distill": "student", "transfer": "transfer"}.get(recipe.get("recipe"), "teacher"),
+        trained_on=Path(str(recipe.get("data", ""))).name,
+        licence="not recorded",
+        images=images if isinstance(images, int) else 0,
+    )
+
+
+def runs() -> list[str]:
+    """The names, `run:NAME`, of the runs that have saved a model, the latest first."""
+    files = [path for path in runs_folder().glob(f"*/{FILES['generator']}") if RUN_NAME.fullmatch(path.parent.name)]
+    return [f"{RUN}{path.parent.name}" for path in sorted(files, key=_age)]
 
 
 def save_delta(
@@ -70,7 +103,7 @@ def save_delta(
     Raises UserError where there is no such source, it is of another architecture, or the file cannot be written.
     """
     kind: Kind = "generator" if isinstance(network, Generator) else "critic"
-    file = locate(source, kind, local=False)
+    file = _locate_source(source, kind)
     original = _network(file, kind, source)
     if original.architecture != network.architecture:
         raise UserError(f"{source} is a {original.architecture}, not a {network.architecture}; save the network whole.")
@@ -120,13 +153,27 @@ def _network(path: Path, kind: Kind, label: str) -> Any:
     tensors, metadata = weights.read(path, label)
     if source := metadata.get("source"):
         try:
-            file = locate(source, kind, local=False)  # a file from elsewhere must not point into this disk
+            file = _locate_source(source, kind)
         except UserError as error:
             raise UserError(f"{label} is stored as the difference to {source}, but that failed: {error}") from error
         if sha256(file) != metadata.get("source_sha256"):
             raise UserError(f"{label} is the difference to another {source} than there is here; fetch both again.")
         tensors = {**_network(file, kind, source).state_dict(), **tensors}
     return weights.build(tensors, metadata, label)
+
+
+def _locate_source(name: str, kind: Kind) -> Path:
+    """The file that a delta is completed from: a file from elsewhere must not point into this disk."""
+    if name.startswith(RUN):
+        raise UserError(f"{name} is known on one machine only; take a model of the catalogue or of the Hub.")
+    return locate(name, kind, local=False)
+
+
+def _age(path: Path) -> float:
+    try:
+        return -path.stat().st_mtime
+    except OSError:  # deleted by now
+        return 0
 
 
 def _unknown(name: str, local: bool) -> UserError:
@@ -144,13 +191,11 @@ def _card(name: str, path: Path, repository: str) -> str:
     data = Path(str(recipe.pop("data", ""))).name  # a folder on somebody's disk is nobody's business
     recipe.pop("device", None)
     architecture = weights.read_architecture(metadata, name)
-    with torch.device("meta"):
-        parameters = count_parameters(build_generator(str(architecture)))
     entry = catalogue().get(name)
     facts: dict[str, object] = {
         "generator": architecture,
         "stored": f"as the difference to {metadata['source']}" if "source" in metadata else "whole",
-        "parameters": parameters,
+        "parameters": parameters_of(str(architecture)),
         "side of its pictures, in pixels": architecture.side,
         "trained on": entry.trained_on if entry else data or "not recorded",
         "licence of the data and the model": entry.licence if entry else "not recorded",

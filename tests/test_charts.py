@@ -1,6 +1,6 @@
 from xml.etree import ElementTree
 
-from ganopt.charts import HEIGHT, WIDTH, Plot, Point, pareto, scatter
+from ganopt.charts import BOTTOM, HEIGHT, LEFT, RIGHT, TOP, WIDTH, Plot, Point, lines, pareto, scatter
 
 POINTS = (
     Point("teacher", 95.7, 42.6),
@@ -33,3 +33,18 @@ def test_a_scatter_is_an_image_with_each_name_in_it_and_none_on_another():
 def test_a_single_model_has_a_plot_too():
     image = ElementTree.fromstring(scatter(Plot("fid500", POINTS[:1])))
     assert len(list(image.iter("circle"))) == 1
+
+
+def test_lines_run_over_the_plane_each_in_its_look():
+    curves = {"real": [(0, 0.5), (20_000, 2.5)], "fake": [(0, 1.0), (20_000, -1.0)], "none": []}
+    image = ElementTree.fromstring(lines("Scores", curves, "pictures seen"))
+    paths = {path.get("class"): path.get("d") for path in image.iter("path") if path.get("class")}
+    (x0, y0), (x1, y1) = (map(float, part.split(",")) for part in paths["curve0"][1:].split("L"))
+    assert (x0, x1) == (LEFT, RIGHT) and TOP <= y1 < y0 <= BOTTOM and paths["curve2"] == ""
+    texts = [text.text for text in image.iter("text")]
+    assert {"Scores", "pictures seen", "real", "fake", "0", "10k", "-1", "2"} <= set(texts)
+
+
+def test_a_curve_of_one_point_or_of_equal_ones_is_drawn():
+    for curve in ([(0, 3.0)], [(5, 3.0), (9, 3.0)]):
+        assert "nan" not in lines("One", {"one": curve}, "steps")

@@ -17,7 +17,7 @@ CPU = torch.device("cpu")
 def checkpoints(three_models, thin_inception, monkeypatch):
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(three_models))
     monkeypatch.setenv("GANOPT_INCEPTION", str(thin_inception))
-    caches = (studio.generator, comparing.extractor)  # which know models and networks by their names
+    caches = (studio._generator, comparing.extractor)  # which know models and networks by their names
     for cache in caches:
         cache.cache_clear()
     yield three_models

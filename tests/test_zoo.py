@@ -4,6 +4,7 @@ import dataclasses
 import json
 import os
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
@@ -572,3 +573,39 @@ class TestPublish:
     def test_what_is_no_model(self, server, tmp_path):
         refused(lambda: zoo.publish("nothing", "cat/new", WRITER), "There is no model")
         assert server.requests == []
+
+
+class TestRuns:
+    """A run by the name `run:NAME`."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch, source):
+        monkeypatch.setenv("GANOPT_RUNS", str(tmp_path / "runs"))
+        shutil.copytree(source, tmp_path / "runs" / "my cats")
+        return tmp_path / "runs"
+
+    def test_it_is_a_model_safe_to_name_from_anywhere(self, source):
+        expected = zoo.load(source).state_dict()
+        found = zoo.load("run:my cats", local=False).state_dict()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+        assert zoo.load_critic("run:my cats", local=False).architecture.kind == "critic"
+        entry = zoo.entry("run:my cats")
+        assert (entry.title, entry.role, entry.architecture, entry.images) == ("my cats", "teacher", "big/32@32", 16)
+        assert zoo.runs() == ["run:my cats"]
+
+    @pytest.mark.parametrize("name", ["run:", "run:../my cats", "run:/etc", "run:a/b", "run:.hidden", "run:gone"])
+    def test_no_name_leads_elsewhere(self, name, refuses):
+        with refuses(name):
+            zoo.load(name, local=False)
+        with refuses(name):
+            zoo.entry(name)
+
+    def test_a_run_that_has_saved_nothing_is_no_model(self, folder, refuses):
+        (folder / "new").mkdir()
+        with refuses("run:new", "generator.safetensors"):
+            zoo.load("run:new")
+        assert zoo.runs() == ["run:my cats"]
+
+    def test_no_delta_is_made_of_it(self, tmp_path, refuses):
+        with refuses("one machine only"):
+            zoo.save_delta(zoo.load("run:my cats"), "run:my cats", tmp_path / "delta.safetensors")

@@ -23,9 +23,9 @@ def checkpoints(tmp_path_factory, three_models):
         folder = shutil.copytree(three_models, tmp_path_factory.mktemp("compare") / "checkpoints")
         (folder / inception.SHIPPED).symlink_to(shipped)
         patch.setenv("GANOPT_CHECKPOINTS", str(folder))
-        studio.generator.cache_clear()
+        studio._generator.cache_clear()
         yield folder
-    studio.generator.cache_clear()
+    studio._generator.cache_clear()
 
 
 @pytest.fixture(scope="module")
