@@ -12,10 +12,10 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ganopt import data, fetch, film, training, zoo
+from ganopt import data, fetch, film, runs, training, zoo
 from ganopt.draw import draw, save_png, to_image
 from ganopt.errors import UserError
-from ganopt.files import cache_folder
+from ganopt.files import cache_folder, runs_folder
 from ganopt.latents import format_seeds, latents, parse_seeds
 from ganopt.recipes import RECIPES, describe, parse
 from ganopt.report import sheet
@@ -55,7 +55,7 @@ def train(options: argparse.Namespace) -> None:
     if options.dry_run:
         print_json(**describe(recipe))
         return
-    folder = Path(options.out) if options.out else _new_folder(Path("runs"), kind.name)
+    folder = Path(options.out) if options.out else runs_folder() / runs.free_name(runs_folder(), kind.name)
     follow(training.train(recipe, folder), folder)
 
 
@@ -90,7 +90,7 @@ def inspect_data(options: argparse.Namespace) -> None:
         files = data.find(Path(options.folder), options.classes)
         print(f"{len(files)} pictures in {options.folder}.")
         return
-    found = data.load(Path(options.folder), options.side, options.classes)
+    found = data.load(Path(options.folder), options.side, options.classes, options.least)
     count, size = len(found.files), found.pictures.nbytes / 1e6
     print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB in memory; {len(found.skipped)} skipped.")
     print(f"Kept for next time in {cache_folder()}.")
@@ -159,13 +159,6 @@ def follow(run: Iterator[Step], folder: Path) -> None:
 def _summary(step: Step) -> str:
     losses = " ".join(f"{name} {value:.3g}" for name, value in step.losses.items())
     return f"step {step.step} epoch {step.epoch:.1f} {losses} {step.memory / 1e9:.2f} GB"
-
-
-def _new_folder(parent: Path, name: str) -> Path:
-    number = 1
-    while (folder := parent / f"{name}-{number}").exists():
-        number += 1
-    return folder
 
 
 def print_json(**values: Any) -> None:

@@ -4,6 +4,8 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
+SAID = "ganopt: "  # before such a sentence in a terminal
+
 
 class UserError(ValueError):
     """Something the user can mend. Its text is one sentence: what was wrong and what to do."""
@@ -15,4 +17,4 @@ def exit_on_mistakes() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        sys.exit(f"ganopt: {error}")
+        sys.exit(f"{SAID}{error}")

@@ -20,7 +20,7 @@ class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefau
 
 def add_settings(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
     """An option for each setting of a recipe; one that is not given is left to the recipe."""
-    command.add_argument("--out", help="run folder; by default a new one under runs/")
+    command.add_argument("--out", help="run folder; by default a new one in runs/, or in $GANOPT_RUNS")
     for field in dataclasses.fields(kind):
         option, settings = f"--{field.name.replace('_', '-')}", dict(field.metadata)
         plain = option_type(kind, field.name)
@@ -33,6 +33,20 @@ def add_settings(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
         if settings["choices"]:
             arguments |= {"choices": settings["choices"]}
         command.add_argument(option, **arguments)
+
+
+def words(recipe: Recipe) -> list[str]:
+    """The command, and its options, that make a recipe; settings that are its defaults are left out."""
+    said = ["train", "--recipe", recipe.name] if recipe.name in SCRATCH_RECIPES else [recipe.name]
+    for field in dataclasses.fields(recipe):
+        value, option = getattr(recipe, field.name), f"--{field.name.replace('_', '-')}"
+        if value == field.default:
+            continue
+        if isinstance(value, bool):
+            said.append(option if value else f"--no-{option[2:]}")
+        else:
+            said += [option, ",".join(value) if isinstance(value, tuple) else str(value)]
+    return said
 
 
 def _help(kind: type[Recipe], field: dataclasses.Field) -> str:

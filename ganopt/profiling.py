@@ -2,9 +2,7 @@
 
 import dataclasses
 import json
-import os
 import statistics
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
@@ -13,10 +11,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ganopt.errors import UserError
+from ganopt.apart import run_apart
+from ganopt.errors import exit_on_mistakes
 from ganopt.models import LATENT_SIZE, Generator, count_parameters
 from ganopt.recipes import R1, Recipe, describe, parse
-from ganopt.state import State
+from ganopt.state import State, resolved
 from ganopt.updates import update
 
 BATCH = 16  # of throughput
@@ -46,6 +45,7 @@ class TrainingCost:
     peak_of: str  # which of them
     baseline: int  # of the peak, what was there before the networks: on a CPU most of a gigabyte
     batch: int
+    images: float  # real pictures that the critic sees in a step
     seconds: float  # of a step, its share of a lazy penalty included; median, warm
     epoch_seconds: float  # in the thesis's unit of the recipe
     device: str
@@ -87,6 +87,7 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
     state = State(recipe, pictures)
     cycle = recipe.penalty_every  # steps, of which one has the lazy penalty
     seconds = _median_seconds(lambda: _train(state, cycle), repeats) / cycle
+    images = state.images / state.step
     peak = peak_memory(state.device)
     held = _Held()
     with held:
@@ -108,6 +109,7 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
         peak_of="CUDA's allocator" if state.device.type == "cuda" else "the process",
         baseline=baseline,
         batch=recipe.batch,
+        images=images,
         seconds=seconds,
         epoch_seconds=seconds * recipe.epoch_steps,
         device=str(state.device),
@@ -118,15 +120,13 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
 def measure_apart(recipe: Recipe) -> TrainingCost:
     """`cost_of_training` on black pictures, with the memory of a process of its own. Raises UserError if that fails."""
     # there, large blocks go back to the system when they are freed, so that the peak is of what is in use; that is slow
-    environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    command = [sys.executable, "-m", "ganopt.profiling"]
-    done = subprocess.run(
-        command, input=json.dumps(describe(recipe)), env=os.environ | environment, capture_output=True, text=True
-    )
-    if done.returncode:
-        raise UserError(f"Its training could not be measured: {done.stderr.strip().splitlines()[-1]}")
-    peak, baseline = map(int, done.stdout.split())
-    return dataclasses.replace(cost_of_training(recipe, _black(recipe)), peak=peak, baseline=baseline)
+    apart = trial(recipe, MALLOC_MMAP_THRESHOLD_="65536", OMP_NUM_THREADS=str(torch.get_num_threads()))
+    return dataclasses.replace(cost_of_training(recipe, _black(recipe)), peak=apart.peak, baseline=apart.baseline)
+
+
+def trial(recipe: Recipe, **environment: str) -> TrainingCost:
+    """`cost_of_training`, quickly, in a process of its own. Raises UserError if that fails."""
+    return TrainingCost(**json.loads(run_apart(["ganopt.profiling"], json.dumps(describe(recipe)), **environment)))
 
 
 def peak_memory(device: torch.device) -> int:
@@ -212,11 +212,14 @@ def _kilobytes(field: str) -> int:
     return 1024 * int(next(line for line in lines if line.startswith(f"{field}:")).split()[1])
 
 
-def _black(recipe: Recipe) -> Tensor:
-    return torch.zeros(recipe.batch, 3, recipe.side, recipe.side, dtype=torch.uint8)
+def _black(recipe: Recipe) -> Tensor | None:
+    recipe = resolved(recipe)
+    pictures = torch.zeros(recipe.batch, 3, recipe.side, recipe.side, dtype=torch.uint8)
+    return pictures if recipe.needs_pictures else None
 
 
-if __name__ == "__main__":  # for `measure_apart`
+if __name__ == "__main__":  # for `trial`
     asked = parse(json.load(sys.stdin))
-    cost = cost_of_training(asked, _black(asked), repeats=1)
-    print(cost.peak, cost.baseline)
+    with exit_on_mistakes():
+        cost = cost_of_training(asked, _black(asked), repeats=1)
+    print(json.dumps(dataclasses.asdict(cost)))

@@ -1,32 +1,38 @@
-"""The runs in a folder: start, list, follow, stop, resume, rename and delete them. Each is a process of its own.
+"""The runs in a folder: start, find, stop, resume, rename and delete them. Each is a process of its own.
 
 A run survives whoever started it. What is known of it is read from its folder, so any number of pages agree.
 """
 
 import contextlib
 import dataclasses
-import json
+import itertools
 import os
-import re
 import shutil
 import signal
 import sys
 import threading
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from ganopt import samples
+from ganopt.apart import run_apart
+from ganopt.data import MINIMUM
 from ganopt.errors import UserError
 from ganopt.files import write_error
-from ganopt.options import SCRATCH_RECIPES
 from ganopt.recipes import Recipe
-from ganopt.training import read_counters
-from ganopt.turns import EXIT, LOCK, LOG, PROCESS, is_taken, launch, waits
+from ganopt.state import resolved
+from ganopt.training import read_counters, read_recipe, write_recipe
+from ganopt.turns import EXIT, LOCK, PAUSE, PROCESS, before, is_taken, launch, take
+from ganopt.uploads import collect
+from ganopt.zoo import RUN_NAME
 
 Status = Literal["waiting", "training", "finished", "stopped", "died"]
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,59}")
-TAIL = 2000  # bytes of a log that are shown
+AT_WORK: tuple[Status, ...] = ("training", "waiting")
 STATUSES = {0: "finished", 130: "stopped", -signal.SIGTERM: "stopped"}  # by what a run's process ended with
+PICTURES, CACHE = "uploaded pictures", "cache"  # in the folder of a run that has its own
 
 
 @dataclass(frozen=True)
@@ -41,23 +47,48 @@ class Run:
     minutes: float  # of training
 
 
-def start(runs: Path, name: str, recipe: Recipe) -> Path:
+def start(runs: Path, name: str, recipe: Recipe, files: Sequence[Path] = ()) -> Path:
     """Start a run in a new folder, or let it wait for its turn, and return the folder.
 
-    Raises UserError for a name that is taken or is none, and where the folder cannot be written.
+    `files`, pictures or a zip file of them, are copied there and trained on. Raises UserError, and leaves nothing, for
+    a name that is taken or is none, for pictures that cannot be trained on, and where the folder cannot be written.
     """
-    folder = _folder(runs, name)
-    if folder.exists():
-        raise UserError(f"There is a run '{name}' already; choose another name.")
-    _launch(folder, command(recipe, folder))
+    folder, recipe = _folder(runs, name), resolved(recipe)
+    try:
+        folder.mkdir(parents=True)
+        (folder / LOCK).touch()  # whatever happens now, it is a run, which can be deleted
+    except FileExistsError:
+        raise _taken(name) from None
+    except OSError as error:
+        raise write_error(folder, error) from error
+    try:
+        if files:
+            collect(files, folder / PICTURES)
+            recipe = dataclasses.replace(recipe, data=str(folder / PICTURES))
+        _check_pictures(recipe, folder)
+        write_recipe(folder, recipe)
+        _launch(folder)
+    except BaseException as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, UserError):
+            raise UserError(str(error).replace(str(folder / PICTURES), "What was uploaded")) from error
+        raise
     return folder
 
 
-def resume(runs: Path, name: str, minutes: float) -> None:
-    """Go on with a run to a budget of minutes in all. Raises UserError for one that is at work or has saved nothing."""
-    folder = _resting(runs, name)
-    read_counters(folder)
-    _launch(folder, [*_ganopt(), "train", "--resume", str(folder), "--minutes", f"{minutes:g}"])
+def free_name(runs: Path, stem: str) -> str:
+    """A name that no run has yet: the stem and a number."""
+    return next(name for number in itertools.count(1) if not (runs / (name := f"{stem}-{number}")).exists())
+
+
+def resume(runs: Path, name: str, minutes: float | None = None) -> None:
+    """Go on with a run to its budget, or to one of some minutes in all; from its beginning if it has saved nothing.
+
+    Raises UserError for one that is at work.
+    """
+    folder = _there(runs, name)
+    read_recipe(folder)
+    _launch(folder, *([] if minutes is None else ["--minutes", f"{minutes:g}"]))
 
 
 def stop(runs: Path, name: str) -> None:
@@ -65,35 +96,47 @@ def stop(runs: Path, name: str) -> None:
     folder = _there(runs, name)
     if not is_taken(folder / LOCK):
         raise UserError(f"'{name}' is not at work; there is nothing to stop.")
-    with contextlib.suppress(OSError, ValueError):  # it ended in between
-        os.kill(int((folder / PROCESS).read_text()), signal.SIGTERM)
+    while is_taken(folder / LOCK):
+        with contextlib.suppress(OSError, ValueError):  # it has just begun, and not said yet who it is
+            os.kill(int((folder / PROCESS).read_text()), signal.SIGTERM)
+            return
+        time.sleep(PAUSE)
 
 
 def rename(runs: Path, name: str, new: str) -> None:
     """Give a run another name. Raises UserError for one that is at work, and for a name that is taken or is none."""
-    folder, target = _resting(runs, name), _folder(runs, new)
+    target = _folder(runs, new)
     if target.exists():
-        raise UserError(f"There is a run '{new}' already; choose another name.")
-    try:
+        raise _taken(new)
+    with _resting(runs, name) as folder:
         folder.rename(target)
-    except OSError as error:
-        raise write_error(target, error) from error
+        recipe = read_recipe(target)
+        if recipe.data == str(folder / PICTURES):
+            write_recipe(target, dataclasses.replace(recipe, data=str(target / PICTURES)))
 
 
 def delete(runs: Path, name: str) -> None:
     """Remove a run and all that it has saved. Raises UserError for one that is at work."""
-    try:
-        shutil.rmtree(_resting(runs, name))
-    except OSError as error:
-        raise write_error(runs / name, error) from error
+    with _resting(runs, name) as folder:
+        shutil.rmtree(folder)
+
+
+def forget(runs: Path, keep: int) -> None:
+    """Delete runs that rest, the oldest first, until no more than `keep` are left."""
+    for run in find(runs)[keep:]:
+        with contextlib.suppress(UserError):  # it went on, or another page was quicker
+            delete(runs, run.name)
 
 
 def find(runs: Path) -> list[Run]:
     """The runs in a folder, those at work first, then those that wait, then the latest first."""
-    folders = [path for path in runs.iterdir() if (path / LOCK).exists()] if runs.is_dir() else []
-    order = ["training", "waiting"]
-    latest = sorted(folders, key=lambda folder: (folder / LOCK).stat().st_mtime, reverse=True)
-    return sorted(map(read, latest), key=lambda run: order.index(run.status) if run.status in order else len(order))
+    found = []
+    for folder in runs.iterdir() if runs.is_dir() else ():
+        with contextlib.suppress(OSError):  # no run, another user's, or deleted by now
+            found.append(((folder / LOCK).stat().st_mtime, read(folder)))
+    places = {status: place for place, status in enumerate(AT_WORK)}
+    found.sort(key=lambda pair: (places.get(pair[1].status, len(places)), -pair[0]))
+    return [run for _, run in found]
 
 
 def read(folder: Path) -> Run:
@@ -104,72 +147,57 @@ def read(folder: Path) -> Run:
     return Run(folder.name, folder, _status(folder), counters["step"], counters["images"], counters["seconds"] / 60)
 
 
-def log(folder: Path) -> str:
-    """The end of what a run has printed."""
-    with contextlib.suppress(OSError), open(folder / LOG, "rb") as file:
-        file.seek(max(file.seek(0, os.SEEK_END) - TAIL, 0))
-        return file.read().decode(errors="replace").replace("\r", "\n")
-    return ""
-
-
-def follow(folder: Path, start: int = 0) -> tuple[list[dict[str, Any]], int]:
-    """The steps that a run has logged behind a place in its file, and the place behind them, to go on from.
-
-    A line that is being written counts next time. A place beyond the end, of a run that was cut, begins anew.
-    """
-    with contextlib.suppress(OSError), open(folder / "metrics.jsonl", "rb") as file:
-        if start > file.seek(0, os.SEEK_END):
-            start = 0
-        file.seek(start)
-        whole = file.read().rpartition(b"\n")
-        return [json.loads(line) for line in whole[0].splitlines()], start + len(whole[0]) + len(whole[1])
-    return [], 0
-
-
-def command(recipe: Recipe, folder: Path) -> list[str]:
-    """The command that trains a recipe in a folder, with the settings that are not its defaults."""
-    from_scratch = recipe.name in SCRATCH_RECIPES
-    words = [*_ganopt(), *(["train", "--recipe", recipe.name] if from_scratch else [recipe.name])]
-    for field in dataclasses.fields(recipe):
-        value, option = getattr(recipe, field.name), f"--{field.name.replace('_', '-')}"
-        if value == field.default:
-            continue
-        if isinstance(value, bool):
-            words.append(option if value else f"--no-{option[2:]}")
-        else:
-            words += [option, ",".join(value) if isinstance(value, tuple) else str(value)]
-    return [*words, "--out", str(folder)]
-
-
 def _status(folder: Path) -> Status:
     if is_taken(folder / LOCK):
-        return "waiting" if waits(folder) else "training"
+        return "waiting" if before(folder) else "training"
     try:
         return STATUSES.get(int((folder / EXIT).read_text()), "died")
     except (OSError, ValueError):
         return "died"
 
 
-def _launch(folder: Path, words: list[str]) -> None:
+def _check_pictures(recipe: Recipe, folder: Path) -> None:
+    """Read the pictures of a run, which keeps them ready for it. Raises UserError where they cannot be trained on."""
+    if not recipe.needs_pictures or recipe.data.startswith(samples.PREFIX):
+        return
+    if not recipe.data:
+        raise UserError("The run needs pictures; choose some, or upload your own.")
+    options = ["--side", str(recipe.side), "--classes", recipe.classes, "--least", str(max(MINIMUM, recipe.batch))]
+    words = ["ganopt", "data", "inspect", str(Path(recipe.data).absolute()), *options]
+    run_apart(words, **_surroundings(folder))
+
+
+def _surroundings(folder: Path) -> dict[str, str]:
+    """Of a run that was given its pictures: what is made of them stays in its folder, too, and goes with it."""
+    return {"GANOPT_CACHE": str(folder / CACHE)} if (folder / PICTURES).exists() else {}
+
+
+def _launch(folder: Path, *options: str) -> None:
+    """Let a run go on from what its folder holds."""
+    command = [sys.executable, "-m", "ganopt", "train", "--resume", str(folder), *options]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        process = launch(folder, words)
+        process = launch(folder, command, **_surroundings(folder))
     except OSError as error:
         raise write_error(folder, error) from error
-    if process is None:  # another page was quicker
+    if process is None:
         raise UserError(f"'{folder.name}' is at work already; stop it first.")
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay in the system's table when it ends
 
 
-def _ganopt() -> list[str]:
-    return [sys.executable, "-m", "ganopt"]
-
-
-def _resting(runs: Path, name: str) -> Path:
+@contextlib.contextmanager
+def _resting(runs: Path, name: str) -> Iterator[Path]:
+    """The folder of a run that cannot begin to work meanwhile. Raises UserError if it does, or cannot be changed."""
     folder = _there(runs, name)
-    if is_taken(folder / LOCK):
-        raise UserError(f"'{name}' is at work; stop it first.")
-    return folder
+    try:
+        lock = take(folder / LOCK)
+        if lock is None:
+            raise UserError(f"'{name}' is at work; stop it first.")
+        try:
+            yield folder
+        finally:
+            os.close(lock)
+    except OSError as error:
+        raise write_error(folder, error) from error
 
 
 def _there(runs: Path, name: str) -> Path:
@@ -181,6 +209,10 @@ def _there(runs: Path, name: str) -> Path:
 
 def _folder(runs: Path, name: str) -> Path:
     """Where a run of that name is; no name leads out of the folder."""
-    if not NAME.fullmatch(name):
+    if not RUN_NAME.fullmatch(name):
         raise UserError("A run's name takes up to 60 letters, digits, spaces, - and _; choose another one.")
     return runs / name
+
+
+def _taken(name: str) -> UserError:
+    return UserError(f"There is a run '{name}' already; choose another name.")

@@ -154,6 +154,14 @@ def resolved(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, **names)
 
 
+def check(recipe: Recipe) -> None:
+    """Raise UserError where the device is not there, or source or teacher do not fit the recipe."""
+    recipe = resolved(recipe)
+    pick_device(recipe.device)
+    generator, _ = _networks(recipe)
+    _teachers(recipe, generator)
+
+
 def pick_device(name: str) -> torch.device:
     """`auto` takes CUDA, then MPS, then the CPU. Raises UserError for a device that is not there."""
     if name == "auto":

@@ -6,7 +6,6 @@ system takes both back when the last process that has them ends, however it ends
 """
 
 import contextlib
-import fcntl
 import os
 import signal
 import subprocess
@@ -15,35 +14,58 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+from ganopt.apart import surroundings
+from ganopt.errors import UserError
 from ganopt.files import atomic_write
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
 
 LOCK, EXIT, LOG = "lock", "exit", "log.txt"  # in a run's folder
 PROCESS = "process"  # there, too: the number of the process to ask to stop
 QUEUE, GUARD = ".queue", "guard"  # beside it; the lock of whoever changes the queue
 POLITENESS = 10  # how far training lets others go first
 PAUSE = 0.2  # seconds from one look at the queue to the next
+PATIENCE = 0.5  # seconds for a lock that somebody only looks at
+
+
+def check_system() -> None:
+    """Raise UserError where there are no such locks."""
+    if fcntl is None:
+        raise UserError("The page starts runs on Linux and macOS only; train with python -m ganopt train.")
 
 
 def take(path: Path) -> int | None:
     """Lock a file, made if need be, until the descriptor that is returned is closed; None where another has it."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        os.close(descriptor)
-        return None
+    descriptor, end = os.open(path, os.O_RDWR | os.O_CREAT, 0o644), time.monotonic() + PATIENCE
+    while not _locks(descriptor, fcntl.LOCK_EX):
+        if time.monotonic() > end:
+            os.close(descriptor)
+            return None
+        time.sleep(PATIENCE / 50)
     return descriptor
 
 
 def is_taken(path: Path) -> bool:
-    """Whether a process that lives has locked a file."""
-    if not path.exists():
+    """Whether a process that lives has locked a file. Any number may look at once."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except FileNotFoundError:
         return False
-    descriptor = take(path)
-    if descriptor is None:
-        return True
-    os.close(descriptor)
-    return False
+    try:
+        return not _locks(descriptor, fcntl.LOCK_SH)
+    finally:
+        os.close(descriptor)
+
+
+def _locks(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def ahead(ticket: Path) -> int:
@@ -51,11 +73,11 @@ def ahead(ticket: Path) -> int:
     return sum(is_taken(other) for other in _tickets(ticket.parent) if other.name < ticket.name)
 
 
-def waits(folder: Path) -> bool:
-    """Whether a run that is at work still waits for its turn."""
+def before(folder: Path) -> int:
+    """How many runs come before one that is at work; 0 when it is its turn."""
     queue = folder.parent / QUEUE
     mine = [path for path in _tickets(queue) if path.name.partition("-")[2] == folder.name] if queue.exists() else []
-    return any(ahead(path) for path in mine if is_taken(path))
+    return max((ahead(path) for path in mine if is_taken(path)), default=0)
 
 
 def _tickets(queue: Path) -> list[Path]:
@@ -73,8 +95,9 @@ def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
             if not is_taken(other):  # of a process that was killed
                 other.unlink(missing_ok=True)
         path = queue / f"{time.time_ns()}-{folder.name}"
-        while (descriptor := take(path)) is None:  # somebody looks whether it is taken
-            time.sleep(PAUSE / 10)
+        descriptor = take(path)
+    if descriptor is None:
+        raise OSError(f"{path} is locked by another")  # its name was made now: there is none
     try:
         yield path, descriptor
     finally:
@@ -82,7 +105,7 @@ def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
         os.close(descriptor)
 
 
-def launch(folder: Path, command: list[str]) -> subprocess.Popen | None:
+def launch(folder: Path, command: list[str], **environment: str) -> subprocess.Popen | None:
     """Start the process that runs a command in its turn and outlives this one; None where the run is at work already.
 
     What it prints goes into the folder's log.
@@ -91,7 +114,8 @@ def launch(folder: Path, command: list[str]) -> subprocess.Popen | None:
     if lock is None:
         return None
     try:
-        (folder / EXIT).unlink(missing_ok=True)
+        for old in (EXIT, PROCESS):  # whose number may be another's by now
+            (folder / old).unlink(missing_ok=True)
         with open(folder / LOG, "ab") as output:
             return subprocess.Popen(
                 [sys.executable, "-m", "ganopt.turns", str(folder), str(lock), *command],
@@ -99,6 +123,7 @@ def launch(folder: Path, command: list[str]) -> subprocess.Popen | None:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                env=surroundings(**environment),
                 start_new_session=True,
             )
     finally:

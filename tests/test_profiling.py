@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from ganopt.models import build_critic, build_generator, count_parameters
-from ganopt.profiling import cost_of_drawing, cost_of_training, peak_memory, reset_peak_memory
-from ganopt.recipes import Transfer, WganGp
+from ganopt.profiling import cost_of_drawing, cost_of_training, peak_memory, reset_peak_memory, trial
+from ganopt.recipes import Distill, Transfer, WganGp
 
 CPU = torch.device("cpu")
 STARTED_BY_A_LARGE_PROCESS = """
@@ -63,3 +63,13 @@ def test_frozen_layers_cost_neither_gradients_nor_moments(pictures, source):
     frozen = cost_of_training(Transfer(freeze_g=2, freeze_d=2, **common), pictures, repeats=1)
     assert frozen.gradients < whole.gradients and frozen.optimiser < whole.optimiser
     assert frozen.activations < whole.activations and frozen.weights < whole.weights
+
+
+def test_a_trial_measures_in_a_process_of_its_own_and_says_what_is_wrong(refuses):
+    recipe = WganGp(generator="big/64@32", critic="critic/64", batch=2, n_critic=1, steps=1, device="cpu")
+    cost = trial(recipe, OMP_NUM_THREADS="1")
+    assert cost.threads == 1 and cost.batch == 2 and cost.seconds > 0 and cost.peak > 10_000_000
+    alone = Distill(teacher="cats-teacher", generator="big/64", critic="kd-critic/64", alpha=0.0, batch=2, steps=1)
+    assert trial(alone, OMP_NUM_THREADS="1").seconds > 0
+    with refuses("nobody"):
+        trial(Distill(teacher="nobody", steps=1))

@@ -1,19 +1,21 @@
 """Runs are processes: they are started, followed, stopped, resumed, renamed and deleted by their folders alone."""
 
 import contextlib
-import json
+import dataclasses
 import os
-import shlex
+import shutil
 import signal
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
-from ganopt import runs
-from ganopt.cli import _parser
-from ganopt.recipes import R1, Distill, Recipe, Transfer, parse
+from ganopt import runs, training, watch
+from ganopt.recipes import R1, Recipe
+from ganopt.training import read_recipe
 from ganopt.turns import LOCK, PROCESS, is_taken
 
 pytest.importorskip("fcntl", reason="locks of files are not told of here")
@@ -51,12 +53,12 @@ def status(folder: Path, name: str) -> str:
 
 def test_a_run_is_started_followed_stopped_resumed_renamed_and_deleted(folder, recipe, refuses):
     path = runs.start(folder, "first run", recipe)
-    until(lambda: len(runs.follow(path)[0]) >= 12)
+    until(lambda: len(watch.follow(path)[0]) >= 12)
     assert status(folder, "first run") == "training"
-    lines, place = runs.follow(path)
+    lines, place = watch.follow(path)
     assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
-    until(lambda: runs.follow(path, place)[0])
-    assert runs.follow(path, place)[0][0]["step"] == lines[-1]["step"] + 1
+    until(lambda: watch.follow(path, place)[0])
+    assert watch.follow(path, place)[0][0]["step"] == lines[-1]["step"] + 1
     for act in (lambda: runs.delete(folder, "first run"), lambda: runs.rename(folder, "first run", "b")):
         with refuses("at work"):
             act()
@@ -64,10 +66,10 @@ def test_a_run_is_started_followed_stopped_resumed_renamed_and_deleted(folder, r
         runs.start(folder, "first run", recipe)
     runs.stop(folder, "first run")
     until(lambda: status(folder, "first run") == "stopped")
-    last = runs.follow(path)[0][-1]["step"]
-    assert runs.read(path).step == last and "Stopped at step" in runs.log(path)
+    last = watch.follow(path)[0][-1]["step"]
+    assert runs.read(path).step == last and "Stopped at step" in watch.log(path)
     runs.resume(folder, "first run", 1000)
-    until(lambda: runs.follow(path)[0][-1]["step"] > last)
+    until(lambda: watch.follow(path)[0][-1]["step"] > last)
     runs.stop(folder, "first run")
     until(lambda: status(folder, "first run") == "stopped")
     runs.rename(folder, "first run", "second")
@@ -76,23 +78,116 @@ def test_a_run_is_started_followed_stopped_resumed_renamed_and_deleted(folder, r
     assert runs.find(folder) == []
 
 
+def test_a_run_that_was_killed_before_it_saved_goes_on_from_its_beginning(folder, recipe):
+    path = runs.start(folder, "early", dataclasses.replace(recipe, save_every=1_000_000))
+    until(lambda: watch.follow(path)[0])
+    os.kill(int((path / PROCESS).read_text()), signal.SIGKILL)
+    until(lambda: status(folder, "early") == "died")
+    runs.resume(folder, "early")
+    runs.stop(folder, "early")  # at once, when nobody knows yet whom to ask
+    until(lambda: status(folder, "early") == "stopped")
+    runs.resume(folder, "early")
+    until(lambda: status(folder, "early") == "training" and runs.find(folder))
+    until(lambda: (path / "metrics.jsonl").stat().st_mtime > time.time() - 1 and watch.follow(path)[0])
+    assert watch.follow(path)[0][0]["step"] == 1
+    runs.stop(folder, "early")
+    until(lambda: status(folder, "early") == "stopped")
+
+
+def test_a_run_cannot_begin_to_work_while_it_is_deleted(folder, recipe, refuses, monkeypatch):
+    path = runs.start(folder, "short", dataclasses.replace(recipe, steps=1))
+    until(lambda: status(folder, "short") == "finished")
+
+    def remove(folder):
+        with refuses("at work already"):
+            runs.resume(path.parent, "short", 5)
+
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    runs.delete(folder, "short")
+
+
 def test_a_second_run_waits_and_a_killed_one_has_died(folder, recipe):
     first = runs.start(folder, "first", recipe)
-    until(lambda: runs.follow(first)[0])
+    until(lambda: watch.follow(first)[0])
     second = runs.start(folder, "second", recipe)
     until(lambda: status(folder, "second") == "waiting")
     assert [(run.name, run.status) for run in runs.find(folder)] == [("first", "training"), ("second", "waiting")]
     os.kill(int((first / PROCESS).read_text()), signal.SIGKILL)
     until(lambda: status(folder, "first") == "died")
-    until(lambda: runs.follow(second)[0])
+    until(lambda: watch.follow(second)[0])
     runs.stop(folder, "second")
     until(lambda: status(folder, "second") == "stopped")
 
 
-def test_a_run_that_cannot_train_has_died_and_its_log_says_why(folder, tmp_path):
-    path = runs.start(folder, "bad", R1(data=str(tmp_path / "nowhere"), steps=5, **TINY))
+def test_a_run_that_cannot_train_has_died_and_its_log_says_why(folder, recipe):
+    first = runs.start(folder, "first", recipe)
+    path = runs.start(folder, "bad", recipe)
+    until(lambda: status(folder, "bad") == "waiting")
+    shutil.rmtree(recipe.data)
+    runs.stop(folder, "first")
     until(lambda: status(folder, "bad") == "died")
-    assert "nowhere" in runs.log(path) and "Traceback" not in runs.log(path)
+    assert "There is no folder" in watch.log(path) and "Traceback" not in watch.log(path)
+    assert status(folder, first.name) == "stopped"
+
+
+def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_path):
+    files = sorted((tmp_path / "pictures").iterdir())
+    path = runs.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), files)
+    shutil.rmtree(tmp_path / "pictures")
+    until(lambda: status(folder, "mine") == "finished")
+    assert len(list((path / runs.PICTURES).iterdir())) == len(files)
+    assert list((path / runs.CACHE / "pictures").iterdir())  # they leave nothing elsewhere
+    runs.rename(folder, "mine", "ours")
+    recipe = read_recipe(folder / "ours")
+    assert recipe.data == str(folder / "ours" / runs.PICTURES)
+    assert training.travelling(recipe)["data"] == runs.PICTURES
+    *_, last = training.resume(folder / "ours", budget={"steps": 6})
+    assert last.step == 6
+
+
+def test_what_cannot_be_trained_on_is_refused_and_leaves_nothing(folder, recipe, draw_face, refuses, tmp_path):
+    lone = tmp_path / "lone.png"
+    draw_face(0).save(lone)
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        archive.writestr("a.txt", "hello")
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(50_000_000))
+    huge = tmp_path / "huge.png"
+    Image.new("1", (20_000, 10_000)).save(huge)
+    for files, fragment in (
+        ([lone, lone], "2 pictures"),
+        ([tmp_path / "texts.zip"], "no pictures"),
+        ([bomb], "200 times"),
+        ([huge] * 16, "Only 0 pictures"),
+        ([], "choose some"),
+    ):
+        with refuses(fragment):
+            runs.start(folder, "bad", dataclasses.replace(recipe, data=""), files)
+        assert runs.find(folder) == [] and not (folder / "bad").exists()
+    nowhere = {"data": str(tmp_path / "nowhere")}
+    for change, fragment in ((nowhere, "There is no folder"), ({"batch": 64}, "at least 64")):
+        with refuses(fragment):
+            runs.start(folder, "bad", dataclasses.replace(recipe, **change))
+        assert not (folder / "bad").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(recipe, refuses, tmp_path):
+    (tmp_path / "file").touch()
+    with refuses("cannot be written"):
+        runs.start(tmp_path / "file", "run", recipe)
+
+
+def test_old_runs_make_room_but_not_those_at_work(folder, recipe):
+    for number in range(3):
+        runs.start(folder, runs.free_name(folder, "short"), dataclasses.replace(recipe, steps=1))
+        until(lambda number=number: status(folder, f"short-{number + 1}") == "finished")
+    path = runs.start(folder, "long", recipe)
+    until(lambda: watch.follow(path)[0])
+    runs.forget(folder, 2)
+    assert [run.name for run in runs.find(folder)] == ["long", "short-3"]
+    runs.forget(folder, 0)
+    assert [run.name for run in runs.find(folder)] == ["long"]
 
 
 @pytest.mark.parametrize("name", ["", "../out", "a/b", ".hidden", "x" * 61, "a\nb", "/etc"])
@@ -116,35 +211,6 @@ def test_what_is_not_there_and_what_rests_are_one_sentence(folder, recipe, refus
     until(lambda: status(folder, "short") == "finished")
     with refuses("nothing to stop"):
         runs.stop(folder, "short")
-    (path / "state.safetensors").unlink()
-    with refuses("saved state"):
+    (path / "config.json").unlink()
+    with refuses("no run"):
         runs.resume(folder, "short", 5)
-
-
-def test_a_line_that_is_being_written_counts_next_time(tmp_path):
-    file = tmp_path / "metrics.jsonl"
-    assert runs.follow(tmp_path) == ([], 0)
-    file.write_bytes(b'{"step": 1}\n{"step": 2}\n{"ste')
-    lines, place = runs.follow(tmp_path)
-    assert [line["step"] for line in lines] == [1, 2]
-    assert runs.follow(tmp_path, place) == ([], place)
-    file.write_bytes(file.read_bytes() + b'p": 3}\n')
-    assert runs.follow(tmp_path, place)[0] == [{"step": 3}]
-    file.write_bytes(b'{"step": 1}\n')  # cut by a resumed run
-    assert runs.follow(tmp_path, place)[0] == [{"step": 1}]
-
-
-@pytest.mark.parametrize(
-    "recipe",
-    [
-        R1(data="my pictures", minutes=2.5, flip=False, augment=()),
-        Transfer(source="cats-teacher", data="dogs", steps=5, channels_last=True),
-        Distill(teacher="cats-teacher", alpha=0.0, minutes=1, inherit=True, augment=("color", "cutout")),
-    ],
-)
-def test_the_command_says_the_recipe(recipe, tmp_path):
-    words = runs.command(recipe, tmp_path / "run")
-    options = vars(_parser().parse_args(words[3:]))
-    fields = json.loads(json.dumps({key: value for key, value in options.items() if key in vars(recipe)}))
-    assert parse({"recipe": recipe.name} | fields) == recipe
-    assert shlex.split(shlex.join(words)) == words and options["out"] == str(tmp_path / "run")

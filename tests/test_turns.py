@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ganopt import turns
-from ganopt.turns import EXIT, LOCK, PROCESS, is_taken, take, waits
+from ganopt.turns import EXIT, LOCK, PROCESS, before, is_taken, take
 
 pytest.importorskip("fcntl", reason="locks of files are not told of here")
 
@@ -70,10 +70,10 @@ def test_the_second_waits_for_the_first_and_the_third_for_the_second(launch, tmp
     launch("first", work(tmp_path / "a"))
     until_file(tmp_path / "a")
     second = launch("second", work(tmp_path / "b", 0))
-    until(lambda: waits(tmp_path / "second"))
+    until(lambda: before(tmp_path / "second"))
     third = launch("third", f"import pathlib; assert pathlib.Path({str(tmp_path / 'b')!r}).exists()")
-    until(lambda: waits(tmp_path / "third"))
-    assert not waits(tmp_path / "first") and not (tmp_path / "b").exists()
+    until(lambda: before(tmp_path / "third"))
+    assert not before(tmp_path / "first") and not (tmp_path / "b").exists()
     os.kill(int((tmp_path / "a").read_text()), signal.SIGKILL)
     assert second.wait() == 0 and third.wait() == 0
 
@@ -89,7 +89,7 @@ def test_stopping_one_that_waits_starts_nothing(launch, tmp_path):
     launch("first", work(tmp_path / "a"))
     until_file(tmp_path / "a")
     second = launch("second", work(tmp_path / "b", 0))
-    until(lambda: waits(tmp_path / "second"))
+    until(lambda: before(tmp_path / "second"))
     second.terminate()
     assert second.wait() == 130 and (tmp_path / "second" / EXIT).read_text() == "130"
     assert not (tmp_path / "b").exists()
@@ -118,7 +118,7 @@ def test_a_command_whose_waiter_is_killed_keeps_its_turn(launch, tmp_path):
     first.kill()
     first.wait()
     second = launch("second", work(tmp_path / "b", 0))
-    until(lambda: waits(tmp_path / "second"))
+    until(lambda: before(tmp_path / "second"))
     assert is_taken(tmp_path / "first" / LOCK)
     os.kill(process, signal.SIGKILL)
     assert second.wait() == launch("third", "").wait() == 0
