@@ -8,14 +8,22 @@ import gradio as gr
 from ganopt import __version__
 from ganopt.errors import UserError
 from ganopt.state import pick_device
+from ganopt.ui.about import build_about
 from ganopt.ui.common import Scratch
 from ganopt.ui.compare import build_compare
 from ganopt.ui.fid import build_fid
 from ganopt.ui.generate import build_generate
 from ganopt.ui.theme import CSS, THEME
+from ganopt.ui.train import build_train
 
 TITLE = "ganopt"
-TABS = {"Generate": build_generate, "Compare": build_compare, "FID": build_fid}
+TABS = {
+    "Generate": build_generate,
+    "Compare": build_compare,
+    "Train": build_train,
+    "FID": build_fid,
+    "About": build_about,
+}
 MOST_UPLOAD = "1gb"
 HEADER = """# ganopt
 Animal faces drawn by GANs that were made cheaper. Every face comes from a seed: the same seed is the same face on

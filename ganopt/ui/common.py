@@ -4,9 +4,10 @@ import contextlib
 import functools
 import inspect
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import gradio as gr
 from PIL import Image
@@ -15,6 +16,16 @@ from torch import Tensor
 from ganopt import zoo
 from ganopt.draw import to_image
 from ganopt.errors import UserError
+
+LINKS = {  # what the page's address may say of each tab
+    "generate": ("model", "seeds", "scale"),
+    "compare": ("compare", "compare_seeds"),
+    "train": ("train",),
+    "fid": ("fid",),
+}
+
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # events of the page alone
+Event = gr.events.Dependency
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
@@ -58,12 +69,55 @@ class Scratch:
         return self.folder / f"{number}-{name}"
 
 
+def keep_in_url(tab: str) -> str:
+    """JavaScript that writes its arguments into the page's address as what `LINKS` has for a tab, and nothing else."""
+    known = [name for names in LINKS.values() for name in names]
+    return f"""(...values) => {{
+  const url = new URL(window.location);
+  for (const name of {json.dumps(known)}) url.searchParams.delete(name);
+  {json.dumps(LINKS[tab])}.forEach((name, index) => url.searchParams.set(name, values[index]));
+  window.history.replaceState(null, "", url);
+}}"""
+
+
 def model_choices() -> list[tuple[str, str]]:
-    """The models of the catalogue as (text, name). Raises UserError where there is none."""
-    choices = [(f"{entry.title} ({entry.bytes / 1e6:.1f} MB)", name) for name, entry in zoo.catalogue().items()]
-    if not choices:
+    """The models of the catalogue, then those of runs, as (text, name). Raises UserError where there is none."""
+    entries = [*zoo.catalogue().values()]
+    if not entries:
         raise UserError(f"{zoo.checkpoints()} holds no model; restore it from the project's repository.")
-    return choices
+    for name in zoo.runs():
+        with contextlib.suppress(UserError, OSError):  # deleted by now, or damaged
+            entries.append(zoo.entry(name))
+    return [(f"{entry.title} ({entry.bytes / 1e6:.1f} MB)", entry.name) for entry in entries]
+
+
+def model_names() -> list[str]:
+    """The names of `model_choices`."""
+    return [name for _, name in model_choices()]
+
+
+def renew_models(tab: gr.Tab, models: gr.Dropdown | gr.CheckboxGroup, offered: Callable[[], list]) -> None:
+    """Let a list of models have those of new runs, too, whenever its tab is opened."""
+    kind = type(models)
+    tab.select(lambda: kind(choices=offered()), None, models, **QUIET)
+
+
+def optional_number(text: str | None, name: str) -> int | float | None:
+    """What a field for a number says; None where it is empty. Raises UserError for what is no number."""
+    text = (text or "").strip()
+    if not text:
+        return None
+    try:
+        return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    except ValueError:
+        raise UserError(
+            f"'{text[:40]}' is no number; write one for {name.replace('_', ' ')}, or leave it empty."
+        ) from None
+
+
+def optional_text(number: float | None) -> str:
+    """What `optional_number` reads as this number."""
+    return "" if number is None else f"{number:g}"
 
 
 def face_gallery(label: str, name: str, columns: int) -> gr.Gallery:

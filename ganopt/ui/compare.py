@@ -13,15 +13,17 @@ from ganopt.compare import BRIGHTEST, MOST_MODELS, MOST_SEEDS, Comparison
 from ganopt.draw import save_png, to_image
 from ganopt.latents import parse_seeds
 from ganopt.report import comparison
-from ganopt.ui.common import Scratch, captioned, face_gallery, model_choices, say_errors
+from ganopt.ui.common import (
+    Scratch,
+    captioned,
+    face_gallery,
+    keep_in_url,
+    model_choices,
+    renew_models,
+    say_errors,
+)
 
 FIRST_SEEDS = "0-7"
-KEEP_IN_URL = """(models, seeds) => {
-  const url = new URL(window.location);
-  url.searchParams.set("compare", models);
-  url.searchParams.set("compare_seeds", seeds);
-  window.history.replaceState(null, "", url);
-}"""
 SHOW_PAIR = "() => document.querySelector('#pair').scrollIntoView({ behavior: 'smooth', block: 'nearest' })"
 
 
@@ -75,10 +77,11 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
     clicked.success(pair, chosen, details, api_name="pair", concurrency_id="draw").success(None, js=SHOW_PAIR)
     chosen_by = [event.success(compare, inputs, outputs, **private) for event in presets]
     for event in (asked, *chosen_by):
-        event.success(None, inputs, js=KEEP_IN_URL, api_visibility="private")
+        event.success(None, inputs, js=keep_in_url("compare"), api_visibility="private")
         event.success(pair, chosen, details, **private)
     first = tab.select(_once(compare, len(outputs)), [*inputs, heads], outputs, **private)
     first.success(_once(pair, len(details)), [*chosen, details[0]], details, **private)
+    renew_models(tab, inputs[0], model_choices)
     demo.load(_from_link, None, [tab.parent, *inputs], api_visibility="private", show_progress="hidden")
 
 
@@ -176,7 +179,7 @@ def _pair(found: Comparison, device: torch.device) -> tuple:
     ours, theirs = found.pictures[:, 0]
     cosine = comparing.cosines(ours[None], theirs[None], device)[0]
     difference = to_image(comparing.difference_map(ours, theirs))
-    entries = [zoo.catalogue()[name] for name in found.models]
+    entries = [zoo.entry(name) for name in found.models]
     left, right = (html.escape(entry.title) for entry in entries)
     title = f"<b>Seed {found.seeds[0]}</b>: on the left {left}, on the right {right}."
     sentence = (
@@ -191,11 +194,14 @@ def _pair(found: Comparison, device: torch.device) -> tuple:
 
 def _from_link(request: gr.Request) -> tuple:
     """The tab, the models and the seeds that the page's address asks for, if it asks for a comparison."""
-    asked, offered = request.query_params, zoo.catalogue()
+    asked = request.query_params
     if "compare" not in asked:
         return (gr.skip(),) * 3
+    choices = model_choices()
+    offered = [name for _, name in choices]
     names = asked["compare"].split(",")
     if unknown := [name for name in names if name not in offered]:
         gr.Warning(f"The link asks for the model '{unknown[0][:60]}', which is not here.")
     models = [name for name in names if name in offered] or comparing.first_choice()
-    return gr.Tabs(selected="compare"), models, asked.get("compare_seeds", FIRST_SEEDS)
+    chosen = gr.Dropdown(choices=choices, value=models)
+    return gr.Tabs(selected="compare"), chosen, asked.get("compare_seeds", FIRST_SEEDS)

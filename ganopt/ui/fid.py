@@ -12,10 +12,10 @@ import pandas
 import torch
 from gradio.components import Component
 
-from ganopt import evaluation, features, zoo
+from ganopt import evaluation, features
 from ganopt.evaluation import FLOOR, Plan, Score
 from ganopt.files import atomic_write
-from ganopt.ui.common import Scratch, say_errors
+from ganopt.ui.common import Scratch, keep_in_url, model_names, renew_models, say_errors
 
 MOST_PICTURES = 5000  # of a sample, on the page
 HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
@@ -73,6 +73,7 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
     def ask_to_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
 
+    button.click(None, inputs[0], js=keep_in_url("fid"), api_visibility="private")
     button.click(
         fid,
         inputs,
@@ -84,11 +85,13 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         show_progress="hidden",
     )
     stop.click(ask_to_stop, queue=False, api_visibility="private")
+    renew_models(tab, inputs[0], model_names)
+    demo.load(_from_link, None, [tab.parent, inputs[0]], api_visibility="private", show_progress="hidden")
 
 
 def _controls() -> tuple[list[Component], gr.Button, gr.Button]:
     """What `fid` takes, in its order, and the buttons that start and stop it."""
-    names, references = list(zoo.catalogue()), features.references()
+    names, references = model_names(), features.references()
     models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
     reference = gr.Dropdown(references, value=next(iter(references), None), label="Reference", elem_id="fid-reference")
     count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
@@ -104,6 +107,14 @@ def _controls() -> tuple[list[Component], gr.Button, gr.Button]:
         button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")
         stop = gr.Button("Stop", min_width=100, elem_id="fid-stop")
     return [models, reference, count, repeats, seed, against, own, role], button, stop
+
+
+def _from_link(request: gr.Request) -> tuple:
+    """The tab, with the models that the page's address asks to measure, if it asks for any."""
+    names, asked = model_names(), request.query_params.get("fid", "").split(",")
+    if models := [name for name in names if name in asked]:
+        return gr.Tabs(selected="fid"), gr.CheckboxGroup(names, value=models)
+    return gr.skip(), gr.skip()
 
 
 def _results() -> list[Component]:

@@ -10,18 +10,20 @@ from ganopt.errors import UserError
 from ganopt.latents import MAX_SEED, format_seeds, parse_seeds
 from ganopt.models import count_parameters
 from ganopt.report import save_zip
-from ganopt.ui.common import Scratch, captioned, face_gallery, model_choices, say_errors
+from ganopt.ui.common import (
+    Scratch,
+    captioned,
+    face_gallery,
+    keep_in_url,
+    model_choices,
+    renew_models,
+    say_errors,
+)
 from ganopt.ui.explore import build_explore
 
 MOST_FACES = 64  # on the page at once
 MIN_SCALE, MAX_SCALE = 0, 2
 FIRST_SEEDS = "0-15"
-KEEP_IN_URL = """(model, seeds, scale) => {
-  const url = new URL(window.location);
-  for (const [key, value] of Object.entries({ model, seeds, scale })) url.searchParams.set(key, value);
-  for (const key of ["compare", "compare_seeds"]) url.searchParams.delete(key);
-  window.history.replaceState(null, "", url);
-}"""
 
 
 def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
@@ -81,20 +83,22 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
     rolled = draw_after(dice.click(_roll, count, seeds, api_visibility="private"))
     resized = draw_after(count.release(_resize, [seeds, count], seeds, api_visibility="private"))
     for event in (asked, rolled, resized):
-        event.success(None, inputs, js=KEEP_IN_URL, api_visibility="private")
+        event.success(None, inputs, js=keep_in_url("generate"), api_visibility="private")
+    renew_models(tab, model, model_choices)
     build_explore(device, scratch, gallery, drawn)
 
 
 def _facts(model: str, device: torch.device, faces: studio.Faces) -> str:
-    entry, count = zoo.catalogue()[model], len(faces.pictures)
+    entry, count = zoo.entry(model), len(faces.pictures)
     size = count_parameters(studio.generator(model, device)) / 1e6
     drawn = "1 face" if count == 1 else f"{count} faces"
     return f"{size:.1f} M parameters, {entry.bytes / 1e6:.1f} MB on disk; {drawn} in {faces.seconds:.2f} s on {device}."
 
 
-def _from_link(request: gr.Request) -> tuple[str, str, float]:
+def _from_link(request: gr.Request) -> tuple[gr.Dropdown, str, float]:
     """The inputs that the page's address asks for; what it does not say, or says wrongly, is the default."""
-    asked, names = request.query_params, list(zoo.catalogue())
+    asked, choices = request.query_params, model_choices()
+    names = [name for _, name in choices]
     model = asked.get("model", names[0])
     if model not in names:
         gr.Warning(f"The link asks for the model '{model[:60]}', which is not here; this is {names[0]}.")
@@ -103,7 +107,8 @@ def _from_link(request: gr.Request) -> tuple[str, str, float]:
         scale = float(asked.get("scale", 1))
     except ValueError:
         scale = 1.0
-    return model, asked.get("seeds", FIRST_SEEDS), scale if MIN_SCALE <= scale <= MAX_SCALE else 1.0
+    scale = scale if MIN_SCALE <= scale <= MAX_SCALE else 1.0
+    return gr.Dropdown(choices=choices, value=model), asked.get("seeds", FIRST_SEEDS), scale
 
 
 def _roll(count: int) -> str:

@@ -66,6 +66,20 @@ CSS = """
 .plots svg { flex: 1 1 300px; min-width: 0; max-width: 560px; }
 .plots circle { fill: var(--primary-600); }
 .plots .front { color: var(--primary-600); }
+.plots > div { flex: 1 1 300px; min-width: 0; max-width: 560px; }
+.plots p { font-size: .85rem; opacity: .8; margin: 0; }
+.plots .curve0 { color: var(--primary-600); stroke-linejoin: round; }
+.plots .curve1 { color: #d97706; stroke-linejoin: round; }
+#run-faces figure { margin: 0; }
+#run-faces img { width: 100%; border-radius: 6px; }
+#run-faces figcaption, #run-links { font-size: .85rem; opacity: .8; }
+#run-status progress { accent-color: var(--primary-600); width: min(12rem, 40%); }
+#run-log pre, #run-status pre {
+  white-space: pre-wrap; overflow-wrap: anywhere; font-size: .75rem; max-height: 16rem; overflow-y: auto;
+}
+#runs .wrap { flex-direction: column; max-height: 12rem; overflow-y: auto; flex-wrap: nowrap; }
+.reading { max-width: 46rem; }
+#flaws .caption-label { white-space: normal; text-wrap: balance; }
 .measured { overflow-x: auto; }
 .measured table { display: table; width: max-content; }
 .measured :is(td, th) { padding: 4px 8px !important; overflow-wrap: normal; word-break: normal; }
@@ -73,6 +87,8 @@ CSS = """
   .sides { flex-direction: column; flex-wrap: nowrap; align-items: stretch; }
   #generate-row { flex-direction: column-reverse; }
   #fid-table { max-width: calc(100vw - 4rem); overflow-x: auto; }
+  .tab-container button { padding-inline: 6px !important; font-size: .85rem; } /* all tabs are seen */
+  #flaws .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) !important; }
   .faces .grid-container, .heads { gap: 6px !important; }
   .heads { font-size: .65rem; }
 }

@@ -1,0 +1,169 @@
+"""The tab Train: ask for a run, hear what it will cost, start it; beside it, the runs there are."""
+
+import dataclasses
+from pathlib import Path
+
+import gradio as gr
+import torch
+from gradio.components import Component
+
+from ganopt import plan, profiling, runs, zoo
+from ganopt.errors import UserError
+from ganopt.files import runs_folder
+from ganopt.plan import METHODS, NETWORKS, PRESETS, Asked
+from ganopt.recipes import Distill, Recipe, Transfer
+from ganopt.samples import PREFIX
+from ganopt.turns import check_system
+from ganopt.ui.common import (
+    QUIET,
+    Scratch,
+    model_choices,
+    optional_number,
+    optional_text,
+    renew_models,
+    say_errors,
+)
+from ganopt.ui.follow import build_follow
+
+UPLOAD, FOLDER = "upload", "folder"  # pictures that are not a sample
+STARTING = ("transfer", "distill")  # methods that start from a model
+# settings that matter, the class that explains each, and the methods that have it
+MORE = {
+    "batch": (Recipe, tuple(METHODS)),
+    "lr_g": (Recipe, tuple(METHODS)),
+    "lr_d": (Recipe, tuple(METHODS)),
+    "penalty": (Recipe, tuple(METHODS)),
+    "ema": (Recipe, tuple(METHODS)),
+    "seed": (Recipe, tuple(METHODS)),
+    "live_fids": (Recipe, tuple(METHODS)),
+    "alpha": (Distill, ("distill",)),
+    "freeze_g": (Transfer, ("transfer",)),
+    "freeze_d": (Transfer, ("transfer",)),
+}
+ASIDE = "Leave a field empty for what the method does by itself."
+
+
+def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
+    """Build the tab inside the page. Raises UserError, before anything is built, without a model, and on Windows."""
+    choices = model_choices()
+    check_system()
+    with gr.Row(elem_classes="sides"):
+        with gr.Column(scale=2, min_width=280, visible=plan.most_minutes() != 0):
+            inputs, estimate, button = _form(tab, choices)
+            said = gr.Markdown(elem_id="train-said")
+        with gr.Column(scale=3, min_width=320):
+            gr.Markdown(plan.limits(), visible=bool(plan.limits()), elem_id="limits")
+            follow = build_follow(demo, tab, scratch)
+
+    @say_errors
+    def cost(*values):
+        """Say what a run would cost, from a few steps that are not kept: memory, seconds a step, steps in its time."""
+        asked, _, _ = _asked(values)
+        recipe = plan.recipe(asked)
+        found = profiling.trial(recipe)
+        steps = 60 * asked.minutes / found.seconds
+        pictures = f", {steps * found.images:,.0f} pictures" if found.images else ""
+        text = (
+            f"A step takes {found.seconds:.2g} s, so {asked.minutes:g} minutes are about {steps:,.0f} steps{pictures}."
+        )
+        return f"{text} Memory: {found.peak / 1e9:.1f} GB of {found.peak_of}."
+
+    @say_errors
+    def train(*values):
+        """Start a run, or put it behind those that were started before: its name."""
+        asked, files, name = _asked(values)
+        name = name or runs.free_name(runs_folder(), asked.method)
+        recipe = plan.recipe(asked)
+        runs.start(runs_folder(), name, recipe, files if recipe.needs_pictures else [])
+        if plan.is_public():
+            runs.forget(runs_folder(), plan.PUBLIC_RUNS)
+        at_work = [run.name for run in runs.find(runs_folder()) if run.status == "training" and run.name != name]
+        return f"'{name}' waits for its turn behind '{at_work[0]}'." if at_work else f"'{name}' is on its way.", name
+
+    estimate.click(cost, inputs, said, api_name="cost", concurrency_id="measure", concurrency_limit=1)
+    started = button.click(
+        train, inputs, [said, follow.asked], api_name="train", concurrency_id="start", concurrency_limit=4
+    )
+    follow.show_after(started)
+
+
+def _asked(values: tuple) -> tuple[Asked, list[Path], str]:
+    """The run that the form asks for, the files that were uploaded for it, and its name."""
+    method, origin, data, files, folder, network, side, minutes, name, *more = values
+    chosen = {UPLOAD: "", FOLDER: (folder or "").strip()}.get(data, data)
+    if data == FOLDER and plan.is_public():
+        raise UserError("Folders of the server are no business of this page; upload pictures instead.")
+    if data == UPLOAD and not files and method != "distill":
+        raise UserError("No pictures were uploaded; choose some, or a zip file of them.")
+    texts = zip(MORE.items(), more, strict=True)
+    settings = {key: optional_number(text, key) for (key, (_, having)), text in texts if method in having}
+    asked = Asked(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
+    return asked, [Path(file) for file in files or []] if data == UPLOAD else [], (name or "").strip()
+
+
+def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:
+    """What `train` takes, in its order, and the buttons for the cost and the start; filled as the first preset."""
+    first = next(iter(PRESETS.values()))
+    presets = {gr.Button(text, size="sm"): asked for text, asked in PRESETS.items()}
+    method = gr.Dropdown([(text, name) for name, text in METHODS.items()], value=first.method, label="Method")
+    origin = gr.Dropdown(choices, value=choices[0][1], label="Model to start from", visible=False, elem_id="origin")
+    data = gr.Dropdown(_pictures(), value=first.data, label="Pictures", elem_id="train-data")
+    files = gr.File(
+        label="Pictures, or a zip of them", file_count="multiple", visible=False, height=120, elem_id="train-files"
+    )
+    folder = gr.Textbox(label="Folder on this machine", visible=False, elem_id="train-folder")
+    with gr.Row():
+        network = gr.Dropdown(NETWORKS, value=first.network, label="Generator", info="/8: every width an eighth")
+        side = gr.Radio([32, 64, 128], value=first.side, label="Side of the pictures", elem_id="train-side")
+    with gr.Row():
+        minutes = gr.Number(first.minutes, label="Minutes", elem_id="train-minutes")
+        name = gr.Textbox(label="Name", placeholder="chosen for you", elem_id="train-name")
+    with gr.Accordion("More settings", open=False):
+        gr.Markdown(ASIDE)
+        more = [_setting(name, kind, first, first.method in having) for name, (kind, having) in MORE.items()]
+    with gr.Row():
+        estimate = gr.Button("What will it cost?", min_width=100, elem_id="train-cost")
+        button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
+    filled = [method, origin, data, network, side, minutes, *more]
+    for preset, asked in presets.items():
+        preset.click(lambda asked=asked: _filled(asked), None, filled, **QUIET)
+    method.input(lambda: [""] * len(more), None, more, **QUIET)  # they were for another method
+    method.change(_fit_method, method, [origin, network, side, *more], **QUIET)
+    data.change(_fit_pictures, data, [files, folder], **QUIET)
+    renew_models(tab, origin, model_choices)
+    return [method, origin, data, files, folder, network, side, minutes, name, *more], estimate, button
+
+
+def _pictures() -> list[tuple[str, str]]:
+    """The pictures that a run may be taught: (text, what `_asked` reads)."""
+    drawn = [name for name, entry in zoo.catalogue().items() if entry.role != "student"]
+    samples = [(f"2000 faces that {name} draws", f"{PREFIX}{name}") for name in drawn]
+    own = [("My own: upload them", UPLOAD), ("My own: a folder on this machine", FOLDER)]
+    return [*samples, *(own[:1] if plan.is_public() else own)]
+
+
+def _setting(name: str, kind: type[Recipe], filled: Asked, visible: bool) -> gr.Textbox:
+    """A field for a number, which may stay empty: a gr.Number would be 0 then."""
+    field = next(field for field in dataclasses.fields(kind) if field.name == name)
+    label, text = name.replace("_", " "), optional_text(filled.more.get(name))
+    return gr.Textbox(text, label=label, info=field.metadata["help"], visible=visible, elem_id=f"more-{name}")
+
+
+def _filled(asked: Asked) -> list:
+    """A preset's values for the form."""
+    origin = asked.origin or gr.skip()
+    data = asked.data or gr.skip()
+    more = [optional_text(asked.more.get(name)) for name in MORE]
+    return [asked.method, origin, data, asked.network, asked.side, asked.minutes, *more]
+
+
+def _fit_pictures(data: str) -> tuple[gr.File, gr.Textbox]:
+    """Ask for the pictures that were chosen."""
+    return gr.File(visible=data == UPLOAD), gr.Textbox(visible=data == FOLDER)
+
+
+def _fit_method(method: str) -> list:
+    """Show what a method asks for: origin, network, side and the settings."""
+    shown = [method in STARTING, method != "transfer", method not in STARTING]
+    shown += [method in having for _, having in MORE.values()]
+    return [gr.update(visible=visible) for visible in shown]
