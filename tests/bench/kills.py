@@ -70,7 +70,8 @@ def main() -> None:
             lost.append(kill_once(folder, chance.uniform(0, 1.5)))
             print(f"kill {number + 1}: at step {saved_step(folder) + lost[-1]}, {lost[-1]} steps lost", flush=True)
             runs.resume(root / "runs", "killed")
-        wait_until(lambda: saved_step(folder) > 0 and watch.follow(folder)[0][-1]["step"] > saved_step(folder))
+        saved = saved_step(folder)
+        wait_until(lambda: saved_step(folder) > saved)
         runs.stop(root / "runs", "killed")
         wait_until(lambda: runs.read(folder).status not in runs.AT_WORK)
         for _ in training.train(dataclasses.replace(recipe, steps=saved_step(folder)), root / "straight"):
