@@ -79,8 +79,7 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
     chosen.input(None, chosen, js=keep_in_url("train"), api_visibility="private")
     show_after(stop.click(halt, chosen, None, **QUIET), chosen)
     show_after(resume.click(go_on, [chosen, more], None, **QUIET), chosen)
-    tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)
-    tab.parent.select(_only_here, None, timer, **QUIET)
+    tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)  # for good: a look costs milliseconds
     show_after(demo.load(_from_link, None, [tab.parent, asked], **QUIET))
 
     def show_asked(event: Event) -> Event:
@@ -90,10 +89,6 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
     with panel:
         build_keep(chosen, asked, scratch, show_asked)
     return Follow(asked, show_asked)
-
-
-def _only_here(event: gr.SelectData) -> gr.Timer:
-    return gr.Timer(active=event.value == "Train")
 
 
 def _from_link(request: gr.Request) -> tuple:
