@@ -115,7 +115,7 @@ def watch(folder: Path) -> Watch:
 
 
 def recipe_of(folder: Path) -> Recipe | None:
-    """The recipe of a run, if it has come to its turn."""
+    """The recipe of a run; None where there is none that can be read."""
     try:
         return read_recipe(folder)
     except UserError:

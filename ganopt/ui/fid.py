@@ -111,7 +111,8 @@ def _controls() -> tuple[list[Component], gr.Button, gr.Button]:
 
 def _from_link(request: gr.Request) -> tuple:
     """The tab, with the models that the page's address asks to measure, if it asks for any."""
-    names, asked = model_names(), request.query_params.get("fid", "").split(",")
+    asked = request.query_params.get("fid", "").split(",")
+    names = model_names() if any(asked) else []  # which reads the files of all runs
     if models := [name for name in names if name in asked]:
         return gr.Tabs(selected="fid"), gr.CheckboxGroup(names, value=models)
     return gr.skip(), gr.skip()

@@ -7,35 +7,17 @@ processor time of the page's process over the time that passed, less that of a p
 """
 
 import argparse
-import contextlib
 import os
-import re
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser.conftest import CHROMIUM, FLAGS, ROOT
+from tests.browser.conftest import CHROMIUM, FLAGS, served
 
 DRAWINGS = 10
-
-
-@contextlib.contextmanager
-def served(runs: Path) -> Iterator[tuple[str, int]]:
-    """The address and the process of a page."""
-    environment = os.environ | {"GANOPT_RUNS": str(runs), "PYTHONUNBUFFERED": "1", "GRADIO_ANALYTICS_ENABLED": "False"}
-    command = [sys.executable, "app.py"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
-        for line in process.stdout:
-            if match := re.search(r"http://[\d.]+:\d+", line):
-                yield match[0], process.pid
-                break
-        process.terminate()
 
 
 def processor_seconds(process: int) -> float:
@@ -68,7 +50,7 @@ def main() -> None:
     seconds = parser.parse_args().seconds
     with (
         tempfile.TemporaryDirectory() as folder,
-        served(Path(folder, "runs")) as (address, process),
+        served(GANOPT_RUNS=str(Path(folder, "runs"))) as (address, process),
         sync_playwright() as driver,
     ):
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

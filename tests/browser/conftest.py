@@ -39,6 +39,13 @@ def server() -> Iterator[str]:
 @contextlib.contextmanager
 def _serve(**settings: str) -> Iterator[str]:
     """The address of a page that runs with some environment variables."""
+    with served(**settings) as (address, _):
+        yield address
+
+
+@contextlib.contextmanager
+def served(**settings: str) -> Iterator[tuple[str, int]]:
+    """The same, with the number of the page's process."""
     environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"} | settings
     command = [sys.executable, "app.py"]
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -51,7 +58,7 @@ def _serve(**settings: str) -> Iterator[str]:
         else:
             pytest.fail(f"The page did not start: {said}")
         try:
-            yield match[0]
+            yield match[0], process.pid
         finally:
             process.terminate()
 
