@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-from gradio.components import Component
 
 from ganopt import charts, film, plan, runs, watch, zoo
 from ganopt.files import atomic_write, runs_folder
@@ -37,7 +36,8 @@ class Follow:
 
 def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
     """Build the part of the tab that follows the runs."""
-    timer, asked, seen = gr.Timer(TICK, active=False), gr.State(""), gr.State({})  # seen: the states of PARTS
+    timer = gr.Timer(TICK, active=False)
+    asked, seen = gr.State(""), gr.State({})  # the run to show; of it, the states of PARTS
     hint = gr.HTML(NO_RUN, elem_id="no-run")
     with gr.Column(visible=False) as panel:
         chosen = gr.Radio([], label="Runs", elem_id="runs")
@@ -53,10 +53,13 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
         curves = gr.HTML(elem_id="run-curves", elem_classes="bare")
     shown = [hint, panel, chosen, status, faces, scrubber, stop, rest, links, weights, curves, seen]
 
-    def show(name: str | None, place: int, seen: dict[str, Any]) -> list:
+    def show(asked: str, place: int, seen: dict[str, Any]) -> list:
+        # The page sends several of these at once, and may get their answers in another order. So none decides what
+        # is asked for, and one that follows an answer for another run sends all parts.
         try:
-            parts = _parts(name, place, scratch)
-            values = [gr.skip() if seen.get(part) == parts[part][0] else parts[part][1]() for part in PARTS]
+            _, last = seen.get("chosen") or ([], "")
+            parts = _parts((asked, last), place, scratch)
+            values = [gr.skip() if (part, parts[part][0]) in seen.items() else parts[part][1]() for part in PARTS]
         except FileNotFoundError:  # deleted by another page meanwhile: the next look finds what is left
             return [gr.skip()] * len(shown)
         return [*values, {part: state for part, (state, _) in parts.items()}]
@@ -71,14 +74,17 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
         folder = runs_folder() / name
         runs.resume(runs_folder(), name, plan.going_on(runs.read(folder), read_recipe(folder), minutes))
 
-    def show_after(event: Event, name: Component = asked) -> Event:
-        return event.success(show, [name, scrubber, seen], shown, queue=False, **QUIET)
+    inputs = [asked, scrubber, seen]
 
-    for event in (timer.tick, scrubber.input, chosen.input, tab.select):
-        event(show, [chosen, scrubber, seen], shown, queue=False, **QUIET)
+    def show_after(event: Event) -> Event:
+        return event.success(show, inputs, shown, queue=False, **QUIET)
+
+    for event in (timer.tick, scrubber.input, tab.select):
+        event(show, inputs, shown, queue=False, **QUIET)
     chosen.input(None, chosen, js=keep_in_url("train"), api_visibility="private")
-    show_after(stop.click(halt, chosen, None, **QUIET), chosen)
-    show_after(resume.click(go_on, [chosen, more], None, **QUIET), chosen)
+    show_after(chosen.input(lambda name: name, chosen, asked, queue=False, **QUIET))
+    show_after(stop.click(halt, chosen, None, **QUIET))
+    show_after(resume.click(go_on, [chosen, more], None, **QUIET))
     tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)  # for good: a look costs milliseconds
     show_after(demo.load(_from_link, None, [tab.parent, asked], **QUIET))
 
@@ -99,10 +105,11 @@ def _from_link(request: gr.Request) -> tuple:
     return (gr.Tabs(selected="train"), name) if name else (gr.skip(), gr.skip())
 
 
-def _parts(name: str | None, place: int, scratch: Scratch) -> Parts:
-    """What is to be seen of the runs, and of the one of that name or else the first, `place` per cent on its way."""
+def _parts(names: tuple[str, ...], place: int, scratch: Scratch) -> Parts:
+    """What is to be seen of the runs, and of the first of the named or else of all, `place` per cent on its way."""
     found = runs.find(runs_folder())
-    run = next((run for run in found if run.name == name), found[0] if found else None)
+    by_name = {run.name: run for run in found}
+    run = next((by_name[name] for name in names if name in by_name), found[0] if found else None)
     head: Parts = {
         "hint": (run is None, lambda: gr.HTML(visible=run is None)),
         "panel": (run is not None, lambda: gr.Column(visible=run is not None)),
@@ -111,7 +118,8 @@ def _parts(name: str | None, place: int, scratch: Scratch) -> Parts:
         return dict.fromkeys(PARTS, (None, gr.skip)) | head
     choices = [(f"{each.name} · {each.status}", each.name) for each in found]
     head["chosen"] = ((choices, run.name), lambda: gr.Radio(choices, value=run.name))
-    return head | _parts_of(run, place, scratch)
+    parts = _parts_of(run, place, scratch)
+    return head | {part: ((run.name, state), make) for part, (state, make) in parts.items()}
 
 
 def _parts_of(run: Run, place: int, scratch: Scratch) -> Parts:
@@ -125,12 +133,12 @@ def _parts_of(run: Run, place: int, scratch: Scratch) -> Parts:
         "scrubber": (several, lambda: gr.Slider(visible=several)),
         "stop": (working, lambda: gr.Button(visible=working)),
         "rest": (working, lambda: gr.Row(visible=not working)),
-        "links": (saved and run.name, lambda: _links(run.name) if saved else ""),
+        "links": (saved, lambda: _links(run.name) if saved else ""),
         "weights": (
-            (run.name, saved and not working and run.step),
+            saved and not working and run.step,
             lambda: _weights(run, scratch) if saved and not working else gr.DownloadButton(visible=False),
         ),
-        "curves": ((run.name, step), lambda: _curves(follower, run.folder)),
+        "curves": (step, lambda: _curves(follower, run.folder)),
     }
 
 

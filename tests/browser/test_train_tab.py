@@ -140,6 +140,24 @@ def test_a_second_run_waits_and_both_can_be_stopped(tab):
     stop(tab, "first")
 
 
+def test_a_late_answer_for_another_run_does_not_hide_the_one_that_was_asked_for(tab):
+    start(tab, "shown")
+    stop(tab, "shown")
+    held = []
+    tab.route(  # the first look from here on, of a page that shows the first run
+        "**/gradio_api/run/predict*", lambda route: route.continue_() if held else held.append(route)
+    )
+    while not held:
+        tab.wait_for_timeout(50)
+    start(tab, "asked for")
+    tab.wait_for_function("document.location.search.includes('asked')")
+    held[0].continue_()
+    tab.wait_for_event("response", lambda response: response.request == held[0].request)
+    tab.wait_for_timeout(5000)  # two looks
+    assert "asked for" in tab.locator("#run-status b").inner_text()
+    stop(tab, "asked for")
+
+
 def test_a_run_outlives_the_page(serve, settings, folder, visit):
     with serve(**settings) as address, visit(address) as page:
         page.get_by_role("tab", name="Train").click()
