@@ -12,7 +12,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-from ganopt import data, fetch, film, runs, training, zoo
+from ganopt import data, fetch, film, run_folder, runs, training, zoo
 from ganopt.draw import draw, save_png, to_image
 from ganopt.errors import UserError
 from ganopt.files import cache_folder, runs_folder
@@ -65,7 +65,7 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
             f"A resumed run keeps its settings but for the budget; leave out --{min(kept).replace('_', '-')}."
         )
     if dry_run:
-        print_json(**describe(training.read_recipe(folder)))
+        print_json(**describe(run_folder.read_recipe(folder)))
     else:
         follow(training.resume(folder, budget=given), folder)
 

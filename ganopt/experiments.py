@@ -14,6 +14,7 @@ from ganopt.catalogue import catalogue
 from ganopt.errors import UserError
 from ganopt.models import parse_architecture
 from ganopt.recipes import RECIPES, Recipe, parse
+from ganopt.run_folder import CONFIG
 
 ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are the controls
 R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
@@ -149,7 +150,7 @@ def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Exp
     """
     for experiment, recipe in recipes(setting, choose(names)):
         folder = setting.folder / experiment.name
-        if (folder / "config.json").exists():
+        if (folder / CONFIG).exists():
             yield experiment, training.resume(folder, budget={"minutes": recipe.minutes})
         else:
             yield experiment, training.train(recipe, folder)

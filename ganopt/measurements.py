@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from ganopt import evaluation, features, profiling, training, weights, zoo
+from ganopt import evaluation, features, profiling, run_folder, weights, zoo
 from ganopt.catalogue import catalogue
 from ganopt.evaluation import FLOOR, Plan
 from ganopt.experiments import Experiment, Setting, choose, locate
@@ -74,7 +74,7 @@ def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.de
     if experiment.needs:
         values[experiment.origin] = locate(setting, experiment.needs)
     recipe, folder = parse(values), setting.folder / experiment.name
-    run = training.read_counters(folder) if model == str(folder) else None
+    run = run_folder.read_counters(folder) if model == str(folder) else None
     return {
         "kind": "cost",
         "name": experiment.name,

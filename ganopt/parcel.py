@@ -20,10 +20,10 @@ from safetensors.torch import save_file
 from ganopt import weights
 from ganopt.errors import UserError, exit_on_mistakes
 from ganopt.files import atomic_write
-from ganopt.training import STATE, read_counters, read_recipe, travelling
+from ganopt.run_folder import CONFIG, STATE, read_counters, read_recipe, travelling
 
 MOST_BYTES = 15 * 2**20  # of a part
-TEXTS = ("config.json", "metrics.jsonl")
+TEXTS = (CONFIG, "metrics.jsonl")
 NETWORKS = ("generator.safetensors", "critic.safetensors")
 
 

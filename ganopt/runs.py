@@ -23,8 +23,8 @@ from ganopt.data import MINIMUM
 from ganopt.errors import UserError
 from ganopt.files import write_error
 from ganopt.recipes import Recipe
+from ganopt.run_folder import read_counters, read_recipe, write_recipe
 from ganopt.state import resolved
-from ganopt.training import read_counters, read_recipe, write_recipe
 from ganopt.turns import EXIT, LOCK, PAUSE, PROCESS, before, is_taken, launch, take
 from ganopt.uploads import collect
 from ganopt.zoo import RUN_NAME

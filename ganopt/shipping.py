@@ -20,7 +20,7 @@ from ganopt.catalogue import ROLES, Entry, File, catalogue, checkpoints
 from ganopt.errors import exit_on_mistakes
 from ganopt.files import atomic_write, sha256
 from ganopt.recipes import Transfer
-from ganopt.training import read_counters, read_recipe, travelling
+from ganopt.run_folder import read_counters, read_recipe, travelling
 
 
 def ship(

@@ -13,24 +13,23 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganopt import data, hub, live, samples, weights
+from ganopt import data, live, samples, weights
 from ganopt.draw import draw, save_png, strip
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, remove_leftovers, write_error
 from ganopt.latents import FIXED_SEEDS, latents
 from ganopt.profiling import peak_memory
-from ganopt.recipes import Recipe, describe, parse
+from ganopt.recipes import Recipe
+from ganopt.run_folder import CONFIG, STATE, read_counters, read_recipe, travelling, write_recipe
 from ganopt.state import State, resolved
 from ganopt.updates import update
-
-STATE = "state.safetensors"
 
 
 @dataclass(frozen=True)
@@ -55,7 +54,7 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
     Raises UserError before the first step for whatever does not fit, and later if the run diverges or the
     folder cannot be written.
     """
-    if folder is not None and (folder / "config.json").exists():
+    if folder is not None and (folder / CONFIG).exists():
         raise UserError(f"{folder} holds a run already; resume it or choose another folder.")
     recipe = resolved(recipe)
     state = State(recipe, _pictures(recipe, pictures))
@@ -84,35 +83,6 @@ def resume(
     _cut(folder, state.step)
     remove_leftovers(folder)
     return _loop(state, folder)
-
-
-def read_recipe(folder: Path) -> Recipe:
-    """The recipe of the run in a folder. Raises UserError if there is none."""
-    try:
-        return parse(json.loads((folder / "config.json").read_text()))
-    except (OSError, ValueError, TypeError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{folder} holds no run that can be read; give the folder of a run.") from error
-
-
-def read_counters(folder: Path) -> dict:
-    """Step, images, seconds and so on of the last save in a folder. Raises UserError if there is none."""
-    try:
-        with safe_open(folder / STATE, framework="pt") as file:
-            return json.loads(file.metadata()["counters"])
-    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
-        raise UserError(f"{folder} holds no saved state that can be read; give the folder of a run.") from error
-
-
-def travelling(recipe: Recipe) -> dict[str, Any]:
-    """A recipe for files that travel: of a path only its last name goes with them."""
-    values = describe(recipe)
-    for name in {"data", "source", "teacher"} & set(values):
-        model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
-        if values[name] and not model:
-            values[name] = Path(values[name]).absolute().name
-    return values
 
 
 def _loop(state: State, folder: Path | None) -> Iterator[Step]:
@@ -178,12 +148,6 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
     if recipe.data.startswith(samples.PREFIX):
         return samples.load(recipe.data.removeprefix(samples.PREFIX), recipe.side)
     return data.load(Path(recipe.data), recipe.side, recipe.classes).pictures
-
-
-def write_recipe(folder: Path, recipe: Recipe) -> None:
-    """Write the recipe of a run where `read_recipe` reads it. Raises UserError where the folder cannot be written."""
-    with atomic_write(folder / "config.json") as temporary:
-        temporary.write_text(json.dumps(describe(recipe), indent=1) + "\n")
 
 
 @contextlib.contextmanager

@@ -13,7 +13,7 @@ from typing import Any
 
 from ganopt.errors import UserError
 from ganopt.recipes import Distill, Recipe
-from ganopt.training import read_recipe
+from ganopt.run_folder import read_recipe
 from ganopt.turns import LOG
 
 MOST = 400  # points of a curve; beyond, two become one

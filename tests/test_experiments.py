@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ganopt import evaluation, features, shipping, tables, training
+from ganopt import evaluation, features, run_folder, shipping, tables
 from ganopt.experiments import EXPERIMENTS, Setting, choose, recipes, runs
 from ganopt.measurements import measure
 
@@ -55,11 +55,11 @@ def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
 def test_every_experiment_trains_what_it_says(trained):
     planned = {experiment.name: recipe for experiment, recipe in recipes(trained, choose())}
     for name, experiment in EXPERIMENTS.items():
-        recipe = training.read_recipe(trained.folder / name)
+        recipe = run_folder.read_recipe(trained.folder / name)
         assert recipe.name == experiment.recipe and recipe.classes == experiment.classes
         assert recipe.minutes == pytest.approx(planned[name].minutes)
         assert all(getattr(recipe, key) == value for key, value in experiment.settings.items() if key not in NETWORKS)
-        assert training.read_counters(trained.folder / name)["seconds"] >= 60 * recipe.minutes
+        assert run_folder.read_counters(trained.folder / name)["seconds"] >= 60 * recipe.minutes
     assert sum(recipe.minutes for recipe in planned.values()) == pytest.approx(trained.minutes)
     ((_, alone),) = recipes(trained, choose(["race-ours"]))
     assert alone.minutes == trained.minutes and alone.generator == "big/32@64" and alone.critic == "plain-critic/16@64"
@@ -69,7 +69,7 @@ NETWORKS = ("generator", "critic")
 
 
 def test_what_is_done_is_passed_over_and_a_larger_budget_goes_on(trained, data):
-    before = training.read_counters(trained.folder / "cats-teacher")["step"]
+    before = run_folder.read_counters(trained.folder / "cats-teacher")["step"]
     for _, steps in runs(trained):
         assert list(steps) == []
     more = setting_of(data, trained.folder, minutes=SECONDS / 60 * 10)
@@ -77,7 +77,7 @@ def test_what_is_done_is_passed_over_and_a_larger_budget_goes_on(trained, data):
     assert experiment.name == "cats-teacher"
     assert next(steps).step == before + 1
     steps.close()
-    assert training.read_counters(trained.folder / "cats-teacher")["step"] == before + 1
+    assert run_folder.read_counters(trained.folder / "cats-teacher")["step"] == before + 1
 
 
 def test_an_unknown_experiment_and_an_untrained_source_are_one_sentence(data, tmp_path, refuses, monkeypatch):

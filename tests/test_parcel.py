@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ganopt import shipping, training, weights
+from ganopt import run_folder, shipping, training, weights
 from ganopt.parcel import main, pack, unpack
 
 
@@ -27,8 +27,8 @@ def test_runs_come_out_as_they_went_in_but_for_float16(runs, tmp_path):
     assert folders == [tmp_path / "there" / "first", tmp_path / "there" / "second"]
     for folder in folders:
         original = runs / folder.name
-        assert training.read_counters(folder) == training.read_counters(original)
-        assert training.read_recipe(folder) == training.read_recipe(original)
+        assert run_folder.read_counters(folder) == run_folder.read_counters(original)
+        assert run_folder.read_recipe(folder) == run_folder.read_recipe(original)
         assert (folder / "metrics.jsonl").read_bytes() == (original / "metrics.jsonl").read_bytes()
         for name in ("generator.safetensors", "critic.safetensors"):
             there, here = (weights.load(path / name).state_dict() for path in (folder, original))
@@ -42,7 +42,7 @@ def test_what_was_carried_is_shipped_and_not_resumed(runs, tmp_path, monkeypatch
     pack(runs, tmp_path / "parts")
     folder, _ = unpack(tmp_path / "parts", tmp_path / "there")
     entry = shipping.ship(folder, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
-    assert entry.images == training.read_counters(runs / "first")["images"]
+    assert entry.images == run_folder.read_counters(runs / "first")["images"]
     with refuses("saved state"):
         training.resume(folder, pictures, {"steps": 9})
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ganopt import runs, training, watch
+from ganopt import run_folder, runs, training, watch
 from ganopt.recipes import R1, Recipe
-from ganopt.training import read_recipe
+from ganopt.run_folder import read_recipe
 from ganopt.turns import LOCK, PROCESS, is_taken
 
 pytest.importorskip("fcntl", reason="locks of files are not told of here")
@@ -140,7 +140,7 @@ def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_
     runs.rename(folder, "mine", "ours")
     recipe = read_recipe(folder / "ours")
     assert recipe.data == str(folder / "ours" / runs.PICTURES)
-    assert training.travelling(recipe)["data"] == runs.PICTURES
+    assert run_folder.travelling(recipe)["data"] == runs.PICTURES
     *_, last = training.resume(folder / "ours", budget={"steps": 6})
     assert last.step == 6
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from ganopt import samples, training
+from ganopt import run_folder, samples, training
 from ganopt.draw import draw
 from ganopt.latents import latents
 from ganopt.recipes import R1
@@ -44,5 +44,5 @@ def test_a_run_trains_on_it(tmp_path):
         data="sample:cats-teacher", generator="big/64@32", critic="plain-critic/64", batch=4, steps=2, device="cpu"
     )
     *_, last = training.train(recipe, tmp_path / "run")
-    assert last.images == 8 and training.read_recipe(tmp_path / "run") == recipe
-    assert training.travelling(recipe)["data"] == "sample:cats-teacher"
+    assert last.images == 8 and run_folder.read_recipe(tmp_path / "run") == recipe
+    assert run_folder.travelling(recipe)["data"] == "sample:cats-teacher"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from ganopt import shipping, studio, training, weights, zoo
+from ganopt import run_folder, shipping, studio, training, weights, zoo
 from ganopt.catalogue import Entry
 from ganopt.recipes import Dcgan, Distill, Recipe, Transfer
 
@@ -146,7 +146,7 @@ def test_names_of_models_travel(transfer, checkpoints):
     ship(transfer, "dogs", "transfer")
     assert recipe_in(checkpoints / "dogs.safetensors")["source"] == "tiny"
     for name in ("tiny", "cat/cats", f"cat/cats@{'0' * 40}"):
-        assert training.travelling(Transfer(source=name, **SMALL))["source"] == name
+        assert run_folder.travelling(Transfer(source=name, **SMALL))["source"] == name
 
 
 def test_the_command_ships_and_a_mistake_is_one_sentence(transfer, tmp_path, capsys):

@@ -19,7 +19,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from ganopt import data, training, updates, weights
+from ganopt import data, run_folder, training, updates, weights
 from ganopt.draw import draw
 from ganopt.latents import latents
 from ganopt.losses import ADVERSARIAL, gradient_penalty, zero_centred_penalty
@@ -181,7 +181,7 @@ def test_a_finished_run_goes_on_with_another_budget(few, straight, tmp_path):
     assert consume(training.resume(folder, few)) == []
     assert [step.step for step in consume(training.resume(folder, few, {"steps": STEPS}))] == list(range(7, STEPS + 1))
     assert tensors_equal(folder / "state.safetensors", straight("r1") / "state.safetensors")
-    assert training.read_recipe(folder).steps == STEPS
+    assert run_folder.read_recipe(folder).steps == STEPS
 
 
 def snapshots(folder: Path) -> list[str]:
@@ -249,7 +249,7 @@ def test_a_run_folder_holds_its_files_and_no_others(case, straight, source):
     previews = {f"previews/{step:07}.png" for step in (5, 10)}
     files = {"config.json", "metrics.jsonl", "state.safetensors", "generator.safetensors"} | judged | previews
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == files
-    assert training.read_recipe(folder) == make(case, source)
+    assert run_folder.read_recipe(folder) == make(case, source)
     metadata = weights.read(folder / "generator.safetensors")[1]
     assert json.loads(metadata["recipe"])["recipe"] == make(case, source).name
     assert metadata["architecture"] == make(case, source).generator
@@ -273,7 +273,7 @@ def test_the_saved_weights_are_those_of_the_state(case, straight):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_log_tells_each_step_and_finite_losses(case, straight):
-    recipe = training.read_recipe(straight(case))
+    recipe = run_folder.read_recipe(straight(case))
     for index, line in enumerate(metrics(straight(case)), start=1):
         assert line["step"] == index and line["epoch"] == index / recipe.epoch_steps
         assert line["progress"] == pytest.approx(index / STEPS)
@@ -670,7 +670,8 @@ def test_a_run_reads_its_folder_and_tells_strangers_only_the_name_of_it(draw_fac
     faces, folder = tmp_path / "home" / "faces", tmp_path / "run"
     paths = draw_faces(faces / "cat", 16) + draw_faces(faces / "dog", 3)
     consume(training.train(make("dcgan", data=str(faces), classes="cat"), folder))
-    assert State(training.read_recipe(folder), data.load(faces, 32).pictures[:16]).data_hash == counters(folder)["data"]
+    stored = run_folder.read_recipe(folder)
+    assert State(stored, data.load(faces, 32).pictures[:16]).data_hash == counters(folder)["data"]
     for name in ("generator", "critic"):
         recipe = json.loads(weights.read(folder / f"{name}.safetensors")[1]["recipe"])
         assert recipe["data"] == "faces" and recipe["classes"] == "cat" and str(tmp_path) not in json.dumps(recipe)

@@ -7,7 +7,7 @@ import pytest
 
 from ganopt import watch
 from ganopt.recipes import R1, Distill, Recipe, WganGp
-from ganopt.training import write_recipe
+from ganopt.run_folder import write_recipe
 from ganopt.watch import MOST, Watch, curves, follow, recipe_of
 
 

@@ -12,8 +12,8 @@ import gradio as gr
 
 from ganopt import charts, film, plan, runs, watch, zoo
 from ganopt.files import atomic_write, runs_folder
+from ganopt.run_folder import read_recipe
 from ganopt.runs import AT_WORK, Run
-from ganopt.training import read_recipe
 from ganopt.turns import before
 from ganopt.ui.common import QUIET, Event, Scratch, keep_in_url, optional_number, say_errors
 from ganopt.ui.keep import build_keep

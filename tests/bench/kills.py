@@ -18,7 +18,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from ganopt import runs, training, watch
+from ganopt import run_folder, runs, training, watch
 from ganopt.errors import UserError
 from ganopt.recipes import R1
 from ganopt.turns import PROCESS
@@ -35,7 +35,7 @@ def wait_until(condition: Callable[[], object]) -> None:
 
 def saved_step(folder: Path) -> int:
     with contextlib.suppress(UserError):
-        return training.read_counters(folder)["step"]
+        return run_folder.read_counters(folder)["step"]
     return 0
 
 
@@ -87,7 +87,7 @@ def compare(straight: Path, killed: Path) -> None:
         for folder in (straight, killed)
     ]
     assert json.dumps(logs[0]) == json.dumps(logs[1]), "the logs differ"
-    first, second = (load_file(folder / training.STATE) for folder in (straight, killed))
+    first, second = (load_file(folder / run_folder.STATE) for folder in (straight, killed))
     assert all(torch.equal(first[name], second[name]) for name in first), "the states differ"
     print(f"{len(logs[0])} steps logged alike, the states equal bit for bit")
 
