@@ -2,7 +2,7 @@
 
 import html
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 460, 300
@@ -72,7 +72,7 @@ def scatter(plot: Plot) -> str:
     return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{title}'>{''.join(parts)}</svg>"
 
 
-def lines(title: str, curves: dict[str, Sequence[tuple[float, float]]], axis: str) -> str:
+def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], axis: str) -> str:
     """Curves by their names, each (x, y) from left to right, over an axis that begins at 0. They must not be empty."""
     points = [point for curve in curves.values() for point in curve]
     rows = _rows([value for _, value in points], 1e-3)

@@ -5,7 +5,7 @@ import dataclasses
 import json
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -127,7 +127,7 @@ def publish(options: argparse.Namespace) -> None:
     print(zoo.publish(options.model, options.repository, options.token or get_token() or "", private=options.private))
 
 
-def follow(run: Iterator[Step], folder: Path) -> None:
+def follow(run: Generator[Step], folder: Path) -> None:
     """Show a run's progress until it ends or is interrupted; either way its last step is saved."""
     interrupted: list[int] = []
 

@@ -25,9 +25,11 @@ MOST_COMPARED = 64  # faces in one `nearest`
 
 def fid(options: argparse.Namespace) -> None:
     """Measure FID of models or folders, with the floor, KID, precision and recall beside it."""
-    models, paths, reference = tuple(options.model or ()), tuple(map(Path, options.paths)), options.reference
+    models, reference = tuple(options.model or ()), options.reference
+    paths: tuple[Path, ...] = tuple(map(Path, options.paths))
     if len(paths) == 2 and not reference and not models:  # as in pytorch-fid
-        paths, reference = paths[:1], str(paths[1])
+        reference = str(paths[1])
+        paths = paths[:1]
     plan = Plan(
         models=models,
         paths=paths,
@@ -65,7 +67,7 @@ def _score_line(score: Score) -> str:
     line = f"{score.name:20} fid{score.count or ''} {score.fid:7.2f}"
     if len(score.fids) > 1:
         line += f" ({min(score.fids):.2f} to {max(score.fids):.2f})"
-    if score.kid is not None:
+    if score.kid is not None and score.kid_deviation is not None:
         line += f"   KID {1000 * score.kid:.2f} +- {1000 * score.kid_deviation:.2f} e-3"
         line += f"   precision {score.precision:.2f}   recall {score.recall:.2f}"
     return line + (f"   to {score.against} {score.fid_to_model:.2f}" if score.against else "")

@@ -55,7 +55,8 @@ def cosines(first: Tensor, second: Tensor, device: torch.device) -> list[float]:
     """How alike Inception finds pictures uint8 (N, 3, H, W) and others: the cosine of each pair of features, 0 to 1."""
     eye = extractor(device)
     rows = torch.cat(list(extract(torch.cat([first, second]).split(1), eye.network, device)))
-    return cosine_similarity(*rows.chunk(2)).tolist()
+    ours, theirs = rows.chunk(2)
+    return cosine_similarity(ours, theirs).tolist()
 
 
 def difference_map(first: Tensor, second: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ import contextlib
 import dataclasses
 import os
 import platform
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -88,7 +88,7 @@ class Update:
     compared: tuple[Sample, Sample] | None = None  # of a model, its first sample and the reference, for `bias`
 
 
-def evaluate(plan: Plan, eye: Extractor) -> Iterator[Update]:
+def evaluate(plan: Plan, eye: Extractor) -> Generator[Update]:
     """Measure what is planned: first the floor, then each model and path.
 
     Raises UserError for all that goes wrong, for a name that leads nowhere before anything is measured.
@@ -138,7 +138,8 @@ def evaluate(plan: Plan, eye: Extractor) -> Iterator[Update]:
 def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] = ()) -> Score:
     """The figures of a model's samples, each compared with the teacher's of the same place in the list."""
     first, real = samples[0], reference.rows
-    kernel = neighbours = (None, None)
+    kernel: tuple[float | None, ...] = (None, None)
+    neighbours = kernel
     if min(len(first.rows), len(real)) > NEIGHBOURS:
         kernel = _means(kernel_distance(sample.rows, real) for sample in samples)
         neighbours = _means(precision_and_recall(real, sample.rows) for sample in samples)

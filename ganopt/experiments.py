@@ -4,7 +4,7 @@
 """
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,12 +125,14 @@ def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experi
     """What each of some experiments trains in a setting. Raises UserError where a source has not been trained."""
     shares = sum(each.share for each in chosen)
     for experiment in chosen:
-        values = {"recipe": experiment.recipe, "data": str(setting.data), "classes": experiment.classes}
+        values: dict[str, Any] = {"recipe": experiment.recipe, "data": str(setting.data), "classes": experiment.classes}
         for name in ("batch", "device", "precision", "channels_last"):
             values[name] = getattr(setting, name)
         values["minutes"] = setting.minutes * experiment.share / shares
         values |= experiment.settings
-        defaults = {field.name: field.default for field in dataclasses.fields(RECIPES[experiment.recipe])}
+        defaults: dict[str, Any] = {
+            field.name: field.default for field in dataclasses.fields(RECIPES[experiment.recipe])
+        }
         if experiment.recipe != "transfer":  # whose networks are those of its source
             divisors = {"generator": setting.divisor, "critic": max(setting.divisor // 2, 1)}  # a judge sees more
             for name, divisor in divisors.items():
@@ -143,7 +145,7 @@ def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experi
         yield experiment, parse(values)
 
 
-def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Iterator[training.Step]]]:
+def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Generator[training.Step]]]:
     """Experiments, all of them by default, in their order, each with the steps that it has still to do.
 
     Raises UserError for an unknown name, and where a source has not been trained.

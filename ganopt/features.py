@@ -103,8 +103,8 @@ def of_folder(folder: Path, eye: Extractor, most: int = MOST, label: str = "") -
             digest.update(bytes.fromhex(sha256(folder / name)))
 
     def batches(size: int) -> Iterator[Tensor]:
-        pictures = (decode_whole(str(folder / name)) for name in names)
-        pictures = (torch.from_numpy(picture) for picture in pictures if not isinstance(picture, str))
+        decoded = (decode_whole(str(folder / name)) for name in names)
+        pictures = (torch.from_numpy(picture) for picture in decoded if not isinstance(picture, str))
         readable = 0
         for _, same in itertools.groupby(pictures, key=lambda picture: picture.shape):
             while chunk := list(itertools.islice(same, size)):
@@ -121,7 +121,7 @@ def of_folder(folder: Path, eye: Extractor, most: int = MOST, label: str = "") -
 
 def of_pictures(name: str, pictures: Tensor, eye: Extractor) -> Seeing:
     """Pictures in memory, uint8 (N, 3, H, W)."""
-    digest = hashlib.sha256(pictures.contiguous().numpy()).hexdigest()
+    digest = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
     return (yield from _sample(name, digest, len(pictures), lambda size: (pictures.split(size), eye.network), eye))
 
 
@@ -164,7 +164,7 @@ def of_reference(name: str) -> tuple[Sample, Tensor]:
 
 def of_rows(name: str, rows: Tensor) -> Sample:
     """A sample of features that are there already, (n, 2048) float32. Raises UserError for fewer than two."""
-    return Sample(name, hashlib.sha256(rows.contiguous().numpy()).hexdigest()[:32], len(rows), rows, fit(rows))
+    return Sample(name, hashlib.sha256(rows.contiguous().numpy().data).hexdigest()[:32], len(rows), rows, fit(rows))
 
 
 def references() -> list[str]:
@@ -200,7 +200,9 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
         sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
         yield count
         return sample
-    moments, kept, block = Moments(), [], []
+    moments = Moments()
+    kept: list[Tensor] = []
+    block: list[Tensor] = []
     for rows in extract(*prepare(eye.batch), eye.device):
         yield len(rows)
         block.append(rows)

@@ -3,7 +3,7 @@
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -33,7 +33,7 @@ class Source:
     licence: str
     address: str
     classes: tuple[str, ...]
-    pictures: Callable[[], Iterator[Found]]  # downloads what the next one needs
+    pictures: Callable[[], Generator[Found]]  # downloads what the next one needs
 
 
 def describe(source: Source) -> str:
@@ -83,10 +83,10 @@ def _suffix(content: bytes) -> str:
     """The suffix of a picture's real format. Raises one of UNREADABLE if it is no picture of a format that we read."""
     with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
         image.verify()
-        return FORMATS.get(image.format, ".jpg")  # PIL calls a JPEG with several pictures MPO
+        return FORMATS.get(image.format or "", ".jpg")  # PIL calls a JPEG with several pictures MPO
 
 
-def _afhq() -> Iterator[Found]:
+def _afhq() -> Generator[Found]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -103,7 +103,7 @@ def _afhq() -> Iterator[Found]:
             raise UserError(f"{path.resolve()} holds no pictures of afhq; remove it and try again.") from error
 
 
-def _pets() -> Iterator[Found]:
+def _pets() -> Generator[Found]:
     from torchvision.datasets import OxfordIIITPet
 
     with _downloads("pets") as root:
@@ -117,7 +117,7 @@ def _pets() -> Iterator[Found]:
                     yield {"1": "cat", "2": "dog"}[species], partial(_head, images / f"{name}.jpg", box)
 
 
-def _mnist() -> Iterator[Found]:
+def _mnist() -> Generator[Found]:
     from torchvision.datasets import MNIST
 
     with _downloads("mnist") as root:

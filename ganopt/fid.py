@@ -64,8 +64,7 @@ class Moments:
 
     def __init__(self) -> None:
         self.count = 0
-        self._sum: Tensor | float = 0.0
-        self._products: Tensor | float = 0.0
+        self._sum = self._products = torch.zeros(())
 
     def add(self, features: Tensor) -> None:
         """Count features (n, d)."""

@@ -9,6 +9,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from urllib.error import URLError
 
 import httpx
@@ -88,8 +89,8 @@ def dataset_files(repository: str, suffix: str) -> Iterator[Path]:
     try:
         info = huggingface_hub.HfApi(endpoint=endpoint).dataset_info(repository)
         wanted = {"repo_type": "dataset", "revision": info.sha, "endpoint": endpoint}
-        for file in sorted(entry.rfilename for entry in info.siblings if entry.rfilename.endswith(suffix)):
-            yield Path(huggingface_hub.hf_hub_download(repository, file, **wanted))
+        for file in sorted(entry.rfilename for entry in info.siblings or () if entry.rfilename.endswith(suffix)):
+            yield Path(huggingface_hub.hf_hub_download(repository, file, **wanted))  # type: ignore[call-overload]
     except Exception as error:  # the client lets through errors of many libraries
         raise _fetch_error(_root(error), repository, "main", file, "dataset") from error
 
@@ -126,7 +127,7 @@ def upload(
 def card(repository: str, title: str, licence: str, notes: str, sections: dict[str, dict[str, object]]) -> str:
     """The README.md of a published model: what it is, tables of facts by section, and how to load it."""
     licence_id = re.sub(r"[^a-z0-9.]+", "-", licence.lower()).strip("-") or "unknown"
-    named = {} if licence_id in (*LICENCES, "unknown") else {"license_name": licence_id}
+    named: dict[str, Any] = {} if licence_id in (*LICENCES, "unknown") else {"license_name": licence_id}
     front = huggingface_hub.ModelCardData(
         license="other" if named else licence_id,
         library_name="ganopt",
@@ -163,13 +164,14 @@ def _ask(repository: str, revision: str, file: str) -> Path:
     endpoint = constants.ENDPOINT
     url = huggingface_hub.hf_hub_url(repository, file, revision=revision, endpoint=endpoint)
     found = huggingface_hub.get_hf_file_metadata(url)
-    if not found.etag or not COMMIT.fullmatch(found.commit_hash or ""):
+    commit = found.commit_hash or ""
+    if not found.etag or not COMMIT.fullmatch(commit):
         raise UserError(f"{endpoint} does not answer as a Hub does; check the network's proxy and HF_ENDPOINT.")
     if (found.size or 0) > LARGEST:
         raise UserError(
             f"{file} of {repository} has {found.size:,} bytes; no ganopt model is that large, choose another."
         )
-    if _cached(repository, found.commit_hash, file) is None:
+    if _cached(repository, commit, file) is None:
         size = f" ({found.size / 1e6:,.1f} MB)" if found.size else ""
         tqdm.write(f"Downloading {file}{size} of {repository} from {endpoint}.", file=sys.stderr)
     return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision, endpoint=endpoint))
@@ -178,7 +180,7 @@ def _ask(repository: str, revision: str, file: str) -> Path:
 def _root(error: Exception) -> Exception:
     """What lies behind the client's own wrappers, of uploads in threads and of a second question."""
     wrapped = isinstance(error, (RuntimeError, LocalEntryNotFoundError)) and isinstance(error.__cause__, Exception)
-    return error.__cause__ if wrapped else error
+    return error.__cause__ if wrapped else error  # type: ignore[return-value]
 
 
 def _status(error: BaseException) -> int:
@@ -219,7 +221,7 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
 def _upload_error(error: Exception, repository: str, endpoint: str) -> UserError:
     """The sentence for a model that could not be published. It never tells the token."""
     status = _status(error)
-    if status == 400:
+    if status == 400 and isinstance(error, HfHubHTTPError):
         reason = (error.server_message or "bad request").splitlines()[0]
         return UserError(f"{endpoint} refused {repository} ({reason}); choose another name.")
     if status == 401:

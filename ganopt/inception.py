@@ -74,6 +74,8 @@ UNPADDED = HALVING | {"Conv2d_2a_3x3", "Conv2d_4a_3x3"}
 class Inception(nn.Module):
     """Pictures -> features. Its weights are those that `fold` returns; raises KeyError if one is missing."""
 
+    digest = ""  # of the file that it was loaded from
+
     def __init__(self, weights: Mapping[str, Tensor]):
         super().__init__()
         self.widths: dict[str, list[int]] = {}
@@ -203,7 +205,7 @@ def fold(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     if len(state["fc.bias"]) != CLASSES:
         raise ValueError(f"{len(state['fc.bias'])} classes")
-    weights = {}
+    weights: dict[str, Tensor] = {}
     for name in [key.removesuffix(".conv.weight") for key in state if key.endswith(".conv.weight")]:
         weight, gain, shift, mean, variance = (
             state[f"{name}.{part}"].double()

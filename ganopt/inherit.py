@@ -1,5 +1,7 @@
 """A student that starts from its teacher's channels."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -18,11 +20,13 @@ def inherit_channels(student: Generator, teacher: Generator) -> None:
     ours, theirs = student.architecture, teacher.architecture
     if (ours.kind, ours.side) != (theirs.kind, theirs.side) or ours.divisor < theirs.divisor:
         raise UserError(f"A {ours} cannot start from the channels of a {theirs}; take a thinner one of the same kind.")
-    read = torch.arange(teacher.layers[0][0].in_channels)  # the channels kept of the stage before: at first, all of z
-    for index, (to, source) in enumerate(zip(student.layers, teacher.layers, strict=True)):
-        last = index == len(teacher.layers) - 1
+    stages: Any = teacher.layers
+    to: Any
+    read = torch.arange(stages[0][0].in_channels)  # the channels kept of the stage before: at first, all of z
+    for index, (to, source) in enumerate(zip(student.layers, stages, strict=True)):
+        last = index == len(stages) - 1
         width = to[0].out_channels
-        kept = torch.arange(width) if last else _most_used(source[1], teacher.layers[index + 1][0], width)
+        kept = torch.arange(width) if last else _most_used(source[1], stages[index + 1][0], width)
         to[0].weight.copy_(source[0].weight[read][:, kept])
         to[0].bias.copy_(source[0].bias[kept])
         if not last:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -48,7 +49,7 @@ def parse_seeds(text: str, limit: int) -> list[int]:
     return seeds
 
 
-def format_seeds(seeds: list[int] | tuple[int, ...]) -> str:
+def format_seeds(seeds: Sequence[int]) -> str:
     """The shortest text that `parse_seeds` reads as these seeds."""
     runs: list[list[int]] = []
     for seed in seeds:

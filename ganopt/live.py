@@ -9,6 +9,7 @@ from ganopt.draw import draw
 from ganopt.extraction import extract
 from ganopt.fid import fit, frechet_distance
 from ganopt.latents import latents
+from ganopt.recipes import Distill
 from ganopt.state import State
 
 DRAWN, REAL = 100, 500  # pictures of the run's generator, and of those that it trains on
@@ -34,6 +35,7 @@ def measure(state: State) -> Callable[[], float]:
 
 def _reference(state: State, eye: features.Extractor) -> features.Seeing:
     if state.pictures is None:
+        assert isinstance(state.recipe, Distill)
         return features.of_model(state.recipe.teacher, range(REAL), eye)
     step = max(len(state.pictures) // REAL, 1)
     return features.of_pictures("training pictures", state.pictures[::step][:REAL].cpu(), eye)

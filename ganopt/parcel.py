@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> None:
     )
     commands = parser.add_subparsers(required=True)
     for function, source, target in ((pack, "runs", "parts"), (unpack, "parts", "runs")):
-        command = commands.add_parser(function.__name__, help=function.__doc__.splitlines()[0])
+        command = commands.add_parser(function.__name__, help=(function.__doc__ or "").splitlines()[0])
         command.set_defaults(command=function)
         for name in (source, target):
             command.add_argument(name, type=Path, help=f"folder of the {name}")

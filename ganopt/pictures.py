@@ -35,10 +35,10 @@ def decode_whole(path: str) -> np.ndarray | str:
 
 def _read(path: str, prepare: Callable[[Image.Image], Image.Image]) -> np.ndarray | str:
     try:
-        with Image.open(path) as image:
-            if image.width * image.height > MAX_PIXELS:
+        with Image.open(path) as file:
+            if file.width * file.height > MAX_PIXELS:
                 return f"it has more than {MAX_PIXELS // 1_000_000} million pixels"
-            image = prepare(image)
+            image = prepare(file)
     except UnidentifiedImageError:
         return "it is no picture"
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:

@@ -85,8 +85,8 @@ def most_minutes() -> float | None:
     raise UserError(f"GANOPT_TRAIN_MINUTES is '{text[:40]}'; set it to a number of minutes.")
 
 
-def check_minutes(minutes: float | None) -> None:
-    """Raise UserError for a time that a run may not take, or none at all."""
+def check_minutes(minutes: float | None) -> float:
+    """The minutes themselves. Raises UserError for a time that a run may not take, or none at all."""
     most = most_minutes()
     if most == 0:
         raise UserError(limits())
@@ -94,6 +94,7 @@ def check_minutes(minutes: float | None) -> None:
         raise UserError("Give the run some minutes.")
     if most is not None and minutes > most:
         raise UserError(f"A run may take up to {most:g} min on this page; ask for no more.")
+    return minutes
 
 
 def going_on(run: Run, recipe: Recipe, minutes: float | None) -> float | None:
@@ -105,8 +106,7 @@ def going_on(run: Run, recipe: Recipe, minutes: float | None) -> float | None:
         check_minutes(1 if recipe.minutes is None else recipe.minutes - run.minutes)
         total = None
     else:
-        check_minutes(minutes)
-        total = run.minutes + minutes
+        total = run.minutes + check_minutes(minutes)
     check_limits(recipe)
     return total
 

@@ -31,7 +31,11 @@ from ganopt.zoo import RUN_NAME
 
 Status = Literal["waiting", "training", "finished", "stopped", "died"]
 AT_WORK: tuple[Status, ...] = ("training", "waiting")
-STATUSES = {0: "finished", 130: "stopped", -signal.SIGTERM: "stopped"}  # by what a run's process ended with
+STATUSES: dict[int, Status] = {
+    0: "finished",
+    130: "stopped",
+    -signal.SIGTERM: "stopped",
+}  # by what a run's process ended with
 PICTURES, CACHE = "uploaded pictures", "cache"  # in the folder of a run that has its own
 
 

@@ -39,7 +39,7 @@ class State:
         self.optimiser_g = self._adam(self.generator, recipe.lr_g)
         self.optimiser_d = self._adam(self.critic, recipe.lr_d)
         self.pictures = None if pictures is None else _checked(pictures, recipe).to(self.device)
-        self.data_hash = "" if pictures is None else hashlib.sha256(pictures.contiguous().numpy()).hexdigest()
+        self.data_hash = "" if pictures is None else hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
         self.order, self.cursor = torch.empty(0, dtype=torch.int64), 0
         self.step, self.images, self.seconds = 0, 0, 0.0
 
@@ -47,7 +47,7 @@ class State:
         """Networks on the device and in their modes; what is frozen is in evaluation mode."""
         memory_format = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         for network in filter(None, (self.generator, self.critic, self.teacher, self.teacher_critic)):
-            network.to(self.device, memory_format=memory_format)
+            network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
         self.generator.train()
         self.critic.train()
         for network in (self.generator, self.critic):
@@ -151,7 +151,7 @@ def resolved(recipe: Recipe) -> Recipe:
     for kind in ("generator", "critic"):
         path = zoo.locate(recipe.source, kind)
         names[kind] = str(weights.read_architecture(weights.read_metadata(path), str(path)))
-    return dataclasses.replace(recipe, **names)
+    return dataclasses.replace(recipe, generator=names["generator"], critic=names["critic"])
 
 
 def check(recipe: Recipe) -> None:

@@ -240,10 +240,10 @@ def _curves(records: Records) -> list[list[str]]:
 def _race(records: Records) -> str:
     """Our recipe against the thesis's, in no more time, as a sentence."""
     ours, theirs = (records.get(("curve", name), {}).get("points", []) for name in ("race-ours", "race-thesis"))
-    last = theirs[-1] if theirs else None
-    reached = last and curves.at_minutes(ours, last["minutes"])
+    reached = theirs and curves.at_minutes(ours, theirs[-1]["minutes"])
     if not reached:
         return ""
+    last = theirs[-1]
     return (
         f"From scratch our recipe has reached {reached['fid']:.2f} after {reached['minutes']:.0f} minutes, "
         f"the thesis's {last['fid']:.2f} after {last['minutes']:.0f}."

@@ -10,10 +10,10 @@ import dataclasses
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import torch
 from safetensors import safe_open
@@ -48,7 +48,7 @@ class Step:
     saved: bool
 
 
-def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = None) -> Iterator[Step]:
+def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = None) -> Generator[Step]:
     """Train from step 0; the pictures, uint8 (N, 3, side, side), are read from `recipe.data` unless given.
 
     Raises UserError before the first step for whatever does not fit, and later if the run diverges or the
@@ -65,14 +65,15 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
 
 def resume(
     folder: Path, pictures: Tensor | None = None, budget: dict[str, int | float | None] | None = None
-) -> Iterator[Step]:
+) -> Generator[Step]:
     """Go on with the run in a folder from its last save, to its own budget or to another one.
 
     Raises UserError as `train` does, and where there is no run or its pictures have changed.
     """
     recipe = read_recipe(folder)
     if budget:
-        recipe = dataclasses.replace(recipe, **{"steps": None, "images": None, "minutes": None, **budget})
+        whole: dict[str, Any] = {"steps": None, "images": None, "minutes": None, **budget}
+        recipe = dataclasses.replace(recipe, **whole)
     state = State(recipe, _pictures(recipe, pictures))
     if (folder / STATE).exists():
         counters = read_counters(folder)
@@ -85,7 +86,7 @@ def resume(
     return _loop(state, folder)
 
 
-def _loop(state: State, folder: Path | None) -> Iterator[Step]:
+def _loop(state: State, folder: Path | None) -> Generator[Step]:
     recipe = state.recipe
     fixed, measure = latents(FIXED_SEEDS), live.measure(state) if recipe.live_fids else None
     progress = recipe.progress(state.step, state.images, state.seconds)
@@ -110,10 +111,10 @@ def _loop(state: State, folder: Path | None) -> Iterator[Step]:
                     memory=peak_memory(state.device),
                     progress=progress,
                     preview=preview,
-                    fid=measure() if measured else None,
+                    fid=measure() if measure and measured else None,
                     saved=save and folder is not None,
                 )
-                if folder is not None:
+                if folder is not None and metrics is not None:
                     _log(metrics, step, folder)
                     if _parts(progress, recipe.snapshots) > _parts(before, recipe.snapshots):
                         _keep_snapshot(state, folder)

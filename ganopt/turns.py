@@ -21,7 +21,7 @@ from ganopt.files import atomic_write
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 LOCK, EXIT, LOG = "lock", "exit", "log.txt"  # in a run's folder
 PROCESS = "process"  # there, too: the number of the process to ask to stop

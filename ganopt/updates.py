@@ -122,6 +122,7 @@ def _drawn(state: State, z: Tensor) -> Tensor:
 
 
 def _target(state: State, z: Tensor) -> Tensor:
+    assert state.teacher is not None
     with torch.no_grad(), _autocast(state):
         return state.teacher(z).float()
 
@@ -129,6 +130,7 @@ def _target(state: State, z: Tensor) -> Tensor:
 def _imitation(state: State, recipe: Distill, fake: Tensor, target: Tensor) -> Tensor:
     loss = pixel_loss(fake, target, recipe.pixel)
     if recipe.feature:
+        assert state.teacher_critic is not None
         with _autocast(state):
             loss = loss + recipe.feature * feature_loss(state.teacher_critic, fake, target).float()
     return loss

@@ -111,7 +111,7 @@ def build(tensors: dict[str, Tensor], metadata: dict[str, str], label: str | Pat
 
 def _compact(tensors: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
     """Tensors as they are stored; whole numbers stay what they are."""
-    stored = {}
+    stored: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if dtype == torch.int8 and tensor.ndim == 4:
             scales = tensor.float().abs().amax(dim=(1, 2, 3), keepdim=True).clamp_min(1e-12) / 127

@@ -116,10 +116,11 @@ def publish(name: str | Path, repository: str, token: str, private: bool = False
     The repository is made if need be. The token is kept nowhere. Raises UserError for all that goes wrong.
     """
     name = str(name)
-    files: dict[str, Path | bytes] = {FILES["generator"]: locate(name)}
+    generator = locate(name)
+    files: dict[str, Path | bytes] = {FILES["generator"]: generator}
     with contextlib.suppress(AbsentError):
         files[FILES["critic"]] = locate(name, "critic")
-    files["README.md"] = _card(name, files[FILES["generator"]], repository).encode()
+    files["README.md"] = _card(name, generator, repository).encode()
     return hub.upload(repository, files, token, private, endpoint)
 
 

@@ -7,7 +7,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec
 
 import gradio as gr
 from PIL import Image
@@ -28,14 +28,13 @@ QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}
 Event = gr.events.Dependency
 
 Parameters = ParamSpec("Parameters")
-Result = TypeVar("Result")
 
 
-def say_errors(handler: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+def say_errors(handler: Callable[Parameters, Any]) -> Callable[Parameters, Any]:
     """A handler, a generator perhaps, whose UserErrors are shown in the page as their one sentence."""
 
     @functools.wraps(handler)
-    def said(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Result:
+    def said(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Any:
         with _said():
             return handler(*arguments, **keywords)
 
@@ -96,8 +95,14 @@ def model_names() -> list[str]:
     return [name for _, name in model_choices()]
 
 
-def renew_models(tab: gr.Tab, models: gr.Dropdown | gr.CheckboxGroup, offered: Callable[[], list]) -> None:
-    """Let a list of models have those of new runs, too, whenever its tab is opened."""
+def tabs_of(tab: gr.Tab) -> gr.Tabs:
+    """The tabs that a tab is one of."""
+    assert isinstance(tab.parent, gr.Tabs)
+    return tab.parent
+
+
+def renew_models(tab: gr.Tab, models: Any, offered: Callable[[], list]) -> None:
+    """Let a gr.Dropdown or gr.CheckboxGroup of models have those of new runs, too, whenever its tab is opened."""
     kind = type(models)
     tab.select(lambda: kind(choices=offered()), None, models, **QUIET)
 

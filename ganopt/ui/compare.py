@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable
+from typing import Any
 
 import gradio as gr
 import torch
@@ -21,6 +22,7 @@ from ganopt.ui.common import (
     model_choices,
     renew_models,
     say_errors,
+    tabs_of,
 )
 
 FIRST_SEEDS = "0-7"
@@ -63,7 +65,7 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
         return _pair_at(drawn, event.index)
 
     outputs = [facts, file, heads, gallery, drawn, panel, *chosen]
-    private = {"api_visibility": "private", "concurrency_id": "draw"}
+    private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw"}
     asked = gr.on(
         [button.click, inputs[1].submit],
         compare,
@@ -82,7 +84,7 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
     first = tab.select(_once(compare, len(outputs)), [*inputs, heads], outputs, **private)
     first.success(_once(pair, len(details)), [*chosen, details[0]], details, **private)
     renew_models(tab, inputs[0], model_choices)
-    demo.load(_from_link, None, [tab.parent, *inputs], api_visibility="private", show_progress="hidden")
+    demo.load(_from_link, None, [tabs_of(tab), *inputs], api_visibility="private", show_progress="hidden")
 
 
 def _once(handler: Callable[..., tuple], count: int) -> Callable[..., tuple]:
@@ -90,7 +92,7 @@ def _once(handler: Callable[..., tuple], count: int) -> Callable[..., tuple]:
     return lambda *values: (gr.skip(),) * count if values[-1] else handler(*values[:-1])
 
 
-def _controls(choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, list[gr.events.Dependency]]:
+def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, list[gr.events.Dependency]]:
     """What `compare` takes, the button that starts it, and the events that choose well-known models."""
     presets = [(gr.Button(text, size="sm"), names) for text, names in comparing.presets().items()]
     models = gr.Dropdown(

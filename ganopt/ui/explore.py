@@ -1,5 +1,7 @@
 """What lies around one face: the walk to another seed, and the map of neighbouring latents."""
 
+from typing import Any
+
 import gradio as gr
 import torch
 
@@ -49,16 +51,16 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
         picture = face_map(model, *x_y, spacing, scale)
         return gr.Column(visible=True), f"### Around seed {seed}", (model, scale), x_y, picture, str(seed), str(other)
 
-    def show_map(chosen: tuple, place: tuple, spacing: float):
+    def show_map(chosen: tuple, place: tuple[float, float], spacing: float):
         return face_map(chosen[0], *place, spacing, chosen[1])
 
     def show_walk(chosen: tuple, first: str, last: str, frames: int):
         return walk(chosen[0], first, last, frames, chosen[1])
 
-    def go(place: tuple, spacing: float, event: gr.SelectData):
+    def go(place: tuple[float, float], spacing: float, event: gr.SelectData):
         return studio.map_points(*place, spacing)[event.index]
 
-    private = {"api_visibility": "private", "concurrency_id": "draw"}
+    private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw"}
     opened = gallery.select(open_panel, [drawn, spacing], [panel, title, chosen, place, cells, first, last], **private)
     opened.success(None, js="() => document.querySelector('#explore').scrollIntoView({ behavior: 'smooth' })")
     map_inputs = [chosen, place, spacing]

@@ -6,6 +6,7 @@ import html
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import pandas
@@ -15,7 +16,7 @@ from gradio.components import Component
 from ganopt import evaluation, features
 from ganopt.evaluation import FLOOR, Plan, Score
 from ganopt.files import atomic_write
-from ganopt.ui.common import Scratch, keep_in_url, model_names, renew_models, say_errors
+from ganopt.ui.common import Scratch, keep_in_url, model_names, renew_models, say_errors, tabs_of
 
 MOST_PICTURES = 5000  # of a sample, on the page
 HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
@@ -86,10 +87,10 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
     )
     stop.click(ask_to_stop, queue=False, api_visibility="private")
     renew_models(tab, inputs[0], model_names)
-    demo.load(_from_link, None, [tab.parent, inputs[0]], api_visibility="private", show_progress="hidden")
+    demo.load(_from_link, None, [tabs_of(tab), inputs[0]], api_visibility="private", show_progress="hidden")
 
 
-def _controls() -> tuple[list[Component], gr.Button, gr.Button]:
+def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     """What `fid` takes, in its order, and the buttons that start and stop it."""
     names, references = model_names(), features.references()
     models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")

@@ -15,7 +15,7 @@ from ganopt.files import atomic_write, runs_folder
 from ganopt.run_folder import read_recipe
 from ganopt.runs import AT_WORK, Run
 from ganopt.turns import before
-from ganopt.ui.common import QUIET, Event, Scratch, keep_in_url, optional_number, say_errors
+from ganopt.ui.common import QUIET, Event, Scratch, keep_in_url, optional_number, say_errors, tabs_of
 from ganopt.ui.keep import build_keep
 from ganopt.watch import Watch
 
@@ -86,7 +86,7 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
     show_after(stop.click(halt, chosen, None, **QUIET))
     show_after(resume.click(go_on, [chosen, more], None, **QUIET))
     tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)  # for good: a look costs milliseconds
-    show_after(demo.load(_from_link, None, [tab.parent, asked], **QUIET))
+    show_after(demo.load(_from_link, None, [tabs_of(tab), asked], **QUIET))
 
     def show_asked(event: Event) -> Event:
         shown = show_after(event)
