@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 import torch
@@ -25,20 +26,13 @@ from ganopt.ui.common import (
 )
 from ganopt.ui.follow import build_follow
 
-UPLOAD, FOLDER = "upload", "folder"  # pictures that are not a sample
+UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # pictures that are not a sample
 STARTING = ("transfer", "distill")  # methods that start from a model
 # settings that matter, the class that explains each, and the methods that have it
 MORE = {
-    "batch": (Recipe, tuple(METHODS)),
-    "lr_g": (Recipe, tuple(METHODS)),
-    "lr_d": (Recipe, tuple(METHODS)),
-    "penalty": (Recipe, tuple(METHODS)),
-    "ema": (Recipe, tuple(METHODS)),
-    "seed": (Recipe, tuple(METHODS)),
-    "live_fids": (Recipe, tuple(METHODS)),
+    **dict.fromkeys(("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids"), (Recipe, tuple(METHODS))),
     "alpha": (Distill, ("distill",)),
-    "freeze_g": (Transfer, ("transfer",)),
-    "freeze_d": (Transfer, ("transfer",)),
+    **dict.fromkeys(("freeze_g", "freeze_d"), (Transfer, ("transfer",))),
 }
 ASIDE = "Leave a field empty for what the method does by itself."
 
@@ -90,15 +84,26 @@ def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
 def _asked(values: tuple) -> tuple[Asked, list[Path], str]:
     """The run that the form asks for, the files that were uploaded for it, and its name."""
     method, origin, data, files, folder, network, side, minutes, name, *more = values
-    chosen = {UPLOAD: "", FOLDER: (folder or "").strip()}.get(data, data)
-    if data == FOLDER and plan.is_public():
-        raise UserError("Folders of the server are no business of this page; upload pictures instead.")
-    if data == UPLOAD and not files and method != "distill":
-        raise UserError("No pictures were uploaded; choose some, or a zip file of them.")
+    chosen = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(data, data)
     texts = zip(MORE.items(), more, strict=True)
     settings = {key: optional_number(text, key) for (key, (_, having)), text in texts if method in having}
+    if data == NONE:
+        settings["alpha"] = settings.get("alpha") or 0.0  # the teacher is all that a student learns from
+    _check_pictures(data, files, method, settings)
     asked = Asked(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
     return asked, [Path(file) for file in files or []] if data == UPLOAD else [], (name or "").strip()
+
+
+def _check_pictures(data: str, files: list | None, method: str, settings: dict[str, Any]) -> None:
+    """Raise UserError where the choice of pictures does not fit the rest."""
+    if data == FOLDER and plan.is_public():
+        raise UserError("Folders of the server are no business of this page; upload pictures instead.")
+    if data == UPLOAD and not files:
+        raise UserError("No pictures were uploaded; choose some, or a zip file of them.")
+    if data == NONE and method != "distill":
+        raise UserError("Only a student can learn without pictures; choose some.")
+    if data == NONE and settings["alpha"] > 0:
+        raise UserError("An alpha above 0 needs pictures; choose some, or leave it empty.")
 
 
 def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:
@@ -138,8 +143,9 @@ def _pictures() -> list[tuple[str, str]]:
     """The pictures that a run may be taught: (text, what `_asked` reads)."""
     drawn = [name for name, entry in zoo.catalogue().items() if entry.role != "student"]
     samples = [(f"2000 faces that {name} draws", f"{PREFIX}{name}") for name in drawn]
-    own = [("My own: upload them", UPLOAD), ("My own: a folder on this machine", FOLDER)]
-    return [*samples, *(own[:1] if plan.is_public() else own)]
+    others = [("My own: upload them", UPLOAD), ("None: a student learns from its teacher alone", NONE)]
+    folder = [] if plan.is_public() else [("My own: a folder on this machine", FOLDER)]
+    return [*samples, *others[:1], *folder, *others[1:]]
 
 
 def _setting(name: str, kind: type[Recipe], filled: Asked, visible: bool) -> gr.Textbox:
@@ -152,7 +158,7 @@ def _setting(name: str, kind: type[Recipe], filled: Asked, visible: bool) -> gr.
 def _filled(asked: Asked) -> list:
     """A preset's values for the form."""
     origin = asked.origin or gr.skip()
-    data = asked.data or gr.skip()
+    data = asked.data or NONE
     more = [optional_text(asked.more.get(name)) for name in MORE]
     return [asked.method, origin, data, asked.network, asked.side, asked.minutes, *more]
 

@@ -190,6 +190,19 @@ def test_uploads_that_teach_nothing_are_one_sentence_and_leave_nothing(tab, draw
     assert not (folder / "too few").exists()
 
 
+def test_only_a_student_learns_without_pictures(tab, folder):
+    tab.locator("#train-data input").click()
+    tab.get_by_role("option", name="None: a student").click()
+    fill(tab, "train-name", "from nothing")
+    tab.locator("#train-start").click()
+    tab.get_by_text("Only a student can learn without pictures").wait_for()
+    assert not (folder / "from nothing").exists()
+    tab.get_by_role("button", name="A student of the teacher").click()
+    tab.locator("#train-cost").click()
+    tab.locator("#train-said", has_text="3 minutes are about").wait_for()
+    assert "pictures" not in tab.locator("#train-said").inner_text()
+
+
 def test_what_it_will_cost_is_measured_before_it_starts(tab):
     tab.locator("#train-cost").click()
     tab.locator("#train-said", has_text="2 minutes are about").wait_for()
