@@ -151,9 +151,8 @@ def of_reference(name: str) -> tuple[Sample, Tensor]:
     """
     path = zoo.checkpoints() / f"reference-{name}.safetensors"
     if name not in references():
-        raise UserError(
-            f"'{name}' is no reference; take {', '.join(references())}, or a folder, a zip or an .npz file."
-        )
+        offered = ", ".join((*references(), "a folder, a zip or an .npz file"))
+        raise UserError(f"'{name[:60]}' is no reference; take {offered}.")
     try:
         with safe_open(path, framework="pt") as file:
             rows, others = file.get_tensor("reference").float(), file.get_tensor("others").float()

@@ -5,7 +5,8 @@ from pathlib import Path
 import gradio as gr
 import torch
 
-from ganopt import compare, studio, tables
+from ganopt import compare, tables
+from ganopt.ui import gpu
 from ganopt.ui.common import Scratch, captioned, face_gallery, say_errors
 
 HERE = Path(__file__).parent
@@ -37,7 +38,7 @@ def build_about(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
 
     @say_errors
     def flaws():
-        faces = studio.faces(MODEL, device, list(FLAWS), 1.0)
+        faces = gpu.faces(MODEL, device, list(FLAWS), 1.0)
         return captioned(faces.pictures, [f"seed {seed}: {text}" for seed, text in FLAWS.items()])
 
     tab.select(flaws, None, gallery, api_visibility="private", concurrency_id="draw", show_progress="hidden")

@@ -14,6 +14,7 @@ from ganopt.compare import BRIGHTEST, MOST_MODELS, MOST_SEEDS, Comparison
 from ganopt.draw import save_png, to_image
 from ganopt.latents import parse_seeds
 from ganopt.report import comparison
+from ganopt.ui import gpu
 from ganopt.ui.common import (
     Scratch,
     captioned,
@@ -52,14 +53,14 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
         """Draw the same seeds with up to five models, the others compared with the first: facts, a sheet, heads, faces
         row by row.
         """
-        found = comparing.compare(models or [], device, parse_seeds(seeds, MOST_SEEDS))
+        found = gpu.compare(models or [], device, parse_seeds(seeds, MOST_SEEDS))
         shown, panel = (found.models, found.seeds), gr.Column(visible=len(found.models) > 1)
         return *_shown(found, device, scratch), shown, panel, *_pair_at(shown, 0)
 
     @say_errors
     def pair(first: str, second: str, seed: str):
         """Compare one seed's faces of two models: a title, both, the map of their differences, a sentence."""
-        return _pair(comparing.compare([first, second], device, parse_seeds(seed, 1)), device)
+        return _pair(gpu.compare([first, second], device, parse_seeds(seed, 1)), device)
 
     def choose(drawn: tuple, event: gr.SelectData):
         return _pair_at(drawn, event.index)
@@ -179,7 +180,7 @@ def _pair_at(drawn: tuple[list[str], list[int]], index: int) -> tuple[str, str, 
 def _pair(found: Comparison, device: torch.device) -> tuple:
     """Values of title, slider, map and sentence, of two models and one seed."""
     ours, theirs = found.pictures[:, 0]
-    cosine = comparing.cosines(ours[None], theirs[None], device)[0]
+    cosine = gpu.cosines(ours[None], theirs[None], device)[0]
     difference = to_image(comparing.difference_map(ours, theirs))
     entries = [zoo.entry(name) for name in found.models]
     left, right = (html.escape(entry.title) for entry in entries)

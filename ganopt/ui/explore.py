@@ -8,6 +8,7 @@ import torch
 from ganopt import studio
 from ganopt.latents import map_position, parse_seeds
 from ganopt.report import save_animation
+from ganopt.ui import gpu
 from ganopt.ui.common import Scratch, captioned, face_gallery, say_errors
 
 MOST_FRAMES = 48
@@ -32,14 +33,14 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
     @say_errors
     def face_map(model: str, x: float, y: float, spacing: float, scale: float):
         """Draw the map of faces around the point (x, y), whose whole points are the seeds x + 100 y."""
-        faces = studio.face_map(model, device, x, y, spacing, scale)
+        faces = gpu.face_map(model, device, x, y, spacing, scale)
         return captioned(faces.pictures, [""] * len(faces.pictures))
 
     @say_errors
     def walk(model: str, first: str, last: str, frames: int, scale: float):
         """Draw the way from one seed to another: an animated WebP file, and its frames."""
         start, end = (parse_seeds(text, 1)[0] for text in (first, last))
-        faces = studio.walk(model, device, start, end, frames, scale)
+        faces = gpu.walk(model, device, start, end, frames, scale)
         path = scratch.path("walk.webp")
         save_animation(faces.pictures, path)
         return str(path), captioned(faces.pictures, [f"{index + 1}" for index in range(frames)])

@@ -16,6 +16,7 @@ from gradio.components import Component
 from ganopt import evaluation, features
 from ganopt.evaluation import FLOOR, Plan, Score
 from ganopt.files import atomic_write
+from ganopt.ui import gpu
 from ganopt.ui.common import Scratch, keep_in_url, model_names, renew_models, say_errors, tabs_of
 
 MOST_PICTURES = 5000  # of a sample, on the page
@@ -142,7 +143,7 @@ def _results() -> list[Component]:
 def _measure(plan: Plan, device: torch.device, scratch: Scratch, is_stopped: Callable[[], bool]) -> Iterator[tuple]:
     """Values of status, table, file and curve as the measurement goes on."""
     start, scores, points = time.monotonic(), [], []
-    with contextlib.closing(evaluation.evaluate(plan, features.extractor(device))) as updates:
+    with contextlib.closing(gpu.evaluate(plan, device)) as updates:
         for update in updates:
             if is_stopped():
                 break

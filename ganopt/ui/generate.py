@@ -10,6 +10,7 @@ from ganopt.errors import UserError
 from ganopt.latents import MAX_SEED, format_seeds, parse_seeds
 from ganopt.models import count_parameters
 from ganopt.report import save_zip
+from ganopt.ui import gpu
 from ganopt.ui.common import (
     Scratch,
     captioned,
@@ -59,7 +60,7 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
     def generate(model: str, seeds: str, scale: float):
         """Draw the faces of some seeds with a model: captioned PNG pictures, facts in a sentence, a zip of all."""
         numbers = parse_seeds(seeds, MOST_FACES)
-        faces = studio.faces(model, device, numbers, scale)
+        faces = gpu.faces(model, device, numbers, scale)
         archive = scratch.path("faces.zip")
         save_zip(faces.pictures, [f"seed-{number:04}" for number in numbers], archive)
         images = captioned(faces.pictures, [f"seed {number}" for number in numbers])
