@@ -13,6 +13,7 @@ from ganopt.ui.common import Scratch
 from ganopt.ui.compare import build_compare
 from ganopt.ui.fid import build_fid
 from ganopt.ui.generate import build_generate
+from ganopt.ui.page import Page
 from ganopt.ui.theme import CSS, THEME
 from ganopt.ui.train import build_train
 
@@ -25,6 +26,7 @@ TABS = {
     "About": build_about,
 }
 MOST_UPLOAD = "1gb"
+MOST_SESSIONS = 300  # whose state is kept, 0.4 MB each; those that were idle longest are forgotten
 HEADER = """# ganopt
 Animal faces drawn by GANs that were made cheaper. Every face comes from a seed: the same seed is the same face on
 every machine.
@@ -34,7 +36,7 @@ every machine.
 def build_app(device: str = "auto") -> gr.Blocks:
     """The whole page, not yet launched. Raises UserError for a device that is not there."""
     scratch = tempfile.TemporaryDirectory(prefix="ganopt-")
-    with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
+    with Page(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
         gr.Markdown(HEADER, elem_id="header")
         with gr.Tabs():
             for name, build in TABS.items():
@@ -50,4 +52,12 @@ def build_app(device: str = "auto") -> gr.Blocks:
 
 def launch(demo: gr.Blocks) -> None:
     """Serve the page on 127.0.0.1:7860, or where GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say."""
-    demo.launch(theme=THEME, css=CSS, ssr_mode=False, footer_links=[], show_error=False, max_file_size=MOST_UPLOAD)
+    demo.launch(
+        theme=THEME,
+        css=CSS,
+        ssr_mode=False,
+        footer_links=[],
+        show_error=False,
+        max_file_size=MOST_UPLOAD,
+        state_session_capacity=MOST_SESSIONS,
+    )

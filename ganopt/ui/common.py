@@ -24,6 +24,7 @@ LINKS = {  # what the page's address may say of each tab
     "fid": ("fid",),
 }
 
+ERROR = "That did not work"  # the title of whatever went wrong
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # events of the page alone
 Event = gr.events.Dependency
 
@@ -51,7 +52,7 @@ def _said() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise gr.Error(str(error), title="That did not work", print_exception=False) from error
+        raise gr.Error(str(error), title=ERROR, print_exception=False) from error
 
 
 class Scratch:
@@ -105,6 +106,12 @@ def renew_models(tab: gr.Tab, models: Any, offered: Callable[[], list]) -> None:
     """Let a gr.Dropdown or gr.CheckboxGroup of models have those of new runs, too, whenever its tab is opened."""
     kind = type(models)
     tab.select(lambda: kind(choices=offered()), None, models, **QUIET)
+
+
+def check_known(seeds: list[int]) -> None:
+    """Raise UserError where the page has forgotten what a visitor's gallery shows, as it does after a long time."""
+    if not seeds:
+        raise UserError("The page no longer knows these faces; draw them again.")
 
 
 def optional_number(text: str | None, name: str) -> int | float | None:

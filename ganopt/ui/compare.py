@@ -15,9 +15,11 @@ from ganopt.draw import save_png, to_image
 from ganopt.latents import parse_seeds
 from ganopt.report import comparison
 from ganopt.ui import gpu
+from ganopt.ui.api import as_file, as_pictures, offer
 from ganopt.ui.common import (
     Scratch,
     captioned,
+    check_known,
     face_gallery,
     keep_in_url,
     model_choices,
@@ -48,43 +50,64 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
     drawn = gr.State(([], []))  # what the gallery shows: models, seeds
     chosen = [gr.Textbox(visible=False, label=name) for name in ("first model", "second model", "seed")]
 
+    first = comparing.first_choice()
+
     @say_errors
-    def compare(models: list[str], seeds: str):
-        """Draw the same seeds with up to five models, the others compared with the first: facts, a sheet, heads, faces
-        row by row.
-        """
+    def show(models: list[str], seeds: str):
         found = gpu.compare(models or [], device, parse_seeds(seeds, MOST_SEEDS))
         shown, panel = (found.models, found.seeds), gr.Column(visible=len(found.models) > 1)
-        return *_shown(found, device, scratch), shown, panel, *_pair_at(shown, 0)
+        facts, sheet, lines, faces = _drawn(found, device, scratch)
+        gallery = gr.Gallery(faces, columns=len(lines))
+        return facts, sheet, _heads(lines), gallery, shown, panel, *_pair_at(shown, 0)
+
+    def compare(models: list[str] = first, seeds: str = FIRST_SEEDS) -> tuple[str, dict, list[list[str]], list[dict]]:
+        """Draw the same seeds with up to five models, the others compared with the first.
+
+        Returns a sentence, a sheet of all, what is known of each model, and the faces as PNG pictures, a row a seed.
+        """
+        facts, sheet, lines, faces = _drawn(
+            gpu.compare(models, device, parse_seeds(seeds, MOST_SEEDS)), device, scratch
+        )
+        return facts, as_file(sheet), lines, as_pictures(gallery, faces)
 
     @say_errors
-    def pair(first: str, second: str, seed: str):
-        """Compare one seed's faces of two models: a title, both, the map of their differences, a sentence."""
-        return _pair(gpu.compare([first, second], device, parse_seeds(seed, 1)), device)
+    def show_pair(first: str, second: str, seed: str):
+        title, *pictures, sentence = _pair(gpu.compare([first, second], device, parse_seeds(seed, 1)), device)
+        return title, tuple(pictures[:2]), pictures[2], sentence
 
+    def pair(first: str = first[0], second: str = first[-1], seed: int = 0) -> tuple[list[dict], str]:
+        """Compare one seed's faces of two models: both and the map of their differences as PNG pictures, a sentence."""
+        found = gpu.compare([first, second], device, parse_seeds(str(seed), 1))
+        _, *pictures, sentence = _pair(found, device)
+        return as_pictures(gallery, list(zip(pictures, [first, second, "difference"], strict=True))), sentence
+
+    @say_errors
     def choose(drawn: tuple, event: gr.SelectData):
+        check_known(drawn[1])
         return _pair_at(drawn, event.index)
 
     outputs = [facts, file, heads, gallery, drawn, panel, *chosen]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw"}
     asked = gr.on(
         [button.click, inputs[1].submit],
-        compare,
+        show,
         inputs,
         outputs,
-        api_name="compare",
+        api_visibility="private",
         trigger_mode="always_last",
         concurrency_id="draw",
     )
     clicked = gallery.select(choose, drawn, chosen, api_visibility="private")
-    clicked.success(pair, chosen, details, api_name="pair", concurrency_id="draw").success(None, js=SHOW_PAIR)
-    chosen_by = [event.success(compare, inputs, outputs, **private) for event in presets]
+    clicked.success(show_pair, chosen, details, **private).success(None, js=SHOW_PAIR)
+    chosen_by = [event.success(show, inputs, outputs, **private) for event in presets]
     for event in (asked, *chosen_by):
         event.success(None, inputs, js=keep_in_url("compare"), api_visibility="private")
-        event.success(pair, chosen, details, **private)
-    first = tab.select(_once(compare, len(outputs)), [*inputs, heads], outputs, **private)
-    first.success(_once(pair, len(details)), [*chosen, details[0]], details, **private)
+        event.success(show_pair, chosen, details, **private)
+    opened = tab.select(_once(show, len(outputs)), [*inputs, heads], outputs, **private)
+    opened.success(_once(show_pair, len(details)), [*chosen, details[0]], details, **private)
     renew_models(tab, inputs[0], model_choices)
+    offer("compare", compare, "draw")
+    offer("pair", pair, "draw")
     demo.load(_from_link, None, [tabs_of(tab), *inputs], api_visibility="private", show_progress="hidden")
 
 
@@ -145,8 +168,8 @@ def _figures() -> None:
                 gr.Markdown(text, elem_classes="measured")
 
 
-def _shown(found: Comparison, device: torch.device, scratch: Scratch) -> tuple:
-    """Values of facts, file, heads and gallery."""
+def _drawn(found: Comparison, device: torch.device, scratch: Scratch) -> tuple[str, str, list[list[str]], list]:
+    """A sentence, the path of a sheet, what is known of each model, and captioned faces, a row a seed."""
     models, seeds, records = found.models, found.seeds, comparing.results()
     lines = [comparing.facts(model, records) for model in models]
     captions = [
@@ -160,7 +183,7 @@ def _shown(found: Comparison, device: torch.device, scratch: Scratch) -> tuple:
     facts = (
         f"{len(faces)} faces in {found.seconds:.2f} s on {device}. L1: mean absolute difference to the first model's."
     )
-    return facts, str(path), _heads(lines), gr.Gallery(captioned(faces, texts), columns=len(models))
+    return facts, str(path), lines, captioned(faces, texts)
 
 
 def _heads(lines: list[list[str]]) -> str:
@@ -178,7 +201,7 @@ def _pair_at(drawn: tuple[list[str], list[int]], index: int) -> tuple[str, str, 
 
 
 def _pair(found: Comparison, device: torch.device) -> tuple:
-    """Values of title, slider, map and sentence, of two models and one seed."""
+    """Of two models and one seed: a title, both faces, the map of their differences and a sentence."""
     ours, theirs = found.pictures[:, 0]
     cosine = gpu.cosines(ours[None], theirs[None], device)[0]
     difference = to_image(comparing.difference_map(ours, theirs))
@@ -192,7 +215,7 @@ def _pair(found: Comparison, device: torch.device) -> tuple:
     )
     kept = " A transfer keeps what its source draws at large: compare pose, gaze and colours."
     sentence += kept if entries[1].role == "transfer" else ""
-    return title, (to_image(ours), to_image(theirs)), difference, sentence
+    return title, to_image(ours), to_image(theirs), difference, sentence
 
 
 def _from_link(request: gr.Request) -> tuple:

@@ -9,16 +9,19 @@ from ganopt import studio
 from ganopt.latents import map_position, parse_seeds
 from ganopt.report import save_animation
 from ganopt.ui import gpu
-from ganopt.ui.common import Scratch, captioned, face_gallery, say_errors
+from ganopt.ui.api import as_file, as_pictures, check_models, check_number, offer
+from ganopt.ui.common import Scratch, captioned, check_known, face_gallery, say_errors
 
-MOST_FRAMES = 48
+MIN_SCALE, MAX_SCALE = 0, 2
+FEWEST_FRAMES, MOST_FRAMES = 3, 48
+NEAREST = 0.05
 ARROWS = {"← left": (-1, 0), "↑ up": (0, -1), "↓ down": (0, 1), "→ right": (1, 0)}
 
 
-def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, drawn: gr.State) -> None:
+def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, drawn: gr.State, model: str) -> None:
     """Build the part under a gallery that opens when one of its faces is clicked.
 
-    `drawn` holds what the gallery shows: (seeds, model, scale).
+    `drawn` holds what the gallery shows: (seeds, model, scale). `model` is what programs get that name none.
     """
     chosen = gr.State(("", 1.0))  # model and scale of the face that was clicked
     place = gr.State((0.0, 0.0))  # the middle of the map
@@ -32,21 +35,43 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
 
     @say_errors
     def face_map(model: str, x: float, y: float, spacing: float, scale: float):
-        """Draw the map of faces around the point (x, y), whose whole points are the seeds x + 100 y."""
         faces = gpu.face_map(model, device, x, y, spacing, scale)
         return captioned(faces.pictures, [""] * len(faces.pictures))
 
     @say_errors
     def walk(model: str, first: str, last: str, frames: int, scale: float):
-        """Draw the way from one seed to another: an animated WebP file, and its frames."""
         start, end = (parse_seeds(text, 1)[0] for text in (first, last))
         faces = gpu.walk(model, device, start, end, frames, scale)
         path = scratch.path("walk.webp")
         save_animation(faces.pictures, path)
         return str(path), captioned(faces.pictures, [f"{index + 1}" for index in range(frames)])
 
+    def offered_map(
+        model: str = model, x: float = 0.0, y: float = 0.0, spacing: float = 0.25, scale: float = 1.0
+    ) -> list[dict]:
+        """Draw the 5 x 5 faces around the point (x, y) of the map, whose whole points are the seeds x + 100 y.
+
+        Neighbours are `spacing` apart. PNG pictures, row by row.
+        """
+        check_models(model)
+        check_number("spacing", spacing, NEAREST, 1)
+        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
+        return as_pictures(cells, face_map(model, x, y, spacing, scale))
+
+    def offered_walk(
+        model: str = model, first: int = 0, last: int = 1, frames: int = 24, scale: float = 1.0
+    ) -> tuple[dict, list[dict]]:
+        """Draw the way from one seed to another: an animated WebP file, and its frames as PNG pictures."""
+        check_models(model)
+        check_number("frames", frames, FEWEST_FRAMES, MOST_FRAMES)
+        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
+        path, drawn_frames = walk(model, str(first), str(last), frames, scale)
+        return as_file(path), as_pictures(strip, drawn_frames)
+
+    @say_errors
     def open_panel(drawn: tuple, spacing: float, event: gr.SelectData):
         seeds, model, scale = drawn
+        check_known(seeds)
         seed, x_y = seeds[event.index], map_position(seeds[event.index])
         other = seeds[(event.index + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
         picture = face_map(model, *x_y, spacing, scale)
@@ -71,8 +96,8 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
         move = _mover(*step)
         arrows[name].click(move, [place, spacing], place, **private).success(show_map, map_inputs, cells, **private)
     button.click(show_walk, [chosen, first, last, frames], [film, strip], **private)
-    gr.api(face_map, api_name="map")
-    gr.api(walk, api_name="walk")
+    offer("map", offered_map, "draw")
+    offer("walk", offered_walk, "draw")
 
 
 def _map_part() -> tuple[gr.Gallery, dict[str, gr.Button], gr.Slider]:
@@ -81,7 +106,9 @@ def _map_part() -> tuple[gr.Gallery, dict[str, gr.Button], gr.Slider]:
     cells = face_gallery("Map of faces", "map", studio.MAP_CELLS)
     with gr.Row():
         arrows = {name: gr.Button(name, size="sm", min_width=60) for name in ARROWS}
-    spacing = gr.Slider(0.05, 1, 0.25, step=0.05, label="Distance between neighbours", info="At 1 each cell is a seed")
+    spacing = gr.Slider(
+        NEAREST, 1, 0.25, step=0.05, label="Distance between neighbours", info="At 1 each cell is a seed"
+    )
     return cells, arrows, spacing
 
 
@@ -91,7 +118,7 @@ def _walk_part() -> tuple[gr.Textbox, gr.Textbox, gr.Slider, gr.Button, gr.Image
     with gr.Row():
         first = gr.Textbox(label="From seed", elem_id="walk-from", min_width=100)
         last = gr.Textbox(label="To seed", elem_id="walk-to", min_width=100)
-        frames = gr.Slider(3, MOST_FRAMES, 24, step=1, label="Frames", min_width=140)
+        frames = gr.Slider(FEWEST_FRAMES, MOST_FRAMES, 24, step=1, label="Frames", min_width=140)
     button = gr.Button("Walk", variant="primary", elem_id="walk")
     film = gr.Image(
         label="Film",

@@ -14,14 +14,18 @@ import torch
 from gradio.components import Component
 
 from ganopt import evaluation, features
+from ganopt.errors import UserError
 from ganopt.evaluation import FLOOR, Plan, Score
 from ganopt.files import atomic_write
 from ganopt.ui import gpu
+from ganopt.ui.api import as_file, check_models, check_number, offer, uploaded
 from ganopt.ui.common import Scratch, keep_in_url, model_names, renew_models, say_errors, tabs_of
 
 MOST_PICTURES = 5000  # of a sample, on the page
 HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
+MOST_REPEATS = 3
 NOTHING = "nothing"
+AS_REFERENCE = "as the reference"
 READY = "Press <b>Measure</b>; without a GPU, give it a minute or two."
 TEXT = """
 **fid500** compares what the Inception network sees in 500 generated faces with what it sees in 500 held-out
@@ -45,7 +49,7 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
             outputs = _results()
 
     @say_errors
-    def fid(
+    def show(
         models: list[str],
         reference: str,
         count: int,
@@ -56,31 +60,60 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         role: str,
         request: gr.Request,
     ) -> Iterator[tuple]:
-        """Measure models, or a zip file of pictures, against a reference: progress, a table, its CSV, a curve."""
-        is_reference = role == "as the reference"
         plan = Plan(
             models=tuple(models or ()),
-            paths=(Path(own),) if own and not is_reference else (),
-            reference=own if own and is_reference else reference or "",
             against="" if against == NOTHING else against,
             count=int(count),
             repeats=int(repeats),
             seed=int(seed or 0),
+            **_sources(reference or "", own, role == AS_REFERENCE),
         )
         session = request.session_hash
         stopped.discard(session)
         yield "Starting.", gr.Dataframe(visible=False), gr.DownloadButton(visible=False), gr.LinePlot(visible=False)
-        yield from _measure(plan, device, scratch, lambda: session in stopped)
+        for text, rows, path, points in _measure(plan, device, scratch, lambda: session in stopped):
+            table = gr.Dataframe(rows, visible=True) if rows else gr.skip()
+            curve = gr.LinePlot(pandas.DataFrame(points), visible=True) if points else gr.skip()
+            file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
+            yield text, table, file, curve
+
+    def fid(
+        models: list[str] = inputs[0].value,
+        reference: str = inputs[1].value or "",
+        count: int = 500,
+        repeats: int = 1,
+        seed: int = 0,
+        against: str = "",
+        own: dict | None = None,
+        own_as_reference: bool = False,
+    ) -> Iterator[dict]:
+        """Measure models, or uploaded pictures (`own`, a zip), against a reference; further dictionaries as it goes on.
+
+        `said` is how far it is; `rows` has the results under `headers`, `csv` is their file, `curve` FID against n.
+        """
+        check_models(*models, *filter(None, [against]))
+        check_number("count", count, features.FEWEST, MOST_PICTURES)
+        check_number("repeats", repeats, 1, MOST_REPEATS)
+        sources = _sources(reference, str(uploaded(own)) if own else None, own_as_reference)
+        if sources["reference"] == reference and reference not in (offered := features.references()):
+            raise UserError(f"There is no reference {reference[:80]!r} here; take any of {', '.join(offered)}.")
+        names = tuple(dict.fromkeys(models))
+        plan = Plan(models=names, against=against, count=count, repeats=repeats, seed=seed, **sources)
+        found: dict[str, Any] = {"said": "", "headers": HEADERS, "rows": [], "csv": None, "curve": []}
+        for text, rows, path, points in _measure(plan, device, scratch, lambda: False):
+            changed = {"rows": rows, "csv": path and as_file(path), "curve": points}
+            found |= {"said": text} | {name: value for name, value in changed.items() if value}
+            yield found
 
     def ask_to_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
 
     button.click(None, inputs[0], js=keep_in_url("fid"), api_visibility="private")
     button.click(
-        fid,
+        show,
         inputs,
         outputs,
-        api_name="fid",
+        api_visibility="private",
         concurrency_id="measure",
         concurrency_limit=1,
         trigger_mode="always_last",  # a click right after Stop counts
@@ -88,6 +121,7 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
     )
     stop.click(ask_to_stop, queue=False, api_visibility="private")
     renew_models(tab, inputs[0], model_names)
+    offer("fid", fid, "measure")
     demo.load(_from_link, None, [tabs_of(tab), inputs[0]], api_visibility="private", show_progress="hidden")
 
 
@@ -98,13 +132,13 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     reference = gr.Dropdown(references, value=next(iter(references), None), label="Reference", elem_id="fid-reference")
     count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
     repeats = gr.Slider(
-        1, 3, 1, step=1, label="Samples of each model", info="More than one shows the spread over seeds"
+        1, MOST_REPEATS, 1, step=1, label="Samples of each model", info="More than one shows the spread over seeds"
     )
     with gr.Accordion("More", open=False):
         seed = gr.Number(0, label="First seed", precision=0, minimum=0)
         against = gr.Dropdown([NOTHING, *names], value=NOTHING, label="Distance to the faces of, too")
         own = gr.File(label="Your own pictures: a .zip, or .npz statistics", file_types=[".zip", ".npz"])
-        role = gr.Radio(["measure it", "as the reference"], value="measure it", label="What it is for")
+        role = gr.Radio(["measure it", AS_REFERENCE], value="measure it", label="What it is for")
     with gr.Row():
         button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")
         stop = gr.Button("Stop", min_width=100, elem_id="fid-stop")
@@ -140,26 +174,32 @@ def _results() -> list[Component]:
     return [status, table, file, curve]
 
 
-def _measure(plan: Plan, device: torch.device, scratch: Scratch, is_stopped: Callable[[], bool]) -> Iterator[tuple]:
-    """Values of status, table, file and curve as the measurement goes on."""
+def _sources(reference: str, own: str | None, own_as_reference: bool) -> dict[str, Any]:
+    """What a plan says of a reference and a user's own file, measured or taken as the reference."""
+    if own and own_as_reference:
+        return {"reference": own}
+    return {"reference": reference, "paths": (Path(own),) if own else ()}
+
+
+def _measure(
+    plan: Plan, device: torch.device, scratch: Scratch, is_stopped: Callable[[], bool]
+) -> Iterator[tuple[str, list[list[str]], str, list[dict]]]:
+    """How far the measurement is, in a sentence, and where they are new, its rows, the file of them, and the curve."""
     start, scores, points = time.monotonic(), [], []
     with contextlib.closing(gpu.evaluate(plan, device)) as updates:
         for update in updates:
             if is_stopped():
                 break
-            shown = (gr.skip(), gr.skip(), gr.skip())
+            rows, path = [], ""
             if update.score:
                 scores.append(update.score)
                 bias = evaluation.bias(*update.compared) if update.compared else ()
                 points += [{"n": n, "FID": value, "model": update.score.name} for n, value in bias]
-                shown = (
-                    gr.Dataframe([_row(score) for score in scores], visible=True),
-                    gr.DownloadButton(value=str(_write_csv(scores, scratch.path("fid.csv"))), visible=True),
-                    gr.LinePlot(pandas.DataFrame(points), visible=True) if points else gr.skip(),
-                )
-            yield _bar(update.done, update.total, time.monotonic() - start), *shown
+                rows = [_row(score) for score in scores]
+                path = str(_write_csv(rows, scratch.path("fid.csv")))
+            yield _bar(update.done, update.total, time.monotonic() - start), rows, path, points
     end = "Stopped" if is_stopped() else "Done"
-    yield f"{end} after {time.monotonic() - start:.0f} s.", gr.skip(), gr.skip(), gr.skip()
+    yield f"{end} after {time.monotonic() - start:.0f} s.", [], "", []
 
 
 def _bar(done: int, total: int, seconds: float) -> str:
@@ -182,9 +222,9 @@ def _row(score: Score) -> list[str]:
     ]
 
 
-def _write_csv(scores: list[Score], path: Path) -> Path:
+def _write_csv(rows: list[list[str]], path: Path) -> Path:
     with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(HEADERS)
-        writer.writerows(_row(score) for score in scores)
+        writer.writerows(rows)
     return path

@@ -11,6 +11,7 @@ from ganopt.latents import MAX_SEED, format_seeds, parse_seeds
 from ganopt.models import count_parameters
 from ganopt.report import save_zip
 from ganopt.ui import gpu
+from ganopt.ui.api import as_file, as_pictures, check_models, check_number, offer
 from ganopt.ui.common import (
     Scratch,
     captioned,
@@ -20,10 +21,9 @@ from ganopt.ui.common import (
     renew_models,
     say_errors,
 )
-from ganopt.ui.explore import build_explore
+from ganopt.ui.explore import MAX_SCALE, MIN_SCALE, build_explore
 
 MOST_FACES = 64  # on the page at once
-MIN_SCALE, MAX_SCALE = 0, 2
 FIRST_SEEDS = "0-15"
 
 
@@ -57,8 +57,7 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
     drawn = gr.State(([], "", 1.0))  # what the gallery shows: seeds, model, scale
 
     @say_errors
-    def generate(model: str, seeds: str, scale: float):
-        """Draw the faces of some seeds with a model: captioned PNG pictures, facts in a sentence, a zip of all."""
+    def show(model: str, seeds: str, scale: float):
         numbers = parse_seeds(seeds, MOST_FACES)
         faces = gpu.faces(model, device, numbers, scale)
         archive = scratch.path("faces.zip")
@@ -66,17 +65,26 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
         images = captioned(faces.pictures, [f"seed {number}" for number in numbers])
         return images, _facts(model, device, faces), str(archive), (numbers, model, scale)
 
+    def generate(
+        model: str = choices[0][1], seeds: str = FIRST_SEEDS, scale: float = 1.0
+    ) -> tuple[list[dict], str, dict]:
+        """Draw the faces of some seeds with a model: captioned PNG pictures, facts in a sentence, a zip of all."""
+        check_models(model)
+        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
+        images, facts, archive, _ = show(model, seeds, scale)
+        return as_pictures(gallery, images), facts, as_file(archive)
+
     inputs, outputs = [model, seeds, scale], [gallery, facts, archive, drawn]
 
     def draw_after(event: gr.events.Dependency) -> gr.events.Dependency:
-        return event.success(generate, inputs, outputs, api_visibility="private", concurrency_id="draw")
+        return event.success(show, inputs, outputs, api_visibility="private", concurrency_id="draw")
 
     asked = gr.on(
         [button.click, seeds.submit, model.input, scale.release],
-        generate,
+        show,
         inputs,
         outputs,
-        api_name="generate",
+        api_visibility="private",
         trigger_mode="always_last",
         concurrency_id="draw",
     )
@@ -86,7 +94,8 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
     for event in (asked, rolled, resized):
         event.success(None, inputs, js=keep_in_url("generate"), api_visibility="private")
     renew_models(tab, model, model_choices)
-    build_explore(device, scratch, gallery, drawn)
+    build_explore(device, scratch, gallery, drawn, model.value)
+    offer("generate", generate, "draw")
 
 
 def _facts(model: str, device: torch.device, faces: studio.Faces) -> str:

@@ -15,6 +15,7 @@ from ganopt.plan import METHODS, NETWORKS, PRESETS, Asked
 from ganopt.recipes import Distill, Recipe, Transfer
 from ganopt.samples import PREFIX
 from ganopt.turns import check_system
+from ganopt.ui.api import check_models, offer, uploaded
 from ganopt.ui.common import (
     QUIET,
     Scratch,
@@ -50,35 +51,103 @@ def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
             follow = build_follow(demo, tab, scratch)
 
     @say_errors
-    def cost(*values):
-        """Say what a run would cost, from a few steps that are not kept: memory, seconds a step, steps in its time."""
-        asked, _, _ = _asked(values)
-        recipe = plan.recipe(asked)
-        found = profiling.trial(recipe)
-        steps = 60 * asked.minutes / found.seconds
-        pictures = f", {steps * found.images:,.0f} pictures" if found.images else ""
-        text = (
-            f"A step takes {found.seconds:.2g} s, so {asked.minutes:g} minutes are about {steps:,.0f} steps{pictures}."
-        )
-        return f"{text} Memory: {found.peak / 1e9:.1f} GB of {found.peak_of}."
+    def show_cost(*values):
+        return _cost(_asked(values)[0])
 
     @say_errors
-    def train(*values):
-        """Start a run, or put it behind those that were started before: its name."""
-        asked, files, name = _asked(values)
-        name = name or runs.free_name(runs_folder(), asked.method)
-        recipe = plan.recipe(asked)
-        runs.start(runs_folder(), name, recipe, files if recipe.needs_pictures else [])
-        if plan.is_public():
-            runs.forget(runs_folder(), plan.PUBLIC_RUNS)
-        at_work = [run.name for run in runs.find(runs_folder()) if run.status == "training" and run.name != name]
-        return f"'{name}' waits for its turn behind '{at_work[0]}'." if at_work else f"'{name}' is on its way.", name
+    def begin(*values):
+        return _begin(*_asked(values))
 
-    estimate.click(cost, inputs, said, api_name="cost", concurrency_id="measure", concurrency_limit=1)
+    offer_training(choices[0][1])
+    estimate.click(show_cost, inputs, said, api_visibility="private", concurrency_id="measure", concurrency_limit=1)
     started = button.click(
-        train, inputs, [said, follow.asked], api_name="train", concurrency_id="start", concurrency_limit=4
+        begin, inputs, [said, follow.asked], api_visibility="private", concurrency_id="start", concurrency_limit=4
     )
     follow.show_after(started)
+
+
+def offer_training(model: str) -> None:
+    """Let programs ask for the cost of a run, and start it; a transfer and a student start from `model` by default."""
+    first = next(iter(PRESETS.values()))
+
+    def cost(
+        method: str = first.method,
+        minutes: float = first.minutes,
+        data: str = first.data,
+        origin: str = model,
+        network: str = first.network,
+        side: int = first.side,
+        settings: dict | None = None,
+    ) -> str:
+        """Say what a run would cost, from a few steps that are not kept: memory, seconds a step, steps in its time.
+
+        Of the parameters of /train, all but the name and the files.
+        """
+        return _cost(_wanted(method, minutes, data, origin, network, side, settings))
+
+    def train(
+        method: str = first.method,
+        minutes: float = first.minutes,
+        data: str = first.data,
+        origin: str = model,
+        network: str = first.network,
+        side: int = first.side,
+        settings: dict | None = None,
+        files: list[dict] | None = None,
+        name: str = "",
+    ) -> tuple[str, str]:
+        """Start a run, or put it behind those that were started before: a sentence, and the name of the run.
+
+        `data` is sample:MODEL for faces that a model draws, a folder of the server, or "" for a distill without any;
+        `files`, uploaded pictures or a zip of them, take its place. `origin` is what a transfer or a distill starts
+        from. `settings` may hold batch, lr_g, lr_d, penalty, ema, seed, live_fids, alpha, freeze_g and freeze_d; the
+        others are the method's own.
+        """
+        asked = _wanted(method, minutes, UPLOAD if files else data, origin, network, side, settings)
+        return _begin(asked, [uploaded(file) for file in files or []], name.strip())
+
+    offer("cost", cost, "measure")
+    offer("train", train, "start")
+
+
+def _wanted(
+    method: str, minutes: float, data: str, origin: str, network: str, side: int, settings: dict | None
+) -> Asked:
+    """The run that a program asks for; `data` is UPLOAD where it brings files."""
+    settings = dict(settings or {})
+    if unknown := set(settings) - set(MORE):
+        raise UserError(f"There is no setting {str(min(unknown))[:40]!r}; take any of {', '.join(MORE)}.")
+    if data.startswith(PREFIX):
+        check_models(data.removeprefix(PREFIX))
+    elif data and data != UPLOAD:
+        _check_folder()
+    elif not data and method == "distill":
+        settings.setdefault("alpha", 0.0)  # the teacher is all that a student learns from
+    if method in STARTING:
+        check_models(origin)
+    chosen = "" if data == UPLOAD else data
+    return Asked(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
+
+
+def _cost(asked: Asked) -> str:
+    """What a run would cost, in sentences."""
+    recipe = plan.recipe(asked)
+    found = profiling.trial(recipe)
+    steps = 60 * asked.minutes / found.seconds
+    pictures = f", {steps * found.images:,.0f} pictures" if found.images else ""
+    text = f"A step takes {found.seconds:.2g} s, so {asked.minutes:g} minutes are about {steps:,.0f} steps{pictures}."
+    return f"{text} Memory: {found.peak / 1e9:.1f} GB of {found.peak_of}."
+
+
+def _begin(asked: Asked, files: list[Path], name: str) -> tuple[str, str]:
+    """Start a run: a sentence that says so, and its name."""
+    name = name or runs.free_name(runs_folder(), asked.method)
+    recipe = plan.recipe(asked)
+    runs.start(runs_folder(), name, recipe, files if recipe.needs_pictures else [])
+    if plan.is_public():
+        runs.forget(runs_folder(), plan.PUBLIC_RUNS)
+    at_work = [run.name for run in runs.find(runs_folder()) if run.status == "training" and run.name != name]
+    return f"'{name}' waits for its turn behind '{at_work[0]}'." if at_work else f"'{name}' is on its way.", name
 
 
 def _asked(values: tuple) -> tuple[Asked, list[Path], str]:
@@ -96,14 +165,20 @@ def _asked(values: tuple) -> tuple[Asked, list[Path], str]:
 
 def _check_pictures(data: str, files: list | None, method: str, settings: dict[str, Any]) -> None:
     """Raise UserError where the choice of pictures does not fit the rest."""
-    if data == FOLDER and plan.is_public():
-        raise UserError("Folders of the server are no business of this page; upload pictures instead.")
+    if data == FOLDER:
+        _check_folder()
     if data == UPLOAD and not files:
         raise UserError("No pictures were uploaded; choose some, or a zip file of them.")
     if data == NONE and method != "distill":
         raise UserError("Only a student can learn without pictures; choose some.")
     if data == NONE and settings["alpha"] > 0:
         raise UserError("An alpha above 0 needs pictures; choose some, or leave it empty.")
+
+
+def _check_folder() -> None:
+    """Raise UserError where folders of the server must not be read."""
+    if plan.is_public():
+        raise UserError("Folders of the server are no business of this page; upload pictures instead.")
 
 
 def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:

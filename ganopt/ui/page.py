@@ -1,0 +1,66 @@
+"""The page as a server that runs for weeks: it refuses in a sentence, forgets who is gone, and keeps its disk small."""
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import gradio as gr
+from gradio.blocks import BlockFunction
+
+from ganopt.ui.common import ERROR
+
+MOST_BYTES = 4_000_000_000  # of files that were made for visitors, or uploaded by them
+PAUSE = 60  # seconds from one look at them to the next
+UNREADABLE = (
+    "What was sent cannot be read here; files must be uploaded first, and /gradio_api/info lists what is taken."
+)
+
+
+class Page(gr.Blocks):
+    """Gradio's blocks. Those alone print a trace for what they cannot read, and answer with nothing; they remember each
+    caller, with 0.4 MB, for good; and they keep files for a time, however many.
+    """
+
+    trimmed = 0.0  # when files were last looked at
+
+    async def preprocess_data(self, block_fn: BlockFunction, inputs: list, *rest: Any, **named: Any) -> list:
+        taken = len(block_fn.inputs)
+        try:
+            if block_fn.api_visibility == "public" and len(inputs) != taken:
+                raise gr.Error(f"'{block_fn.api_name}' takes {taken} values, not {len(inputs)}; see /gradio_api/info.")
+            return await super().preprocess_data(block_fn, inputs, *rest, **named)
+        except Exception as error:  # whatever a value made of it
+            said = error.message if isinstance(error, gr.Error) else UNREADABLE
+            raise gr.Error(said, title=ERROR, print_exception=False) from error
+
+    async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
+        try:
+            return await super().process_api(*arguments, **named)
+        finally:
+            session = named.get("session_hash")
+            if session and session == named.get("event_id"):  # made for this call alone
+                self.state_holder.session_data.pop(session, None)
+                self.state_holder.time_last_used.pop(session, None)
+            if time.monotonic() - self.trimmed > PAUSE:
+                self.trimmed = time.monotonic()
+                await anyio.to_thread.run_sync(self.make_room)
+
+    def make_room(self, most: int = MOST_BYTES) -> None:
+        """Delete the oldest files that were made for visitors, or uploaded, until the others take `most` bytes."""
+        kept = set().union(*(block.keep_in_cache for block in self.blocks.values()))
+        found = []
+        for files in self.temp_file_sets:
+            for name in files - kept:  # a copy: others add to it meanwhile
+                with contextlib.suppress(FileNotFoundError):
+                    state = os.stat(name)
+                    found.append((state.st_mtime, state.st_size, name, files))
+        total = sum(size for _, size, _, _ in found)
+        for _, size, name, files in sorted(found, key=lambda each: each[0]):
+            if total <= most:
+                return
+            Path(name).unlink(missing_ok=True)
+            files.discard(name)
+            total -= size
