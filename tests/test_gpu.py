@@ -44,19 +44,16 @@ def GPU(task, duration):
 """
 VISIT = """
 import spaces
-from gradio_client import Client
+from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from ganopt.ui import build_app
 
 _, address, _ = build_app("cpu").launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
 client = Client(address, verbose=False)
-client.predict("tiny", "0-3", 1.0, api_name="/generate")
-client.predict("tiny", 0, 0, 1, 1, api_name="/map")
-client.predict("tiny", "0", "1", 3, 1, api_name="/walk")
-client.predict(["tiny"], "0-1", api_name="/compare")
-client.predict("tiny", "tiny", "0", api_name="/pair")
+for name in ("generate", "map", "walk", "compare", "pair"):
+    client.predict(api_name=f"/{name}")
 try:
-    client.predict(["tiny"], None, 50, 1, 0, "nothing", None, "measure it", api_name="/fid")
+    client.predict(own=handle_file("spaces.py"), own_as_reference=True, api_name="/fid")
 except AppError as error:
     print(error)
 print(*spaces.lent)
@@ -79,4 +76,4 @@ def test_what_computes_is_lent_a_gpu_and_its_sentences_arrive(tmp_path, source, 
     assert done.returncode == 0, done.stderr
     sentence, lent = done.stdout.splitlines()[-2:]
     assert set(lent.split()) == {"faces", "face_map", "walk", "compare", "cosines", "_evaluate"}
-    assert sentence == "'' is no reference; take a folder, a zip or an .npz file."
+    assert sentence == "spaces.py is no zip file, or a damaged one; make or download it again."
