@@ -4,7 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganopt import curves, protocols
@@ -43,10 +43,7 @@ class Table:
 
 
 def read(path: Path) -> Records:
-    """The records of a results file by kind and name, later ones in the place of earlier ones.
-
-    Raises UserError where there are none to be read.
-    """
+    """The records of a results file by kind and name, the latest of each. Raises UserError where there are none."""
     try:
         return {(each["kind"], each["name"]): each for each in json.loads(path.read_text())["records"]}
     except (OSError, ValueError, LookupError, TypeError) as error:
@@ -117,16 +114,21 @@ def _tables(records: Records) -> list[Table]:
     ]
 
 
-def markdown(table: Table) -> str:
-    """A table as Markdown, its title above it and its notes below, without rows that hold only the thesis's figures.
-
-    Empty where no row is left.
-    """
+def shown(table: Table) -> Table:
+    """A table without the rows that hold only the thesis's figures, and then without the columns that hold nothing."""
     ours = [index for index, head in enumerate(table.heads) if index and not head.startswith(THEIRS)]
     rows = [row for row in table.rows if any(row[index] for index in ours)]
-    lines = [table.heads, ["---"] * len(table.heads), *rows]
+    kept = [index for index in range(len(table.heads)) if any(row[index] for row in rows)]
+    heads, *rows = ([line[index] for index in kept] for line in [table.heads, *rows])
+    return replace(table, heads=heads, rows=rows)
+
+
+def markdown(table: Table) -> str:
+    """What is shown of a table as Markdown, its title above it and its notes below; empty where no row is left."""
+    table = shown(table)
+    lines = [table.heads, ["---"] * len(table.heads), *table.rows]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"**{table.title}**\n\n{body}\n" + (f"\n{table.notes}\n" if table.notes else "") if rows else ""
+    return f"**{table.title}**\n\n{body}\n" + (f"\n{table.notes}\n" if table.notes else "") if table.rows else ""
 
 
 def page(built: list[Table]) -> str:
@@ -135,10 +137,7 @@ def page(built: list[Table]) -> str:
 
 
 def insert(text: str, inserted: list[Table]) -> str:
-    """A Markdown text with the tables between its markers, in the place of those that are there.
-
-    Raises UserError where it has no markers.
-    """
+    """A Markdown text with other tables between its markers. Raises UserError where it has no markers."""
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):

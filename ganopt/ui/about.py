@@ -8,6 +8,7 @@ import torch
 from ganopt import compare, tables
 from ganopt.ui import gpu
 from ganopt.ui.common import Scratch, captioned, face_gallery, say_errors
+from ganopt.ui.measured import build_measured
 
 HERE = Path(__file__).parent
 MODEL = "cats-teacher"
@@ -31,9 +32,7 @@ def build_about(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
     )
     gallery = face_gallery("Faces with faults", "flaws", columns=6)
     gr.Markdown("## What was measured")
-    for table in tables.tables(compare.results()):
-        if text := tables.markdown(table):
-            gr.Markdown(text, elem_classes="measured")
+    build_measured(tables.tables(compare.results()), folded=False)
     gr.Markdown((HERE / "sources.md").read_text(encoding="utf-8"), elem_classes="reading")
 
     @say_errors

@@ -132,6 +132,13 @@ def optional_text(number: float | None) -> str:
     return "" if number is None else f"{number:g}"
 
 
+def examples(named: dict[str, Any]) -> dict[gr.Button, Any]:
+    """Buttons that fill a form in, above it: what each stands for, by the button."""
+    with gr.Column(elem_classes="examples"):
+        gr.Markdown("Begin with one of these, or choose for yourself:")
+        return {gr.Button(text, size="sm"): value for text, value in named.items()}
+
+
 def face_gallery(label: str, name: str, columns: int) -> gr.Gallery:
     """An empty gallery of faces, whose faces can be clicked. `name` is its element id."""
     return gr.Gallery(

@@ -20,6 +20,7 @@ from ganopt.ui.common import (
     Scratch,
     captioned,
     check_known,
+    examples,
     face_gallery,
     keep_in_url,
     model_choices,
@@ -27,20 +28,21 @@ from ganopt.ui.common import (
     say_errors,
     tabs_of,
 )
+from ganopt.ui.measured import build_measured
 
 FIRST_SEEDS = "0-7"
-SHOW_PAIR = "() => document.querySelector('#pair').scrollIntoView({ behavior: 'smooth', block: 'nearest' })"
+SHOW_PAIR = "() => document.querySelector('#pair').scrollIntoView({ block: 'nearest' })"
 
 
 def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
     """Build the tab inside the page. Raises UserError, before anything is built, where there is no model."""
     choices = model_choices()
     with gr.Row(elem_classes="sides"):
-        with gr.Column(scale=2, min_width=240):
+        with gr.Column(scale=2, min_width=260, elem_classes="controls"):
             inputs, button, presets = _controls(choices)
             facts = gr.Markdown(elem_id="compare-facts")
             file = gr.DownloadButton("Download as one picture", elem_id="compare-sheet")
-        with gr.Column(scale=4, min_width=320, elem_id="compared-side"):
+        with gr.Column(scale=3, min_width=320, elem_id="compared-side"):
             gr.Markdown("Click a face to compare it with the first model's.")
             heads = gr.HTML(elem_id="heads", elem_classes="bare")
             gallery = face_gallery("Faces of the models", "compared", columns=1)
@@ -118,7 +120,7 @@ def _once(handler: Callable[..., tuple], count: int) -> Callable[..., tuple]:
 
 def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, list[gr.events.Dependency]]:
     """What `compare` takes, the button that starts it, and the events that choose well-known models."""
-    presets = [(gr.Button(text, size="sm"), names) for text, names in comparing.presets().items()]
+    presets = examples(comparing.presets())
     models = gr.Dropdown(
         choices,
         value=comparing.first_choice(),
@@ -131,7 +133,8 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, lis
     seeds = gr.Textbox(FIRST_SEEDS, label="Seeds", info=f"Up to {MOST_SEEDS}, as in 0-5, 42", elem_id="compare-seeds")
     button = gr.Button("Compare", variant="primary", elem_id="compare")
     events = [
-        preset.click(lambda names=names: names, None, models, api_visibility="private") for preset, names in presets
+        preset.click(lambda names=names: names, None, models, api_visibility="private")
+        for preset, names in presets.items()
     ]
     return [models, seeds], button, events
 
@@ -150,22 +153,21 @@ def _pair_part() -> list[Component]:
             interactive=False,
             buttons=["download"],
             elem_id="difference",
+            alt_text="Map of how far both faces differ",
         )
     return [title, slider, difference, gr.HTML(elem_id="distances", elem_classes="bare")]
 
 
 def _figures() -> None:
     """The plots and tables of what has been measured."""
+    gr.Markdown("## What was measured")
     known = comparing.results()
     if not known:
         gr.Markdown("Nothing has been measured here yet; `python -m ganopt experiments` does.")
         return
     drawings = "".join(map(charts.scatter, comparing.plots(known)))
     gr.HTML(f'<div class="plots">{drawings}</div>', elem_classes="bare")
-    for table in tables.tables(known):
-        if text := tables.markdown(table):
-            with gr.Accordion(table.title, open=False):
-                gr.Markdown(text, elem_classes="measured")
+    build_measured(tables.tables(known), folded=True)
 
 
 def _drawn(found: Comparison, device: torch.device, scratch: Scratch) -> tuple[str, str, list[list[str]], list]:

@@ -75,7 +75,7 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
         seed, x_y = seeds[event.index], map_position(seeds[event.index])
         other = seeds[(event.index + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
         picture = face_map(model, *x_y, spacing, scale)
-        return gr.Column(visible=True), f"### Around seed {seed}", (model, scale), x_y, picture, str(seed), str(other)
+        return gr.Column(visible=True), f"## Around seed {seed}", (model, scale), x_y, picture, str(seed), str(other)
 
     def show_map(chosen: tuple, place: tuple[float, float], spacing: float):
         return face_map(chosen[0], *place, spacing, chosen[1])
@@ -88,7 +88,7 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
 
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw"}
     opened = gallery.select(open_panel, [drawn, spacing], [panel, title, chosen, place, cells, first, last], **private)
-    opened.success(None, js="() => document.querySelector('#explore').scrollIntoView({ behavior: 'smooth' })")
+    opened.success(None, js="() => document.querySelector('#explore').scrollIntoView()")
     map_inputs = [chosen, place, spacing]
     spacing.release(show_map, map_inputs, cells, **private)
     cells.select(go, [place, spacing], place, **private).success(show_map, map_inputs, cells, **private)
@@ -102,7 +102,7 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
 
 def _map_part() -> tuple[gr.Gallery, dict[str, gr.Button], gr.Slider]:
     """The map's faces, the arrows by their names, the distance between neighbours."""
-    gr.Markdown("#### The map around it\nNeighbours look alike; click one to move there.")
+    gr.Markdown("### The map around it\nNeighbours look alike; click one to move there.")
     cells = face_gallery("Map of faces", "map", studio.MAP_CELLS)
     with gr.Row():
         arrows = {name: gr.Button(name, size="sm", min_width=60) for name in ARROWS}
@@ -114,7 +114,7 @@ def _map_part() -> tuple[gr.Gallery, dict[str, gr.Button], gr.Slider]:
 
 def _walk_part() -> tuple[gr.Textbox, gr.Textbox, gr.Slider, gr.Button, gr.Image, gr.Gallery]:
     """Both seeds, the number of frames, the button; the film and its frames."""
-    gr.Markdown("#### The way to another seed\nAlong the arc between the two latents.")
+    gr.Markdown("### The way to another seed\nAlong the arc between the two latents.")
     with gr.Row():
         first = gr.Textbox(label="From seed", elem_id="walk-from", min_width=100)
         last = gr.Textbox(label="To seed", elem_id="walk-to", min_width=100)

@@ -45,9 +45,11 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
         faces = gr.HTML(elem_id="run-faces", elem_classes="bare")
         scrubber = gr.Slider(0, LATEST, LATEST, step=1, label="Through time, %", visible=False, elem_id="scrubber")
         stop = gr.Button("Stop and save", visible=False, elem_id="run-stop")
-        with gr.Row(visible=False) as rest:
-            more = gr.Textbox(label="Minutes more", info="Empty: to its first end", min_width=100, elem_id="run-more")
-            resume = gr.Button("Go on", min_width=100, elem_id="run-resume")
+        with gr.Row(visible=False, elem_classes="button-beside") as rest:
+            more = gr.Textbox(
+                label="More minutes", info="Empty: what is left of its first ones", min_width=100, elem_id="run-more"
+            )
+            resume = gr.Button("Train on", min_width=100, elem_id="run-resume")
         links = gr.HTML(elem_id="run-links", elem_classes="bare")
         weights = gr.DownloadButton("Download the weights", visible=False, size="sm", elem_id="run-weights")
         curves = gr.HTML(elem_id="run-curves", elem_classes="bare")

@@ -31,12 +31,14 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
     """Build the tab inside the page. Raises UserError, before anything is built, where there is no model."""
     choices = model_choices()
     with gr.Row(elem_id="generate-row", elem_classes="sides"):
-        with gr.Column(scale=1, min_width=280):
+        with gr.Column(scale=1, min_width=280, elem_classes="controls"):
             model = gr.Dropdown(choices, value=choices[0][1], label="Model", elem_id="model")
             seeds = gr.Textbox(
                 FIRST_SEEDS, label="Seeds", info="Whole numbers and ranges, as in 0-8, 42", elem_id="seeds"
             )
-            count = gr.Slider(1, MOST_FACES, 16, step=1, label="How many", elem_id="count")
+            count = gr.Slider(
+                1, MOST_FACES, 16, step=1, label="How many", info="From the first seed on", elem_id="count"
+            )
             scale = gr.Slider(
                 MIN_SCALE,
                 MAX_SCALE,
@@ -47,11 +49,11 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
                 elem_id="scale",
             )
             with gr.Row():
-                dice = gr.Button("⚄ Roll", min_width=100, elem_id="dice")
+                dice = gr.Button("⚄ Random", min_width=100, elem_id="dice")
                 button = gr.Button("Draw", variant="primary", min_width=100, elem_id="draw")
             facts = gr.Markdown(elem_id="facts")
             archive = gr.DownloadButton("Download all", elem_id="download")
-        with gr.Column(scale=3, min_width=320):
+        with gr.Column(scale=3, min_width=320, elem_id="drawn"):
             gr.Markdown("Click a face to explore what lies around it.")
             gallery = face_gallery("Faces", "faces", columns=4)
     drawn = gr.State(([], "", 1.0))  # what the gallery shows: seeds, model, scale

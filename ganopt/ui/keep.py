@@ -67,7 +67,7 @@ def _publish_part(chosen: gr.Radio) -> None:
 
 
 def _bin_part(chosen: gr.Radio, asked: gr.State, show_after: Callable[[Event], Event]) -> None:
-    with gr.Row():
+    with gr.Row(elem_classes="button-beside"):
         name = gr.Textbox(label="New name", min_width=140, elem_id="run-name")
         rename = gr.Button("Rename", min_width=80, elem_id="run-rename")
     delete, doomed = gr.Button("Delete ...", size="sm", elem_id="run-delete"), gr.State("")

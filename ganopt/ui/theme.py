@@ -14,11 +14,40 @@ THEME = gr.themes.Base(
     body_background_fill_dark="*neutral_950",
     block_background_fill="white",
     block_background_fill_dark="*neutral_900",
+    body_text_color_subdued="*neutral_600",
+    body_text_color_subdued_dark="*neutral_300",
+    block_info_text_color="*neutral_600",
+    block_info_text_color_dark="*neutral_400",
+    block_label_text_color="*neutral_600",
+    block_title_text_color="*neutral_700",
+    block_title_text_weight="600",
+    input_placeholder_color="*neutral_500",
+    input_placeholder_color_dark="*neutral_400",
+    link_text_color="*primary_700",
+    link_text_color_dark="*primary_300",
+    link_text_color_hover="*primary_800",
+    link_text_color_hover_dark="*primary_200",
+    link_text_color_visited="*primary_700",
+    link_text_color_visited_dark="*primary_300",
+    link_text_color_active="*primary_700",
+    link_text_color_active_dark="*primary_300",
+    button_border_width="1px",
+    button_border_width_dark="1px",
+    button_large_text_weight="600",
+    button_primary_border_color="*primary_700",
     button_primary_background_fill="*primary_700",
     button_primary_background_fill_hover="*primary_800",
     button_primary_background_fill_dark="*primary_700",
-    button_primary_background_fill_hover_dark="*primary_600",
+    button_primary_background_fill_hover_dark="*primary_800",
     button_primary_text_color="white",
+    button_secondary_background_fill="white",
+    button_secondary_background_fill_hover="*neutral_100",
+    button_secondary_background_fill_dark="*neutral_800",
+    button_secondary_background_fill_hover_dark="*neutral_700",
+    button_secondary_border_color="*neutral_300",
+    button_secondary_border_color_dark="*neutral_600",
+    button_secondary_text_color="*neutral_800",
+    button_secondary_text_color_dark="*neutral_100",
     slider_color="*primary_600",
     slider_color_dark="*primary_500",
 )
@@ -27,9 +56,21 @@ CSS = """
 .gradio-container {
   width: 100% !important; max-width: 1280px !important; margin: 0 auto !important; box-sizing: border-box;
 }
+:root { --color-accent: var(--primary-700); }
+.dark { --color-accent: var(--primary-300); }
+:focus-visible { outline: 2px solid var(--color-accent) !important; outline-offset: 2px !important; }
+.dark input[type=range] { --neutral-200: var(--neutral-600); }
 #header h1 { margin-bottom: 0; }
-#footer { opacity: .7; font-size: .85rem; }
-#facts { min-height: 3rem; }
+:is(#header, #footer) p { color: var(--body-text-color-subdued); font-size: .9rem; }
+#facts, #compare-facts { min-height: 3rem; }
+@media (prefers-reduced-motion: no-preference) { html { scroll-behavior: smooth; } }
+/* examples to press, above what they fill in */
+.examples { flex-direction: column; gap: 6px !important; }
+.examples button { border-radius: 99px; justify-content: flex-start; padding-inline: 12px; }
+/* room for what comes, so that nothing moves when it does */
+#drawn:not(:has(img)) { min-height: 64rem; }
+#compared-side:not(:has(img)) { min-height: 100vh; }
+#heads { min-height: 6rem; }
 #film img { min-width: 256px; min-height: 256px; object-fit: contain; }
 /* captions under the faces, not on them */
 .faces .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
@@ -38,12 +79,12 @@ CSS = """
   grid-template-columns: repeat(var(--grid-cols), minmax(0, 1fr)) !important;
 }
 .faces .thumbnail-item {
-  display: flex; flex-direction: column; height: auto; min-height: 0; aspect-ratio: auto; border: 0;
+  background: none; display: flex; flex-direction: column; height: auto; min-height: 0; aspect-ratio: auto; border: 0;
 }
 .faces .thumbnail-item img { aspect-ratio: 1; border-radius: 6px; width: 100%; height: auto; }
 .faces .caption-label {
   position: static; max-width: 100%; padding: 0; border: 0; background: none;
-  font-size: .75rem; text-align: center; opacity: .8;
+  font-size: .75rem; text-align: center; color: var(--body-text-color-subdued);
 }
 .faces .thumbnail-item.selected { box-shadow: none; }
 .faces .thumbnail-item.selected img { outline: 3px solid var(--primary-500); outline-offset: -3px; }
@@ -60,19 +101,22 @@ CSS = """
 .heads > div > :first-child { font-weight: 600; }
 #compared .caption-label { white-space: normal; text-wrap: balance; }
 #compared-side { gap: 4px; }
-#pair { position: sticky; top: 1rem; align-self: flex-start; }
+#pair, .controls { position: sticky; top: 1rem; align-self: flex-start; }
 #difference .image-frame, #difference img { width: 100%; object-fit: contain; }
 .plots { display: flex; flex-wrap: wrap; gap: 1rem; }
-.plots svg { flex: 1 1 300px; min-width: 0; max-width: 560px; }
+.plots svg { flex: 1 1 300px; min-width: 0; max-width: 480px; }
 .plots circle { fill: var(--primary-600); }
 .plots .front { color: var(--primary-600); }
-.plots > div { flex: 1 1 300px; min-width: 0; max-width: 560px; }
-.plots p { font-size: .85rem; opacity: .8; margin: 0; }
+.plots > div { flex: 1 1 300px; min-width: 0; max-width: 480px; }
+.plots p { font-size: .85rem; color: var(--body-text-color-subdued); margin: 0; }
 .plots .curve0 { color: var(--primary-600); stroke-linejoin: round; }
 .plots .curve1 { color: #d97706; stroke-linejoin: round; }
 #run-faces figure { margin: 0; }
 #run-faces img { width: 100%; border-radius: 6px; }
-#run-faces figcaption, #run-links { font-size: .85rem; opacity: .8; }
+#run-faces figcaption, #run-links { font-size: .85rem; color: var(--body-text-color-subdued); }
+.button-beside { align-items: flex-end; }
+#train-side .wrap { gap: 6px; }
+#train-side label { padding-inline: 8px; }
 #run-status progress { accent-color: var(--primary-600); width: min(12rem, 40%); }
 #run-log pre, #run-status pre {
   white-space: pre-wrap; overflow-wrap: anywhere; font-size: .75rem; max-height: 16rem; overflow-y: auto;
@@ -82,9 +126,17 @@ CSS = """
 #flaws .caption-label { white-space: normal; text-wrap: balance; }
 .measured { overflow-x: auto; }
 .measured table { display: table; width: max-content; }
-.measured :is(td, th) { padding: 4px 8px !important; overflow-wrap: normal; word-break: normal; }
+.measured caption { text-align: left; font-weight: 600; padding: 4px 0; }
+.measured :is(td, th) {
+  padding: 4px 16px 4px 0 !important; overflow-wrap: normal; word-break: normal;
+  border: 0 !important; border-bottom: 1px solid var(--border-color-primary) !important;
+}
+.measured tr { border: 0 !important; }
+.notes { font-size: .85rem; color: var(--body-text-color-subdued); max-width: 46rem; }
 @media (max-width: 640px) {
   .sides { flex-direction: column; flex-wrap: nowrap; align-items: stretch; }
+  #pair, .controls { position: static; align-self: stretch; }
+  #drawn:not(:has(img)) { min-height: 27rem; }
   #generate-row { flex-direction: column-reverse; }
   #fid-table { max-width: calc(100vw - 4rem); overflow-x: auto; }
   .tab-container button { padding-inline: 6px !important; font-size: .85rem; } /* all tabs are seen */

@@ -19,6 +19,7 @@ from ganopt.ui.api import check_models, offer, uploaded
 from ganopt.ui.common import (
     QUIET,
     Scratch,
+    examples,
     model_choices,
     optional_number,
     optional_text,
@@ -184,7 +185,7 @@ def _check_folder() -> None:
 def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:
     """What `train` takes, in its order, and the buttons for the cost and the start; filled as the first preset."""
     first = next(iter(PRESETS.values()))
-    presets = {gr.Button(text, size="sm"): asked for text, asked in PRESETS.items()}
+    presets = examples(PRESETS)
     method = gr.Dropdown([(text, name) for name, text in METHODS.items()], value=first.method, label="Method")
     origin = gr.Dropdown(choices, value=choices[0][1], label="Model to start from", visible=False, elem_id="origin")
     data = gr.Dropdown(_pictures(), value=first.data, label="Pictures", elem_id="train-data")
@@ -202,7 +203,7 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
         gr.Markdown(ASIDE)
         more = [_setting(name, kind, first, first.method in having) for name, (kind, having) in MORE.items()]
     with gr.Row():
-        estimate = gr.Button("What will it cost?", min_width=100, elem_id="train-cost")
+        estimate = gr.Button("What will it cost?", min_width=170, elem_id="train-cost")
         button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
     filled = [method, origin, data, network, side, minutes, *more]
     for preset, asked in presets.items():

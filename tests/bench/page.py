@@ -33,7 +33,7 @@ def share(process: int, seconds: float) -> float:
 
 
 def draw(page: Page) -> float:
-    """Seconds from a click on Roll to new faces on the screen."""
+    """Seconds from a click on Random to new faces on the screen."""
     before = page.locator("#faces .caption-label").first.inner_text()
     begun = time.monotonic()
     page.locator("#dice").click()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.browser import tabs
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
 FLAGS = [
@@ -33,6 +35,15 @@ def serve() -> Callable[..., contextlib.AbstractContextManager[str]]:
 def server() -> Iterator[str]:
     """The address of a running page."""
     with _serve() as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def filled(tmp_path_factory) -> Iterator[str]:
+    """The address of a page that has something to show on every tab."""
+    if not tabs.are_shipped():
+        pytest.skip(f"checkpoints/ holds not all of {', '.join(tabs.MODELS)}")
+    with _serve(**tabs.settings(tmp_path_factory.mktemp("filled"))) as address:
         yield address
 
 

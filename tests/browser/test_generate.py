@@ -93,7 +93,7 @@ def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(page, seeds, 
 def test_the_dice_rolls_as_many_new_seeds_as_asked(page):
     page.locator("#count input[type=number]").fill("5")
     page.locator("#count input[type=number]").press("Enter")
-    page.get_by_role("button", name="Roll").click()
+    page.get_by_role("button", name="Random").click()
     page.wait_for_function("document.querySelectorAll('#faces img').length === 5")
     page.wait_for_function("!document.querySelector('#faces .caption-label').innerText.match(/^seed [0-4]$/)")
     seeds = [int(caption.removeprefix("seed ")) for caption in captions(page)]

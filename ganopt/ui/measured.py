@@ -1,0 +1,29 @@
+"""What has been measured, as tables that can be scrolled sideways by keys, too."""
+
+import html
+from collections.abc import Sequence
+
+import gradio as gr
+
+from ganopt import tables
+from ganopt.tables import Table
+
+
+def build_measured(found: Sequence[Table], folded: bool) -> None:
+    """Build the tables that hold something below each other, each in a part to be unfolded, or with its title."""
+    for table in map(tables.shown, found):
+        if table.rows and folded:
+            with gr.Accordion(table.title, open=False):
+                gr.HTML(_html(table, ""), elem_classes="bare")
+        elif table.rows:
+            gr.HTML(_html(table, table.title), elem_classes="bare")
+
+
+def _html(table: Table, title: str) -> str:
+    label = html.escape(table.title, quote=True)
+    caption = f"<caption>{html.escape(title)}</caption>" if title else ""
+    head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in table.heads)
+    rows = "".join(f"<tr>{''.join(f'<td>{html.escape(text)}</td>' for text in row)}</tr>" for row in table.rows)
+    body = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    notes = f'<p class="notes">{html.escape(table.notes)}</p>' if table.notes else ""
+    return f'<div class="prose measured" role="region" tabindex="0" aria-label="{label}">{body}</div>{notes}'

@@ -1,0 +1,86 @@
+"""The page with something to see on every tab, for the tests of how it looks and how it is read aloud."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from ganopt import training, zoo
+from ganopt.draw import draw
+from ganopt.experiments import AUGMENTED, R1_TUNED
+from ganopt.latents import latents
+from ganopt.recipes import Transfer
+from ganopt.turns import EXIT, LOCK
+
+MODELS = ("cats-teacher", "cats-student", "dogs-transfer")
+RUN = "cats-to-dogs"
+FEW = "50"  # pictures of each model, to measure FID soon
+
+
+def are_shipped() -> bool:
+    """Whether checkpoints/ holds the models that are looked at."""
+    return set(MODELS) <= set(zoo.catalogue())
+
+
+def settings(folder: Path) -> dict[str, str]:
+    """The environment of a page of the shipped models that has one run, which has finished; all is in `folder`."""
+    _make_run(folder / "runs" / RUN)
+    return {"GANOPT_RUNS": str(folder / "runs"), "GANOPT_CACHE": str(folder / "cache")}
+
+
+def _make_run(folder: Path) -> None:
+    """A short transfer to dogs that a model draws, as its process would leave it."""
+    pictures = draw(zoo.load("dogs-transfer"), latents(range(64)))
+    settings = R1_TUNED | AUGMENTED | {"freeze_g": 1, "freeze_d": 2, "batch": 8}
+    recipe = Transfer(source="cats-teacher", data="dogs", steps=24, preview_every=4, device="cpu", **settings)
+    torch.manual_seed(0)
+    for _ in training.train(recipe, folder, pictures):
+        pass
+    (folder / LOCK).touch()
+    (folder / EXIT).write_text("0")
+
+
+def show(page, name: str) -> None:
+    """Open a tab of the page, do what it is for, and wait until all of it is to be seen."""
+    page.get_by_role("tab", name=name, exact=True).click()
+    FILL[name](page)
+    page.evaluate("for (const image of document.images) image.loading = 'eager'")  # those out of view, too
+    page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
+    page.wait_for_function("!document.querySelector('.generating, .progress-text, .toast-body')")
+
+
+def _generate(page) -> None:
+    page.locator("#faces img").nth(15).wait_for()
+    page.locator("#facts", has_text="16 faces").wait_for()
+
+
+def _compare(page) -> None:
+    page.locator("#compared img").nth(15).wait_for()
+    page.locator("#distances", has_text="Cosine").wait_for()
+
+
+def _train(page) -> None:
+    page.locator("#run-status", has_text=RUN).wait_for()
+    page.locator("#run-curves svg").first.wait_for()
+
+
+def _fid(page) -> None:
+    count = page.locator("#fid-count input[type=number]")
+    count.fill(FEW)
+    count.press("Tab")
+    page.locator("#measure").click()
+    page.locator("#fid-status", has_text="Done after").wait_for()
+    page.locator("#fid-curve canvas, #fid-curve svg").first.wait_for()
+
+
+def _about(page) -> None:
+    page.locator("#flaws img").nth(5).wait_for()
+
+
+FILL: dict[str, Callable] = {
+    "Generate": _generate,
+    "Compare": _compare,
+    "Train": _train,
+    "FID": _fid,
+    "About": _about,
+}
