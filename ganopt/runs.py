@@ -27,7 +27,7 @@ from ganopt.run_folder import read_counters, read_recipe, write_recipe
 from ganopt.state import resolved
 from ganopt.turns import EXIT, LOCK, PAUSE, PROCESS, before, is_taken, launch, take
 from ganopt.uploads import collect
-from ganopt.zoo import RUN_NAME
+from ganopt.zoo import RUN, RUN_NAME
 
 Status = Literal["waiting", "training", "finished", "stopped", "died"]
 AT_WORK: tuple[Status, ...] = ("training", "waiting")
@@ -188,10 +188,22 @@ def _launch(folder: Path, *options: str) -> None:
     threading.Thread(target=process.wait, daemon=True).start()  # or it would stay in the system's table when it ends
 
 
+def _origins(folder: Path) -> list[str]:
+    """The models that a run starts from or learns from."""
+    try:
+        recipe = read_recipe(folder)
+    except UserError:  # it will not go on
+        return []
+    return [getattr(recipe, name) for name in ("source", "teacher") if hasattr(recipe, name)]
+
+
 @contextlib.contextmanager
 def _resting(runs: Path, name: str) -> Iterator[Path]:
-    """The folder of a run that cannot begin to work meanwhile. Raises UserError if it does, or cannot be changed."""
+    """The folder of a run that cannot begin to work meanwhile. Raises UserError if it does, cannot be
+    changed, or if another run needs it."""
     folder = _there(runs, name)
+    if users := [run.name for run in find(runs) if f"{RUN}{name}" in _origins(run.folder)]:
+        raise UserError(f"'{users[0]}' needs the model of '{name}' to go on; delete that first.")
     try:
         lock = take(folder / LOCK)
         if lock is None:

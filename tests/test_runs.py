@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from ganopt import run_folder, runs, training, watch
-from ganopt.recipes import R1, Recipe
+from ganopt.recipes import R1, Distill, Recipe
 from ganopt.run_folder import read_recipe
 from ganopt.turns import LOCK, PROCESS, is_taken
 
@@ -197,6 +197,21 @@ def test_no_name_leads_out_of_the_folder(folder, recipe, refuses, name):
     with refuses("run's name"):
         runs.delete(folder, name)
     assert not folder.exists()
+
+
+def test_a_run_that_another_needs_is_neither_deleted_nor_renamed(folder, recipe, refuses, monkeypatch):
+    monkeypatch.setenv("GANOPT_RUNS", str(folder))
+    path = runs.start(folder, "teacher", R1(data=recipe.data, steps=1, **TINY))
+    until(lambda: status(folder, "teacher") == "finished")
+    student = Distill(teacher="run:teacher", alpha=0.0, steps=1, **TINY)
+    runs.start(folder, "student", student)
+    until(lambda: status(folder, "student") == "finished")
+    for act in (lambda: runs.delete(folder, "teacher"), lambda: runs.rename(folder, "teacher", "other")):
+        with refuses("'student' needs the model of 'teacher' to go on"):
+            act()
+    runs.delete(folder, "student")
+    runs.delete(folder, "teacher")
+    assert not path.exists()
 
 
 def test_what_is_not_there_and_what_rests_are_one_sentence(folder, recipe, refuses, tmp_path):
