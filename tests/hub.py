@@ -6,6 +6,7 @@ must never be sent a token.
 """
 
 import base64
+import contextlib
 import hashlib
 import json
 import re
@@ -56,13 +57,18 @@ class Request:
 
 
 class Hub:
-    """The server; a context manager. `trouble` makes it answer `garbage`, be `busy`, or send `short` files."""
+    """The server; a context manager.
+
+    `trouble` makes it answer `garbage`, be `busy`, send `short` files, or be `silent`, or `stuck`,
+    half of a large file sent or none of one taken; `stuck` is set when it is.
+    """
 
     def __init__(self) -> None:
         self.repositories: dict[str, Repository] = {}
         self.stored: dict[str, bytes] = {}  # LFS objects by SHA-256
         self.requests: list[Request] = []
         self.trouble = ""
+        self.stuck = threading.Event()
 
     def __enter__(self) -> "Hub":
         handler = type("BoundHandler", (_Handler,), {"hub": self})
@@ -128,6 +134,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.hub.requests.append(Request(self.command, path, token))
         body = self._body()
         try:
+            if self.hub.trouble == "silent":
+                return self._wait()
             if self.hub.trouble == "garbage":
                 return self._send(200, b"<html>Log in to the hotel's network</html>")
             if self.hub.trouble == "busy":
@@ -195,7 +203,22 @@ class _Handler(BaseHTTPRequestHandler):
         self._send(302, b"", {**headers, "Location": f"http://127.1:{self.hub.port}/cdn/{digest}"})
 
     def _download(self, token: str, body: bytes, digest: str) -> None:
+        if self.hub.trouble == "stuck":
+            return self._send_half(self.hub.stored[digest])
         self._send(200, self.hub.stored[digest])
+
+    def _send_half(self, content: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content[: len(content) // 2])
+        self.hub.stuck.set()
+        self._wait()
+
+    def _wait(self) -> None:
+        """Say nothing until the client is gone."""
+        with contextlib.suppress(OSError):
+            self.connection.recv(1)
 
     def _info(self, token: str, body: bytes, name: str) -> None:
         repository = self._repository(name, token)
@@ -242,6 +265,9 @@ class _Handler(BaseHTTPRequestHandler):
         self._send_json({"transfer": "basic", "objects": objects})
 
     def _upload(self, token: str, body: bytes, digest: str) -> None:
+        if self.hub.trouble == "stuck":
+            self.hub.stuck.set()
+            return self._wait()
         if hashlib.sha256(body).hexdigest() != digest:
             raise RefusalError(400, message="That is not the file that was announced")
         self.hub.stored[digest] = body

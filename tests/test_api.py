@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import subprocess
+import urllib.error
 import urllib.request
 import zipfile
 from pathlib import Path
@@ -168,6 +169,31 @@ def test_what_is_wrong_comes_back_as_a_sentence(address, name, arguments, said):
 def test_another_number_of_values_is_refused(address, data):
     event, answer = called(f"{address}/gradio_api/call/generate", {"data": data})
     assert event == "error" and "takes 3 values" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("call/v2/generate", b'{"surplus": 1}'),
+        ("call/generate", b'{"data": NaN}'),
+        ("call/generate", b"{"),
+        ("call/v2/nothing", b"{}"),
+        ("call/nothing", b'{"data": []}'),
+    ],
+)
+def test_a_body_that_no_call_has_is_refused(address, path, body):
+    request = urllib.request.Request(f"{address}/gradio_api/{path}", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == 422 and json.load(caught.value)["detail"].endswith(".")
+
+
+def test_a_full_disk_is_a_sentence(folder, three_models, small_disk):
+    places = {"GANOPT_RUNS": str(folder / "none"), "GRADIO_TEMP_DIR": str(small_disk("64k"))}
+    with served(folder / "log", GANOPT_CHECKPOINTS=str(three_models), **places) as (address, _):
+        event, answer = called(f"{address}/gradio_api/call/v2/generate", {"seeds": "0-63"})
+    assert event == "error" and "disk of this page is full" in answer["error"]
+    assert "Traceback" not in (folder / "log").read_text()
 
 
 def test_plain_http_answers_with_files_of_the_page(address):

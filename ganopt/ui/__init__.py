@@ -1,5 +1,6 @@
 """The page: one builder a tab. Nothing here computes."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ganopt.ui.common import Scratch
 from ganopt.ui.compare import build_compare
 from ganopt.ui.fid import build_fid
 from ganopt.ui.generate import build_generate
-from ganopt.ui.page import Page
+from ganopt.ui.page import REFUSALS, Page
 from ganopt.ui.theme import CSS, THEME
 from ganopt.ui.train import build_train
 
@@ -35,6 +36,7 @@ every machine.
 
 def build_app(device: str = "auto") -> gr.Blocks:
     """The whole page, not yet launched. Raises UserError for a device that is not there."""
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # at each call, Gradio sums up as many
     scratch = tempfile.TemporaryDirectory(prefix="ganopt-")
     with Page(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
         gr.Markdown(HEADER, elem_id="header")
@@ -60,4 +62,5 @@ def launch(demo: gr.Blocks) -> None:
         show_error=False,
         max_file_size=MOST_UPLOAD,
         state_session_capacity=MOST_SESSIONS,
+        app_kwargs={"exception_handlers": REFUSALS},
     )

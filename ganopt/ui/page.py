@@ -1,6 +1,7 @@
 """The page as a server that runs for weeks: it refuses in a sentence, forgets who is gone, and keeps its disk small."""
 
 import contextlib
+import errno
 import os
 import time
 from pathlib import Path
@@ -8,15 +9,30 @@ from typing import Any
 
 import anyio.to_thread
 import gradio as gr
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
 from gradio.blocks import BlockFunction
+from gradio.route_utils import FnIndexInferError
 
 from ganopt.ui.common import ERROR
 
 MOST_BYTES = 4_000_000_000  # of files that were made for visitors, or uploaded by them
 PAUSE = 60  # seconds from one look at them to the next
+FULL = "The disk of this page is full; try again when there is room on it."
 UNREADABLE = (
     "What was sent cannot be read here; files must be uploaded first, and /gradio_api/info lists what is taken."
 )
+
+
+def refuse(request: Request, error: Exception) -> JSONResponse:
+    """The answer to a body that Gradio stumbles over before it is anybody's turn."""
+    if request.method != "POST":
+        raise error
+    return JSONResponse({"detail": UNREADABLE}, 422)
+
+
+REFUSALS = dict.fromkeys((RequestValidationError, LookupError, TypeError, ValueError, FnIndexInferError), refuse)
 
 
 class Page(gr.Blocks):
@@ -39,6 +55,10 @@ class Page(gr.Blocks):
     async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         try:
             return await super().process_api(*arguments, **named)
+        except Exception as error:
+            if errno.ENOSPC in (getattr(each, "errno", None) for each in (error, error.__cause__)):
+                raise gr.Error(FULL, title=ERROR, print_exception=False) from error
+            raise
         finally:
             session = named.get("session_hash")
             if session and session == named.get("event_id"):  # made for this call alone

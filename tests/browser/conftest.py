@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -55,11 +56,16 @@ def _serve(**settings: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def served(**settings: str) -> Iterator[tuple[str, int]]:
-    """The same, with the number of the page's process."""
+def served(log: Path | None = None, **settings: str) -> Iterator[tuple[str, int]]:
+    """The same, with the number of the page's process, whose errors may go into a file."""
     environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"} | settings
     command = [sys.executable, "app.py"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with (
+        contextlib.nullcontext() if log is None else open(log, "w") as errors,
+        subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=errors, text=True
+        ) as process,
+    ):
         assert process.stdout is not None
         said = ""
         for line in process.stdout:
@@ -68,6 +74,7 @@ def served(**settings: str) -> Iterator[tuple[str, int]]:
                 break
         else:
             pytest.fail(f"The page did not start: {said}")
+        threading.Thread(target=process.stdout.read, daemon=True).start()  # or it would wait for a reader
         try:
             yield match[0], process.pid
         finally:
