@@ -89,11 +89,15 @@ def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], axis:
     parts += [_line(f"M{LEFT},{y(value):.1f}H{RIGHT}", "opacity='.15'") for value in rows]
     parts += [_text(LEFT - 6, y(value) + 4, f"{value:g}", "end") for value in rows]
     parts += [_text(x(place), BOTTOM + 16, _short(place)) for place in columns]
+    names = list(curves) if len(curves) > 1 else []
+    # beside each other in the line of the title, or below each other where that is too short
+    wide = (len(title) + sum(len(name) + 2 for name in names)) * LETTER > RIGHT - LEFT
     for index, (name, curve) in enumerate(curves.items()):
         path = "L".join(f"{x(place):.1f},{y(value):.1f}" for place, value in curve)
         parts.append(_line(f"M{path}" if path else "", f"class='curve{index}' stroke-width='2'"))
-        if len(curves) > 1:
-            parts.append(_text(RIGHT - 60 * (len(curves) - 1 - index), 16, name, "end", f"class='curve{index}'"))
+        if names:
+            after = 0 if wide else LETTER * sum(len(name) + 2 for name in names[index + 1 :])
+            parts.append(_text(RIGHT - after, 16 + wide * LINE * index, name, "end", f"class='curve{index}'"))
     return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{html.escape(title)}'>{''.join(parts)}</svg>"
 
 

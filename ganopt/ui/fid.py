@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import pandas
 import torch
 from gradio.components import Component
 
-from ganopt import evaluation, features
+from ganopt import charts, evaluation, features
+from ganopt.compare import first_choice
 from ganopt.errors import UserError
 from ganopt.evaluation import FLOOR, Plan, Score
 from ganopt.files import atomic_write
 from ganopt.ui import gpu
 from ganopt.ui.api import as_file, check_models, check_number, offer, uploaded
-from ganopt.ui.common import Scratch, keep_in_url, model_names, renew_models, say_errors, tabs_of
+from ganopt.ui.common import QUIET, Scratch, examples, keep_in_url, model_names, renew_models, say_errors, tabs_of
 
 MOST_PICTURES = 5000  # of a sample, on the page
 HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
@@ -43,7 +43,7 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
     # the sessions that pressed Stop: Gradio's own cancelling comes seconds later
     stopped: set[str | None] = set()
     with gr.Row(elem_classes="sides"):
-        with gr.Column(scale=1, min_width=280):
+        with gr.Column(scale=1, min_width=280, elem_classes="controls"):
             inputs, button, stop = _controls()
         with gr.Column(scale=3, min_width=320):
             outputs = _results()
@@ -70,10 +70,10 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         )
         session = request.session_hash
         stopped.discard(session)
-        yield "Starting.", gr.Dataframe(visible=False), gr.DownloadButton(visible=False), gr.LinePlot(visible=False)
+        yield "Starting.", gr.Dataframe(visible=False), gr.DownloadButton(visible=False), ""
         for text, rows, path, points in _measure(plan, device, scratch, lambda: session in stopped):
             table = gr.Dataframe(rows, visible=True) if rows else gr.skip()
-            curve = gr.LinePlot(pandas.DataFrame(points), visible=True) if points else gr.skip()
+            curve = _curve(points) if points else gr.skip()
             file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
             yield text, table, file, curve
 
@@ -128,6 +128,12 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
 def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     """What `fid` takes, in its order, and the buttons that start and stop it."""
     names, references = model_names(), features.references()
+    asked = examples(
+        {
+            "A quick look: one model, 100 pictures": (names[:1], 100),
+            "Teacher and student, 500 pictures": (first_choice(), 500),
+        }
+    )
     models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
     reference = gr.Dropdown(references, value=next(iter(references), None), label="Reference", elem_id="fid-reference")
     count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
@@ -142,6 +148,8 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     with gr.Row():
         button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")
         stop = gr.Button("Stop", min_width=100, elem_id="fid-stop")
+    for example, values in asked.items():
+        example.click(lambda values=values: values, None, [models, count], **QUIET)
     return [models, reference, count, repeats, seed, against, own, role], button, stop
 
 
@@ -156,21 +164,13 @@ def _from_link(request: gr.Request) -> tuple:
 
 def _results() -> list[Component]:
     """Where the values of `_measure` go, in its order."""
-    status = gr.HTML(READY, elem_id="fid-status")
+    status = gr.HTML(READY, elem_id="fid-status", elem_classes="bare")
     table = gr.Dataframe(
         headers=HEADERS, label="Results", interactive=False, visible=False, buttons=[], elem_id="fid-table"
     )
     file = gr.DownloadButton("Download as CSV", visible=False, size="sm", elem_id="fid-csv")
-    curve = gr.LinePlot(
-        x="n",
-        y="FID",
-        color="model",
-        title="FID against n: the bias",
-        visible=False,
-        height=260,
-        elem_id="fid-curve",
-    )
-    gr.Markdown(TEXT)
+    curve = gr.HTML(elem_id="fid-curve", elem_classes="bare")
+    gr.Markdown(TEXT, elem_classes="reading")
     return [status, table, file, curve]
 
 
@@ -200,6 +200,16 @@ def _measure(
             yield _bar(update.done, update.total, time.monotonic() - start), rows, path, points
     end = "Stopped" if is_stopped() else "Done"
     yield f"{end} after {time.monotonic() - start:.0f} s.", [], "", []
+
+
+def _curve(points: list[dict]) -> str:
+    """FID against n, a curve a model; nothing where there is one n alone."""
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for point in points:
+        curves.setdefault(point["model"], []).append((point["n"], point["FID"]))
+    if not any(len(curve) > 1 for curve in curves.values()):
+        return ""
+    return f'<div class="plots">{charts.lines("FID against n", curves, "pictures, n")}</div>'
 
 
 def _bar(done: int, total: int, seconds: float) -> str:

@@ -109,11 +109,17 @@ CSS = """
 .plots .front { color: var(--primary-600); }
 .plots > div { flex: 1 1 300px; min-width: 0; max-width: 480px; }
 .plots p { font-size: .85rem; color: var(--body-text-color-subdued); margin: 0; }
-.plots .curve0 { color: var(--primary-600); stroke-linejoin: round; }
-.plots .curve1 { color: #d97706; stroke-linejoin: round; }
+.plots .curve0 { color: var(--color-accent); stroke-linejoin: round; }
+.plots .curve1 { color: #b45309; stroke-linejoin: round; }
+.plots .curve2 { color: #7c3aed; }
+.plots .curve3 { color: #db2777; }
+.plots .curve4 { color: #2563eb; }
+.dark .plots .curve1 { color: #f59e0b; }
+.dark .plots :is(.curve2, .curve3, .curve4) { filter: brightness(1.6); }
 #run-faces figure { margin: 0; }
 #run-faces img { width: 100%; border-radius: 6px; }
 #run-faces figcaption, #run-links { font-size: .85rem; color: var(--body-text-color-subdued); }
+#run-weights, #fid-csv { align-self: flex-start; width: auto; }
 .button-beside { align-items: flex-end; }
 #train-side .wrap { gap: 6px; }
 #train-side label { padding-inline: 8px; }

@@ -233,8 +233,7 @@ def _setting(name: str, kind: type[Recipe], filled: Asked, visible: bool) -> gr.
 
 def _filled(asked: Asked) -> list:
     """A preset's values for the form."""
-    origin = asked.origin or gr.skip()
-    data = asked.data or NONE
+    origin, data = asked.origin or gr.skip(), asked.data or NONE
     more = [optional_text(asked.more.get(name)) for name in MORE]
     return [asked.method, origin, data, asked.network, asked.side, asked.minutes, *more]
 

@@ -1,0 +1,36 @@
+"""Make the baselines of `test_looks.py` anew, from the page as it is now.
+
+python -m tests.browser.renew [TAB ...]
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.browser import looks, tabs
+from tests.browser.conftest import CHROMIUM, FLAGS, _serve
+
+
+def main() -> None:
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        _serve(**tabs.settings(Path(folder))) as address,
+        sync_playwright() as driver,
+    ):
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        looks.BASELINES.mkdir(exist_ok=True)
+        for scheme, width in looks.WINDOWS:
+            with looks.window(browser, address, scheme, width) as page:
+                for tab in sys.argv[1:] or tabs.FILL:
+                    tabs.show(page, tab)
+                    picture, _ = looks.photograph(page)
+                    looks.save(picture, looks.path(tab, scheme, width))
+                looks.MADE_WITH.write_text(json.dumps(looks.made_with(page), indent=1) + "\n")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
