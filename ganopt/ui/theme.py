@@ -70,7 +70,7 @@ CSS = """
 /* room for what comes, so that nothing moves when it does */
 #drawn:not(:has(img)) { min-height: 64rem; }
 #compared-side:not(:has(img)) { min-height: 100vh; }
-#heads { min-height: 6rem; }
+#heads { min-height: 5.3rem; }
 #film img { min-width: 256px; min-height: 256px; object-fit: contain; }
 /* captions under the faces, not on them */
 .faces .grid-wrap { min-height: 0 !important; max-height: none !important; height: auto !important; }
@@ -137,7 +137,7 @@ CSS = """
   padding: 4px 16px 4px 0 !important; overflow-wrap: normal; word-break: normal;
   border: 0 !important; border-bottom: 1px solid var(--border-color-primary) !important;
 }
-.measured tr { border: 0 !important; }
+.measured :is(table, thead, tbody, tr) { border: 0 !important; }
 .notes { font-size: .85rem; color: var(--body-text-color-subdued); max-width: 46rem; }
 @media (max-width: 640px) {
   .sides { flex-direction: column; flex-wrap: nowrap; align-items: stretch; }

@@ -17,7 +17,7 @@ MEASURED = "#facts, #compare-facts, #run-status, #fid-status"  # times and memor
 CELL, BLUR = 4, 2  # pixels
 FAR = 20  # of 255: cells that are so far apart differ
 MOST = 20  # cells that may differ
-COLOURS = 128  # of a baseline, so that its file is small
+COLOURS = 256  # of a baseline, so that its file is small
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
@@ -53,7 +53,7 @@ def photograph(page) -> tuple[Image.Image, list[Box]]:
 
 def save(picture: Image.Image, path: Path) -> None:
     """Write a baseline: in few colours, so that its file is small."""
-    picture.quantize(COLOURS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def differing(first: Image.Image, second: Image.Image, hidden: Sequence[Box] = ()) -> np.ndarray:

@@ -69,7 +69,7 @@ def _fid(page) -> None:
     count.fill(FEW)
     count.press("Tab")
     page.locator("#measure").click()
-    page.locator("#fid-status", has_text="Done after").wait_for()
+    page.locator("#fid-status", has_text="Done after").wait_for(timeout=240_000)
     page.locator("#fid-curve svg").first.wait_for()
 
 

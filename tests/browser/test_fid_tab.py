@@ -44,7 +44,7 @@ def upload(tab, path: Path, role: str) -> None:
 
 def measure(tab) -> None:
     tab.locator("#measure").click()
-    tab.locator("#fid-status", has_text="Done after").wait_for()
+    tab.locator("#fid-status", has_text="Done after").wait_for(timeout=200_000)
 
 
 def rows(tab) -> list[list[str]]:
