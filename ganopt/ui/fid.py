@@ -17,9 +17,11 @@ from ganopt.compare import first_choice
 from ganopt.errors import UserError
 from ganopt.evaluation import FLOOR, Plan, Score
 from ganopt.files import atomic_write
+from ganopt.tables import Table
 from ganopt.ui import gpu
 from ganopt.ui.api import as_file, check_models, check_number, offer, uploaded
 from ganopt.ui.common import QUIET, Scratch, examples, keep_in_url, model_names, renew_models, say_errors, tabs_of
+from ganopt.ui.measured import html_table
 
 MOST_PICTURES = 5000  # of a sample, on the page
 HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
@@ -70,9 +72,9 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         )
         session = request.session_hash
         stopped.discard(session)
-        yield "Starting.", gr.Dataframe(visible=False), gr.DownloadButton(visible=False), ""
+        yield "Starting.", "", gr.DownloadButton(visible=False), ""
         for text, rows, path, points in _measure(plan, device, scratch, lambda: session in stopped):
-            table = gr.Dataframe(rows, visible=True) if rows else gr.skip()
+            table = html_table(Table("fid", "Results", HEADERS, rows)) if rows else gr.skip()
             curve = _curve(points) if points else gr.skip()
             file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
             yield text, table, file, curve
@@ -165,9 +167,7 @@ def _from_link(request: gr.Request) -> tuple:
 def _results() -> list[Component]:
     """Where the values of `_measure` go, in its order."""
     status = gr.HTML(READY, elem_id="fid-status", elem_classes="bare")
-    table = gr.Dataframe(
-        headers=HEADERS, label="Results", interactive=False, visible=False, buttons=[], elem_id="fid-table"
-    )
+    table = gr.HTML(elem_id="fid-table", elem_classes="bare")
     file = gr.DownloadButton("Download as CSV", visible=False, size="sm", elem_id="fid-csv")
     curve = gr.HTML(elem_id="fid-curve", elem_classes="bare")
     gr.Markdown(TEXT, elem_classes="reading")

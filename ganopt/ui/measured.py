@@ -14,12 +14,13 @@ def build_measured(found: Sequence[Table], folded: bool) -> None:
     for table in map(tables.shown, found):
         if table.rows and folded:
             with gr.Accordion(table.title, open=False):
-                gr.HTML(_html(table, ""), elem_classes="bare")
+                gr.HTML(html_table(table), elem_classes="bare")
         elif table.rows:
-            gr.HTML(_html(table, table.title), elem_classes="bare")
+            gr.HTML(html_table(table, table.title), elem_classes="bare")
 
 
-def _html(table: Table, title: str) -> str:
+def html_table(table: Table, title: str = "") -> str:
+    """A table as HTML, its title above it, if it is to have one, and its notes below."""
     label = html.escape(table.title, quote=True)
     caption = f"<caption>{html.escape(title)}</caption>" if title else ""
     head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in table.heads)

@@ -89,7 +89,6 @@ CSS = """
 .faces .thumbnail-item.selected { box-shadow: none; }
 .faces .thumbnail-item.selected img { outline: 3px solid var(--primary-500); outline-offset: -3px; }
 .sides > * { min-width: 0 !important; }
-#fid-table { --font-mono: var(--font); }
 #fid-status progress { accent-color: var(--primary-600); width: min(16rem, 40%); }
 .bare .html-container { padding: 0 !important; }
 /* a head above each column of the gallery under it */
@@ -144,7 +143,6 @@ CSS = """
   #pair, .controls { position: static; align-self: stretch; }
   #drawn:not(:has(img)) { min-height: 27rem; }
   #generate-row { flex-direction: column-reverse; }
-  #fid-table { max-width: calc(100vw - 4rem); overflow-x: auto; }
   .tab-container button { padding-inline: 6px !important; font-size: .85rem; } /* all tabs are seen */
   #flaws .grid-container { grid-template-columns: repeat(3, minmax(0, 1fr)) !important; }
   .faces .grid-container, .heads { gap: 6px !important; }
