@@ -140,6 +140,12 @@ def test_importing_the_package_does_no_work():
 
 def test_loading_a_model_does_not_import_the_compiler_of_torch(tmp_path, source, monkeypatch):
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
-    code = "import sys; from ganopt import zoo; zoo.load('tiny'); assert 'sympy' not in sys.modules"
     ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
-    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+    code = "import sys; {}; sys.exit('sympy' in sys.modules)"
+
+    def imports(what: str) -> bool:
+        return bool(subprocess.run([sys.executable, "-c", code.format(what)], cwd=ROOT).returncode)
+
+    if imports("from torch import nn; nn.Linear(1, 1, device='meta')"):
+        pytest.skip("this version of torch imports it for whatever has no weights yet")
+    assert not imports("from ganopt import zoo; zoo.load('tiny')")

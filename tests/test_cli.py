@@ -252,8 +252,8 @@ TABLES = ("table-3.1", "table-3.2", "table-3.3", "storage", "curves")
 def test_report_prints_the_tables_as_markdown(results, tmp_path, capsys):
     main(["report"])
     printed = capsys.readouterr().out
-    assert printed.startswith("**Table 3.1: from scratch and by transfer**\n\n| model | network |")
-    assert "| cats-teacher |  |  | 40.00 (39.00 to 41.00) |" in printed and "| cats-student | int8 | 3.65 |" in printed
+    assert printed.startswith("**Table 3.1: from scratch and by transfer**\n\n| model | FID |\n")
+    assert "| cats-teacher | 40.00 (39.00 to 41.00) |" in printed and "| cats-student | int8 | 3.65 |" in printed
     assert "dogs" not in printed and printed.endswith(".\n")
     other = tmp_path / "other.json"
     other.write_text(json.dumps({"records": [score("dogs-scratch")]}))

@@ -236,7 +236,10 @@ class TestLocal:
             tensors[key] = (
                 tensors[name].transpose(0, 1).contiguous() if change == "shape" else tensors[name].to(kind, copy=True)
             )
-        save_file(tensors, tmp_path / "odd.safetensors", {"format": "ganopt", "architecture": GENERATOR})
+        try:
+            save_file(tensors, tmp_path / "odd.safetensors", {"format": "ganopt", "architecture": GENERATOR})
+        except KeyError:
+            pytest.skip("this version of safetensors has no complex numbers")
         refused(lambda: zoo.load("odd.safetensors"), f"does not hold the weights of a {GENERATOR}")
 
     def test_a_pickle_is_never_opened(self, tmp_path):
