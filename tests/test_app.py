@@ -9,6 +9,7 @@ import gradio as gr
 import httpx
 import numpy as np
 import pytest
+import torch
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -18,6 +19,7 @@ from ganopt.compare import RAMP
 from ganopt.shipping import ship
 from ganopt.state import pick_device
 from ganopt.ui import build_app
+from ganopt.ui.common import stored
 from ganopt.ui.page import Page
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,3 +151,13 @@ def test_loading_a_model_does_not_import_the_compiler_of_torch(tmp_path, source,
     if imports("from torch import nn; nn.Linear(1, 1, device='meta')"):
         pytest.skip("this version of torch imports it for whatever has no weights yet")
     assert not imports("from ganopt import zoo; zoo.load('tiny')")
+
+
+def test_a_picture_that_is_served_is_not_written_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    picture = torch.arange(192, dtype=torch.uint8).reshape(3, 8, 8)
+    first = os.stat(stored(picture))
+    assert os.path.samestat(first, os.stat(stored(picture.clone())))
+    assert not os.path.samestat(first, os.stat(stored(255 - picture)))
+    with Image.open(stored(picture)) as image:
+        assert np.array_equal(np.asarray(image), picture.permute(1, 2, 0).numpy())

@@ -74,5 +74,5 @@ def as_file(path: str | Path) -> dict:
 
 
 def as_pictures(gallery: gr.Gallery, captioned: list[Any]) -> list[dict]:
-    """PIL pictures and their captions, in pairs, as an answer holds them: files as a gallery of the page makes them."""
+    """Pictures as files and their captions, in pairs, as an answer holds them."""
     return gallery.postprocess(captioned).model_dump()

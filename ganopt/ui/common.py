@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import hashlib
 import inspect
 import itertools
 import json
@@ -10,11 +11,11 @@ from pathlib import Path
 from typing import Any, ParamSpec
 
 import gradio as gr
-from PIL import Image
+from gradio.utils import get_upload_folder
 from torch import Tensor
 
 from ganopt import zoo
-from ganopt.draw import to_image
+from ganopt.draw import save_png, to_image
 from ganopt.errors import UserError
 
 LINKS = {  # what the page's address may say of each tab
@@ -155,6 +156,17 @@ def face_gallery(label: str, name: str, columns: int) -> gr.Gallery:
     )
 
 
-def captioned(pictures: Tensor, captions: list[str]) -> list[tuple[Image.Image, str]]:
+def stored(picture: Tensor) -> str:
+    """A picture uint8 (3, H, W) as a PNG file where Gradio keeps those that it serves, one for all who see it.
+
+    Gradio would write it anew for each of them, while another is perhaps reading it.
+    """
+    path = Path(get_upload_folder(), hashlib.sha256(picture.contiguous().numpy().data).hexdigest(), "image.png")
+    if not path.exists():
+        save_png(to_image(picture), path)
+    return str(path)
+
+
+def captioned(pictures: Tensor, captions: list[str]) -> list[tuple[str, str]]:
     """Pictures uint8 (N, 3, H, W) as a gallery shows them, with their captions."""
-    return [(to_image(picture), caption) for picture, caption in zip(pictures, captions, strict=True)]
+    return [(stored(picture), caption) for picture, caption in zip(pictures, captions, strict=True)]

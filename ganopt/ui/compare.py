@@ -11,7 +11,7 @@ from gradio.components import Component
 from ganopt import charts, tables, zoo
 from ganopt import compare as comparing
 from ganopt.compare import BRIGHTEST, MOST_MODELS, MOST_SEEDS, Comparison
-from ganopt.draw import save_png, to_image
+from ganopt.draw import save_png
 from ganopt.latents import parse_seeds
 from ganopt.report import comparison
 from ganopt.ui import gpu
@@ -26,6 +26,7 @@ from ganopt.ui.common import (
     model_choices,
     renew_models,
     say_errors,
+    stored,
     tabs_of,
 )
 from ganopt.ui.measured import build_measured
@@ -206,7 +207,7 @@ def _pair(found: Comparison, device: torch.device) -> tuple:
     """Of two models and one seed: a title, both faces, the map of their differences and a sentence."""
     ours, theirs = found.pictures[:, 0]
     cosine = gpu.cosines(ours[None], theirs[None], device)[0]
-    difference = to_image(comparing.difference_map(ours, theirs))
+    difference = stored(comparing.difference_map(ours, theirs))
     entries = [zoo.entry(name) for name in found.models]
     left, right = (html.escape(entry.title) for entry in entries)
     title = f"<b>Seed {found.seeds[0]}</b>: on the left {left}, on the right {right}."
@@ -217,7 +218,7 @@ def _pair(found: Comparison, device: torch.device) -> tuple:
     )
     kept = " A transfer keeps what its source draws at large: compare pose, gaze and colours."
     sentence += kept if entries[1].role == "transfer" else ""
-    return title, to_image(ours), to_image(theirs), difference, sentence
+    return title, stored(ours), stored(theirs), difference, sentence
 
 
 def _from_link(request: gr.Request) -> tuple:

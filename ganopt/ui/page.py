@@ -4,6 +4,7 @@ import contextlib
 import errno
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,13 @@ def refuse(request: Request, error: Exception) -> JSONResponse:
 REFUSALS = dict.fromkeys((RequestValidationError, LookupError, TypeError, ValueError, FnIndexInferError), refuse)
 
 
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it was raised from."""
+    while error:
+        yield error
+        error = error.__cause__
+
+
 class Page(gr.Blocks):
     """Gradio's blocks. Those alone print a trace for what they cannot read, and answer with nothing; they remember each
     caller, with 0.4 MB, for good; and they keep files for a time, however many.
@@ -56,7 +64,7 @@ class Page(gr.Blocks):
         try:
             return await super().process_api(*arguments, **named)
         except Exception as error:
-            if errno.ENOSPC in (getattr(each, "errno", None) for each in (error, error.__cause__)):
+            if errno.ENOSPC in (getattr(each, "errno", None) for each in _causes(error)):
                 raise gr.Error(FULL, title=ERROR, print_exception=False) from error
             raise
         finally:

@@ -101,7 +101,7 @@ def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
         errors: list[str] = []
         context = browser.new_context(viewport={"width": 1280, "height": 900})
         tab = context.new_page()
-        tab.set_default_timeout(60_000)
+        tab.set_default_timeout(120_000)
         tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
         tab.goto(address)
         yield tab

@@ -34,7 +34,7 @@ def window(browser, address: str, scheme: str, width: int) -> Iterator:
         viewport={"width": width, "height": HEIGHT}, color_scheme=scheme, reduced_motion="reduce"
     )
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     page.goto(address)
     yield page
     context.close()

@@ -19,7 +19,7 @@ ACTIONS = {
 def page(request, browser, filled):
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=request.param)
     page = context.new_page()
-    page.set_default_timeout(60_000)
+    page.set_default_timeout(120_000)
     page.goto(filled)
     yield page
     context.close()

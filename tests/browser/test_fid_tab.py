@@ -37,6 +37,7 @@ def zip_of(path: Path, count: int) -> Path:
 
 def upload(tab, path: Path, role: str) -> None:
     tab.get_by_role("button", name="More").click()
+    tab.get_by_text("Click to Upload").wait_for()
     tab.locator("input[type=file]").set_input_files(path)
     tab.get_by_text(path.name).wait_for()
     tab.get_by_label(role).check()

@@ -240,7 +240,7 @@ def test_a_public_page_says_what_it_allows(serve, settings, visit, minutes, said
         assert page.locator("#train-start").is_visible() == (minutes == "1")
         if minutes == "1":
             page.locator("#train-start").click()
-            page.get_by_text("A run may take up to 1 min").wait_for()
+            page.get_by_text("A run may take up to 1 min on this page").wait_for()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
