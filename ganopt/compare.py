@@ -41,9 +41,7 @@ def compare(models: list[str], device: torch.device, seeds: list[int]) -> Compar
     for what, count, most in (("models", len(models), MOST_MODELS), ("seeds", len(seeds), MOST_SEEDS)):
         if not 1 <= count <= most:
             raise UserError(f"{count} {what} cannot be compared at once; take 1 to {most}.")
-    offered = [*catalogue(), *zoo.runs()]
-    if unknown := [name for name in models if name not in offered]:
-        raise UserError(f"There is no model {unknown[0][:80]!r} here; take any of {', '.join(offered)}.")
+    zoo.check_offered(models)
     drawn = [studio.faces(name, device, seeds, 1.0) for name in models]
     side = max(faces.pictures.shape[-1] for faces in drawn)
     pictures = torch.stack([interpolate(faces.pictures, size=side) for faces in drawn])

@@ -31,11 +31,8 @@ from ganopt.zoo import RUN, RUN_NAME
 
 Status = Literal["waiting", "training", "finished", "stopped", "died"]
 AT_WORK: tuple[Status, ...] = ("training", "waiting")
-STATUSES: dict[int, Status] = {
-    0: "finished",
-    130: "stopped",
-    -signal.SIGTERM: "stopped",
-}  # by what a run's process ended with
+# by what a run's process ended with
+STATUSES: dict[int, Status] = {0: "finished", 130: "stopped", -signal.SIGTERM: "stopped"}
 PICTURES, CACHE = "uploaded pictures", "cache"  # in the folder of a run that has its own
 
 

@@ -11,6 +11,7 @@ import functools
 import json
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -91,6 +92,13 @@ def runs() -> list[str]:
     """The names, `run:NAME`, of the runs that have saved a model, the latest first."""
     files = [path for path in runs_folder().glob(f"*/{FILES['generator']}") if RUN_NAME.fullmatch(path.parent.name)]
     return [f"{RUN}{path.parent.name}" for path in sorted(files, key=_age)]
+
+
+def check_offered(names: Iterable[str]) -> None:
+    """Raise UserError for a name that is neither of the catalogue nor of a run: nothing is downloaded for those."""
+    offered = [*catalogue(), *runs()]
+    if unknown := [name for name in names if name not in offered]:
+        raise UserError(f"There is no model {unknown[0][:80]!r} here; take any of {', '.join(offered)}.")
 
 
 def save_delta(

@@ -31,23 +31,30 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     return folder
 
 
+@contextlib.contextmanager
+def mounted(disk: Path, size: str) -> Iterator[bool]:
+    """Mount a disk of a size such as 64k at a folder; False where that is not allowed."""
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True)
+    try:
+        yield not done.returncode
+    finally:
+        if not done.returncode:
+            subprocess.run(["umount", "--lazy", str(disk)], check=True)
+
+
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
     """Mounts a disk of a size such as 64k, empty but soon full, until the end of the test."""
-    mounted: list[Path] = []
+    with contextlib.ExitStack() as disks:
 
-    def mount(size: str) -> Path:
-        disk = tmp_path / "disk"
-        disk.mkdir()
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(disk)], capture_output=True)
-        if done.returncode:
-            pytest.skip("a small disk cannot be mounted here")
-        mounted.append(disk)
-        return disk
+        def mount(size: str) -> Path:
+            disk = tmp_path / "disk"
+            disk.mkdir()
+            if not disks.enter_context(mounted(disk, size)):
+                pytest.skip("a small disk cannot be mounted here")
+            return disk
 
-    yield mount
-    for disk in mounted:
-        subprocess.run(["umount", "--lazy", str(disk)], check=True)
+        yield mount
 
 
 @pytest.fixture(scope="session")

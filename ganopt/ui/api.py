@@ -11,7 +11,7 @@ from gradio_client.utils import is_file_obj_with_meta
 from pydantic import TypeAdapter, ValidationError
 
 from ganopt.errors import UserError
-from ganopt.ui.common import model_names, say_errors
+from ganopt.ui.common import say_errors
 
 STRICT: Any = {"strict": True, "allow_inf_nan": False}
 
@@ -52,13 +52,6 @@ def check_number(name: str, value: float, low: float, high: float) -> None:
     """Raise UserError for a number out of its bounds."""
     if not low <= value <= high:
         raise UserError(f"'{name}' must be a number from {low:g} to {high:g}.")
-
-
-def check_models(*names: str) -> None:
-    """Raise UserError for a model that the page does not offer: a caller must not make it download others."""
-    offered = model_names()
-    if unknown := [name for name in names if name not in offered]:
-        raise UserError(f"There is no model {unknown[0][:80]!r} here; take any of {', '.join(offered)}.")
 
 
 def uploaded(file: dict) -> Path:

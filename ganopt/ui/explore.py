@@ -5,11 +5,11 @@ from typing import Any
 import gradio as gr
 import torch
 
-from ganopt import studio
+from ganopt import studio, zoo
 from ganopt.latents import map_position, parse_seeds
 from ganopt.report import save_animation
 from ganopt.ui import gpu
-from ganopt.ui.api import as_file, as_pictures, check_models, check_number, offer
+from ganopt.ui.api import as_file, as_pictures, check_number, offer
 from ganopt.ui.common import Scratch, captioned, check_known, face_gallery, say_errors
 
 MIN_SCALE, MAX_SCALE = 0, 2
@@ -53,7 +53,7 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
 
         Neighbours are `spacing` apart. PNG pictures, row by row.
         """
-        check_models(model)
+        zoo.check_offered([model])
         check_number("spacing", spacing, NEAREST, 1)
         check_number("scale", scale, MIN_SCALE, MAX_SCALE)
         return as_pictures(cells, face_map(model, x, y, spacing, scale))
@@ -62,7 +62,7 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
         model: str = model, first: int = 0, last: int = 1, frames: int = 24, scale: float = 1.0
     ) -> tuple[dict, list[dict]]:
         """Draw the way from one seed to another: an animated WebP file, and its frames as PNG pictures."""
-        check_models(model)
+        zoo.check_offered([model])
         check_number("frames", frames, FEWEST_FRAMES, MOST_FRAMES)
         check_number("scale", scale, MIN_SCALE, MAX_SCALE)
         path, drawn_frames = walk(model, str(first), str(last), frames, scale)

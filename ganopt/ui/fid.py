@@ -12,14 +12,14 @@ import gradio as gr
 import torch
 from gradio.components import Component
 
-from ganopt import charts, evaluation, features
+from ganopt import charts, evaluation, features, zoo
 from ganopt.compare import first_choice
 from ganopt.errors import UserError
 from ganopt.evaluation import FLOOR, Plan, Score
 from ganopt.files import atomic_write
 from ganopt.tables import Table
 from ganopt.ui import gpu
-from ganopt.ui.api import as_file, check_models, check_number, offer, uploaded
+from ganopt.ui.api import as_file, check_number, offer, uploaded
 from ganopt.ui.common import QUIET, Scratch, examples, keep_in_url, model_names, renew_models, say_errors, tabs_of
 from ganopt.ui.measured import html_table
 
@@ -93,7 +93,7 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
 
         `said` is how far it is; `rows` has the results under `headers`, `csv` is their file, `curve` FID against n.
         """
-        check_models(*models, *filter(None, [against]))
+        zoo.check_offered([*models, *filter(None, [against])])
         check_number("count", count, features.FEWEST, MOST_PICTURES)
         check_number("repeats", repeats, 1, MOST_REPEATS)
         sources = _sources(reference, str(uploaded(own)) if own else None, own_as_reference)

@@ -11,7 +11,7 @@ from ganopt.latents import MAX_SEED, format_seeds, parse_seeds
 from ganopt.models import count_parameters
 from ganopt.report import save_zip
 from ganopt.ui import gpu
-from ganopt.ui.api import as_file, as_pictures, check_models, check_number, offer
+from ganopt.ui.api import as_file, as_pictures, check_number, offer
 from ganopt.ui.common import (
     Scratch,
     captioned,
@@ -71,7 +71,7 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
         model: str = choices[0][1], seeds: str = FIRST_SEEDS, scale: float = 1.0
     ) -> tuple[list[dict], str, dict]:
         """Draw the faces of some seeds with a model: captioned PNG pictures, facts in a sentence, a zip of all."""
-        check_models(model)
+        zoo.check_offered([model])
         check_number("scale", scale, MIN_SCALE, MAX_SCALE)
         images, facts, archive, _ = show(model, seeds, scale)
         return as_pictures(gallery, images), facts, as_file(archive)

@@ -15,7 +15,7 @@ from ganopt.plan import METHODS, NETWORKS, PRESETS, Asked
 from ganopt.recipes import Distill, Recipe, Transfer
 from ganopt.samples import PREFIX
 from ganopt.turns import check_system
-from ganopt.ui.api import check_models, offer, uploaded
+from ganopt.ui.api import offer, uploaded
 from ganopt.ui.common import (
     QUIET,
     Scratch,
@@ -119,13 +119,13 @@ def _wanted(
     if unknown := set(settings) - set(MORE):
         raise UserError(f"There is no setting {str(min(unknown))[:40]!r}; take any of {', '.join(MORE)}.")
     if data.startswith(PREFIX):
-        check_models(data.removeprefix(PREFIX))
+        zoo.check_offered([data.removeprefix(PREFIX)])
     elif data and data != UPLOAD:
         _check_folder()
     elif not data and method == "distill":
         settings.setdefault("alpha", 0.0)  # the teacher is all that a student learns from
     if method in STARTING:
-        check_models(origin)
+        zoo.check_offered([origin])
     chosen = "" if data == UPLOAD else data
     return Asked(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
 

@@ -7,34 +7,22 @@ with tiny models; the Hub is the stand-in of the tests, and the client the real 
 run are killed by `tests.bench.kills`; the other faults of Hub, disk and files are in the tests beside each module.
 """
 
-import contextlib
 import os
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from ganopt import weights
 from ganopt.models import build_critic, build_generator
 from tests.bench.tiny import MODELS, call, tiny_page
 from tests.browser.conftest import ROOT
+from tests.conftest import mounted
 from tests.hub import WRITER, Hub
 
 TINY = {"network": "big/64", "side": 32, "minutes": 1}
-
-
-@contextlib.contextmanager
-def small_disk(place: Path, size: str) -> Iterator[bool]:
-    """Mount a small disk at a folder; False where that is not allowed."""
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(place)], capture_output=True)
-    try:
-        yield not done.returncode
-    finally:
-        if not done.returncode:
-            subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 def said(answer: tuple) -> str:
@@ -46,8 +34,8 @@ def said(answer: tuple) -> str:
 
 def full_disks(address: str, folder: Path) -> None:
     generate, train = (f"{address}/gradio_api/call/v2/{name}" for name in ("generate", "train"))
-    with small_disk(folder / "gradio_temp_dir", "256k") as mounted:
-        if not mounted:
+    with mounted(folder / "gradio_temp_dir", "256k") as is_small:
+        if not is_small:
             return print("full disks: skipped, for a small disk cannot be mounted here")
         for first in range(0, 6400, 64):
             answer = call(generate, {"seeds": f"{first}-{first + 63}"})
@@ -55,7 +43,7 @@ def full_disks(address: str, folder: Path) -> None:
                 break
         print(f"the disk of what visitors get is full: {said(answer)}")
     assert call(generate, {"seeds": "0-3"})[0] == "complete"
-    with small_disk(folder / "ganopt_runs", "4k"):
+    with mounted(folder / "ganopt_runs", "4k"):
         (folder / "ganopt_runs" / "filler").write_bytes(bytes(4096))
         print(f"the disk of runs is full: {said(call(train, TINY | {'data': str(folder / 'pictures')}))}")
         left = [path.name for path in (folder / "ganopt_runs").iterdir()]
