@@ -183,7 +183,7 @@ def test_uploads_that_teach_nothing_are_one_sentence_and_leave_nothing(tab, draw
     tab.locator("#train-data input").click()
     tab.get_by_role("option", name="My own: upload them").click()
     tab.locator("#train-files input[type=file]").set_input_files(tmp_path / "two.zip")
-    tab.locator("#train-files").get_by_text("two").first.wait_for()
+    tab.locator("#train-files").get_by_label("two.zip", exact=True).wait_for()
     fill(tab, "train-name", "too few")
     tab.locator("#train-start").click()
     tab.get_by_text("holds 2 pictures").wait_for()
