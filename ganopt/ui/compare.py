@@ -53,8 +53,6 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
     drawn = gr.State(([], []))  # what the gallery shows: models, seeds
     chosen = [gr.Textbox(visible=False, label=name) for name in ("first model", "second model", "seed")]
 
-    first = comparing.first_choice()
-
     @say_errors
     def show(models: list[str], seeds: str):
         found = gpu.compare(models or [], device, parse_seeds(seeds, MOST_SEEDS))
@@ -63,26 +61,10 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
         gallery = gr.Gallery(faces, columns=len(lines))
         return facts, sheet, _heads(lines), gallery, shown, panel, *_pair_at(shown, 0)
 
-    def compare(models: list[str] = first, seeds: str = FIRST_SEEDS) -> tuple[str, dict, list[list[str]], list[dict]]:
-        """Draw the same seeds with up to five models, the others compared with the first.
-
-        Returns a sentence, a sheet of all, what is known of each model, and the faces as PNG pictures, a row a seed.
-        """
-        facts, sheet, lines, faces = _drawn(
-            gpu.compare(models, device, parse_seeds(seeds, MOST_SEEDS)), device, scratch
-        )
-        return facts, as_file(sheet), lines, as_pictures(gallery, faces)
-
     @say_errors
     def show_pair(first: str, second: str, seed: str):
         title, *pictures, sentence = _pair(gpu.compare([first, second], device, parse_seeds(seed, 1)), device)
         return title, tuple(pictures[:2]), pictures[2], sentence
-
-    def pair(first: str = first[0], second: str = first[-1], seed: int = 0) -> tuple[list[dict], str]:
-        """Compare one seed's faces of two models: both and the map of their differences as PNG pictures, a sentence."""
-        found = gpu.compare([first, second], device, parse_seeds(str(seed), 1))
-        _, *pictures, sentence = _pair(found, device)
-        return as_pictures(gallery, list(zip(pictures, [first, second, "difference"], strict=True))), sentence
 
     @say_errors
     def choose(drawn: tuple, event: gr.SelectData):
@@ -109,9 +91,31 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
     opened = tab.select(_once(show, len(outputs)), [*inputs, heads], outputs, **private)
     opened.success(_once(show_pair, len(details)), [*chosen, details[0]], details, **private)
     renew_models(tab, inputs[0], model_choices)
+    _offer_comparisons(gallery, device, scratch)
+    demo.load(_from_link, None, [tabs_of(tab), *inputs], api_visibility="private", show_progress="hidden")
+
+
+def _offer_comparisons(gallery: gr.Gallery, device: torch.device, scratch: Scratch) -> None:
+    """Let programs compare models on several seeds, and a pair of them on one; `gallery` makes files of pictures."""
+    models = comparing.first_choice()
+
+    def compare(models: list[str] = models, seeds: str = FIRST_SEEDS) -> tuple[str, dict, list[list[str]], list[dict]]:
+        """Draw the same seeds with up to five models, the others compared with the first.
+
+        Returns a sentence, a sheet of all, what is known of each model, and the faces as PNG pictures, a row a seed.
+        """
+        found = gpu.compare(models, device, parse_seeds(seeds, MOST_SEEDS))
+        facts, sheet, lines, faces = _drawn(found, device, scratch)
+        return facts, as_file(sheet), lines, as_pictures(gallery, faces)
+
+    def pair(first: str = models[0], second: str = models[-1], seed: int = 0) -> tuple[list[dict], str]:
+        """Compare one seed's faces of two models: both and the map of their differences as PNG pictures, a sentence."""
+        found = gpu.compare([first, second], device, parse_seeds(str(seed), 1))
+        _, *pictures, sentence = _pair(found, device)
+        return as_pictures(gallery, list(zip(pictures, [first, second, "difference"], strict=True))), sentence
+
     offer("compare", compare, "draw")
     offer("pair", pair, "draw")
-    demo.load(_from_link, None, [tabs_of(tab), *inputs], api_visibility="private", show_progress="hidden")
 
 
 def _once(handler: Callable[..., tuple], count: int) -> Callable[..., tuple]:

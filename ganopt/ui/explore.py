@@ -34,54 +34,21 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
                 first, last, frames, button, film, strip = _walk_part()
 
     @say_errors
-    def face_map(model: str, x: float, y: float, spacing: float, scale: float):
-        faces = gpu.face_map(model, device, x, y, spacing, scale)
-        return captioned(faces.pictures, [""] * len(faces.pictures))
-
-    @say_errors
-    def walk(model: str, first: str, last: str, frames: int, scale: float):
-        start, end = (parse_seeds(text, 1)[0] for text in (first, last))
-        faces = gpu.walk(model, device, start, end, frames, scale)
-        path = scratch.path("walk.webp")
-        save_animation(faces.pictures, path)
-        return str(path), captioned(faces.pictures, [f"{index + 1}" for index in range(frames)])
-
-    def offered_map(
-        model: str = model, x: float = 0.0, y: float = 0.0, spacing: float = 0.25, scale: float = 1.0
-    ) -> list[dict]:
-        """Draw the 5 x 5 faces around the point (x, y) of the map, whose whole points are the seeds x + 100 y.
-
-        Neighbours are `spacing` apart. PNG pictures, row by row.
-        """
-        zoo.check_offered([model])
-        check_number("spacing", spacing, NEAREST, 1)
-        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
-        return as_pictures(cells, face_map(model, x, y, spacing, scale))
-
-    def offered_walk(
-        model: str = model, first: int = 0, last: int = 1, frames: int = 24, scale: float = 1.0
-    ) -> tuple[dict, list[dict]]:
-        """Draw the way from one seed to another: an animated WebP file, and its frames as PNG pictures."""
-        zoo.check_offered([model])
-        check_number("frames", frames, FEWEST_FRAMES, MOST_FRAMES)
-        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
-        path, drawn_frames = walk(model, str(first), str(last), frames, scale)
-        return as_file(path), as_pictures(strip, drawn_frames)
-
-    @say_errors
     def open_panel(drawn: tuple, spacing: float, event: gr.SelectData):
         seeds, model, scale = drawn
         check_known(seeds)
         seed, x_y = seeds[event.index], map_position(seeds[event.index])
         other = seeds[(event.index + 1) % len(seeds)] if len(seeds) > 1 else seed + 1
-        picture = face_map(model, *x_y, spacing, scale)
-        return gr.Column(visible=True), f"## Around seed {seed}", (model, scale), x_y, picture, str(seed), str(other)
+        faces = _map(model, device, *x_y, spacing, scale)
+        return gr.Column(visible=True), f"## Around seed {seed}", (model, scale), x_y, faces, str(seed), str(other)
 
+    @say_errors
     def show_map(chosen: tuple, place: tuple[float, float], spacing: float):
-        return face_map(chosen[0], *place, spacing, chosen[1])
+        return _map(chosen[0], device, *place, spacing, chosen[1])
 
+    @say_errors
     def show_walk(chosen: tuple, first: str, last: str, frames: int):
-        return walk(chosen[0], first, last, frames, chosen[1])
+        return _walk(chosen[0], device, scratch, first, last, frames, chosen[1])
 
     def go(place: tuple[float, float], spacing: float, event: gr.SelectData):
         return studio.map_points(*place, spacing)[event.index]
@@ -96,8 +63,53 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
         move = _mover(*step)
         arrows[name].click(move, [place, spacing], place, **private).success(show_map, map_inputs, cells, **private)
     button.click(show_walk, [chosen, first, last, frames], [film, strip], **private)
+    _offer_neighbours(model, device, scratch, cells, strip)
+
+
+def _offer_neighbours(model: str, device: torch.device, scratch: Scratch, cells: gr.Gallery, strip: gr.Gallery) -> None:
+    """Let programs draw the map and walks, with `model` by default; the galleries make files of pictures."""
+
+    def offered_map(
+        model: str = model, x: float = 0.0, y: float = 0.0, spacing: float = 0.25, scale: float = 1.0
+    ) -> list[dict]:
+        """Draw the 5 x 5 faces around the point (x, y) of the map, whose whole points are the seeds x + 100 y.
+
+        Neighbours are `spacing` apart. PNG pictures, row by row.
+        """
+        zoo.check_offered([model])
+        check_number("spacing", spacing, NEAREST, 1)
+        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
+        return as_pictures(cells, _map(model, device, x, y, spacing, scale))
+
+    def offered_walk(
+        model: str = model, first: int = 0, last: int = 1, frames: int = 24, scale: float = 1.0
+    ) -> tuple[dict, list[dict]]:
+        """Draw the way from one seed to another: an animated WebP file, and its frames as PNG pictures."""
+        zoo.check_offered([model])
+        check_number("frames", frames, FEWEST_FRAMES, MOST_FRAMES)
+        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
+        path, faces = _walk(model, device, scratch, str(first), str(last), frames, scale)
+        return as_file(path), as_pictures(strip, faces)
+
     offer("map", offered_map, "draw")
     offer("walk", offered_walk, "draw")
+
+
+def _map(model: str, device: torch.device, x: float, y: float, spacing: float, scale: float) -> list:
+    """The faces around a point of the map, as a gallery takes them."""
+    faces = gpu.face_map(model, device, x, y, spacing, scale)
+    return captioned(faces.pictures, [""] * len(faces.pictures))
+
+
+def _walk(
+    model: str, device: torch.device, scratch: Scratch, first: str, last: str, frames: int, scale: float
+) -> tuple[str, list]:
+    """The path of the film from one seed to another, and its frames, as a gallery takes them."""
+    start, end = (parse_seeds(text, 1)[0] for text in (first, last))
+    faces = gpu.walk(model, device, start, end, frames, scale)
+    path = scratch.path("walk.webp")
+    save_animation(faces.pictures, path)
+    return str(path), captioned(faces.pictures, [f"{index + 1}" for index in range(frames)])
 
 
 def _map_part() -> tuple[gr.Gallery, dict[str, gr.Button], gr.Slider]:

@@ -79,9 +79,32 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
             file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
             yield text, table, file, curve
 
+    def ask_to_stop(request: gr.Request) -> None:
+        stopped.add(request.session_hash)
+
+    button.click(None, inputs[0], js=keep_in_url("fid"), api_visibility="private")
+    button.click(
+        show,
+        inputs,
+        outputs,
+        api_visibility="private",
+        concurrency_id="measure",
+        concurrency_limit=1,
+        trigger_mode="always_last",  # a click right after Stop counts
+        show_progress="hidden",
+    )
+    stop.click(ask_to_stop, queue=False, api_visibility="private")
+    renew_models(tab, inputs[0], model_names)
+    _offer_fid(inputs[0].value, inputs[1].value or "", device, scratch)
+    demo.load(_from_link, None, [tabs_of(tab), inputs[0]], api_visibility="private", show_progress="hidden")
+
+
+def _offer_fid(models: list[str], reference: str, device: torch.device, scratch: Scratch) -> None:
+    """Let programs measure, the given models against the given reference by default."""
+
     def fid(
-        models: list[str] = inputs[0].value,
-        reference: str = inputs[1].value or "",
+        models: list[str] = models,
+        reference: str = reference,
         count: int = 500,
         repeats: int = 1,
         seed: int = 0,
@@ -107,24 +130,7 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
             found |= {"said": text} | {name: value for name, value in changed.items() if value}
             yield found
 
-    def ask_to_stop(request: gr.Request) -> None:
-        stopped.add(request.session_hash)
-
-    button.click(None, inputs[0], js=keep_in_url("fid"), api_visibility="private")
-    button.click(
-        show,
-        inputs,
-        outputs,
-        api_visibility="private",
-        concurrency_id="measure",
-        concurrency_limit=1,
-        trigger_mode="always_last",  # a click right after Stop counts
-        show_progress="hidden",
-    )
-    stop.click(ask_to_stop, queue=False, api_visibility="private")
-    renew_models(tab, inputs[0], model_names)
     offer("fid", fid, "measure")
-    demo.load(_from_link, None, [tabs_of(tab), inputs[0]], api_visibility="private", show_progress="hidden")
 
 
 def _controls() -> tuple[list[Any], gr.Button, gr.Button]:

@@ -40,20 +40,9 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
     asked, seen = gr.State(""), gr.State({})  # the run to show; of it, the states of PARTS
     hint = gr.HTML(NO_RUN, elem_id="no-run")
     with gr.Column(visible=False) as panel:
-        chosen = gr.Radio([], label="Runs", elem_id="runs")
-        status = gr.HTML(elem_id="run-status", elem_classes="bare")
-        faces = gr.HTML(elem_id="run-faces", elem_classes="bare")
-        scrubber = gr.Slider(0, LATEST, LATEST, step=1, label="Through time, %", visible=False, elem_id="scrubber")
-        stop = gr.Button("Stop and save", visible=False, elem_id="run-stop")
-        with gr.Row(visible=False, elem_classes="button-beside") as rest:
-            more = gr.Textbox(
-                label="More minutes", info="Empty: what is left of its first ones", min_width=100, elem_id="run-more"
-            )
-            resume = gr.Button("Train on", min_width=100, elem_id="run-resume")
-        links = gr.HTML(elem_id="run-links", elem_classes="bare")
-        weights = gr.DownloadButton("Download the weights", visible=False, size="sm", elem_id="run-weights")
-        curves = gr.HTML(elem_id="run-curves", elem_classes="bare")
-    shown = [hint, panel, chosen, status, faces, scrubber, stop, rest, links, weights, curves, seen]
+        parts, more, resume = _panel()
+    chosen, _, _, scrubber, stop, *_ = parts
+    shown = [hint, panel, *parts, seen]
 
     def show(asked: str, place: int, seen: dict[str, Any]) -> list:
         # The page sends several of these at once, and may get their answers in another order. So none decides what
@@ -97,6 +86,24 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
     with panel:
         build_keep(chosen, asked, scratch, show_asked)
     return Follow(asked, show_asked)
+
+
+def _panel() -> tuple[list[Any], gr.Textbox, gr.Button]:
+    """What shows a run, in the order of PARTS, and the minutes and the button that train it on."""
+    chosen = gr.Radio([], label="Runs", elem_id="runs")
+    status = gr.HTML(elem_id="run-status", elem_classes="bare")
+    faces = gr.HTML(elem_id="run-faces", elem_classes="bare")
+    scrubber = gr.Slider(0, LATEST, LATEST, step=1, label="Through time, %", visible=False, elem_id="scrubber")
+    stop = gr.Button("Stop and save", visible=False, elem_id="run-stop")
+    with gr.Row(visible=False, elem_classes="button-beside") as rest:
+        more = gr.Textbox(
+            label="More minutes", info="Empty: what is left of its first ones", min_width=100, elem_id="run-more"
+        )
+        resume = gr.Button("Train on", min_width=100, elem_id="run-resume")
+    links = gr.HTML(elem_id="run-links", elem_classes="bare")
+    weights = gr.DownloadButton("Download the weights", visible=False, size="sm", elem_id="run-weights")
+    curves = gr.HTML(elem_id="run-curves", elem_classes="bare")
+    return [chosen, status, faces, scrubber, stop, rest, links, weights, curves], more, resume
 
 
 def _from_link(request: gr.Request) -> tuple:

@@ -1,6 +1,7 @@
 """The tab Generate: faces from seeds, and the way into what lies around each of them."""
 
 import random
+from typing import Any
 
 import gradio as gr
 import torch
@@ -32,25 +33,7 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
     choices = model_choices()
     with gr.Row(elem_id="generate-row", elem_classes="sides"):
         with gr.Column(scale=1, min_width=280, elem_classes="controls"):
-            model = gr.Dropdown(choices, value=choices[0][1], label="Model", elem_id="model")
-            seeds = gr.Textbox(
-                FIRST_SEEDS, label="Seeds", info="Whole numbers and ranges, as in 0-8, 42", elem_id="seeds"
-            )
-            count = gr.Slider(
-                1, MOST_FACES, 16, step=1, label="How many", info="From the first seed on", elem_id="count"
-            )
-            scale = gr.Slider(
-                MIN_SCALE,
-                MAX_SCALE,
-                1,
-                step=0.05,
-                label="Scale of z",
-                info="Below 1: safer and duller. Above: wilder.",
-                elem_id="scale",
-            )
-            with gr.Row():
-                dice = gr.Button("⚄ Random", min_width=100, elem_id="dice")
-                button = gr.Button("Draw", variant="primary", min_width=100, elem_id="draw")
+            [model, seeds, count, scale], dice, button = _controls(choices)
             facts = gr.Markdown(elem_id="facts")
             archive = gr.DownloadButton("Download all", elem_id="download")
         with gr.Column(scale=3, min_width=320, elem_id="drawn"):
@@ -60,21 +43,7 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
 
     @say_errors
     def show(model: str, seeds: str, scale: float):
-        numbers = parse_seeds(seeds, MOST_FACES)
-        faces = gpu.faces(model, device, numbers, scale)
-        archive = scratch.path("faces.zip")
-        save_zip(faces.pictures, [f"seed-{number:04}" for number in numbers], archive)
-        images = captioned(faces.pictures, [f"seed {number}" for number in numbers])
-        return images, _facts(model, device, faces), str(archive), (numbers, model, scale)
-
-    def generate(
-        model: str = choices[0][1], seeds: str = FIRST_SEEDS, scale: float = 1.0
-    ) -> tuple[list[dict], str, dict]:
-        """Draw the faces of some seeds with a model: captioned PNG pictures, facts in a sentence, a zip of all."""
-        zoo.check_offered([model])
-        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
-        images, facts, archive, _ = show(model, seeds, scale)
-        return as_pictures(gallery, images), facts, as_file(archive)
+        return _draw(model, seeds, scale, device, scratch)
 
     inputs, outputs = [model, seeds, scale], [gallery, facts, archive, drawn]
 
@@ -97,7 +66,50 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
         event.success(None, inputs, js=keep_in_url("generate"), api_visibility="private")
     renew_models(tab, model, model_choices)
     build_explore(device, scratch, gallery, drawn, model.value)
+    _offer_faces(model.value, gallery, device, scratch)
+
+
+def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, gr.Button]:
+    """Model, seeds, count and scale, and the buttons that roll seeds and draw."""
+    model = gr.Dropdown(choices, value=choices[0][1], label="Model", elem_id="model")
+    seeds = gr.Textbox(FIRST_SEEDS, label="Seeds", info="Whole numbers and ranges, as in 0-8, 42", elem_id="seeds")
+    count = gr.Slider(1, MOST_FACES, 16, step=1, label="How many", info="From the first seed on", elem_id="count")
+    scale = gr.Slider(
+        MIN_SCALE,
+        MAX_SCALE,
+        1,
+        step=0.05,
+        label="Scale of z",
+        info="Below 1: safer and duller. Above: wilder.",
+        elem_id="scale",
+    )
+    with gr.Row():
+        dice = gr.Button("⚄ Random", min_width=100, elem_id="dice")
+        button = gr.Button("Draw", variant="primary", min_width=100, elem_id="draw")
+    return [model, seeds, count, scale], dice, button
+
+
+def _offer_faces(model: str, gallery: gr.Gallery, device: torch.device, scratch: Scratch) -> None:
+    """Let programs draw faces, with `model` by default; `gallery` makes files of pictures."""
+
+    def generate(model: str = model, seeds: str = FIRST_SEEDS, scale: float = 1.0) -> tuple[list[dict], str, dict]:
+        """Draw the faces of some seeds with a model: captioned PNG pictures, facts in a sentence, a zip of all."""
+        zoo.check_offered([model])
+        check_number("scale", scale, MIN_SCALE, MAX_SCALE)
+        images, facts, archive, _ = _draw(model, seeds, scale, device, scratch)
+        return as_pictures(gallery, images), facts, as_file(archive)
+
     offer("generate", generate, "draw")
+
+
+def _draw(model: str, seeds: str, scale: float, device: torch.device, scratch: Scratch) -> tuple:
+    """Faces as a gallery takes them, facts in a sentence, the path of a zip of all, and what was drawn."""
+    numbers = parse_seeds(seeds, MOST_FACES)
+    faces = gpu.faces(model, device, numbers, scale)
+    archive = scratch.path("faces.zip")
+    save_zip(faces.pictures, [f"seed-{number:04}" for number in numbers], archive)
+    images = captioned(faces.pictures, [f"seed {number}" for number in numbers])
+    return images, _facts(model, device, faces), str(archive), (numbers, model, scale)
 
 
 def _facts(model: str, device: torch.device, faces: studio.Faces) -> str:
