@@ -7,9 +7,11 @@ import copy
 import dataclasses
 import hashlib
 import re
+from inspect import unwrap
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Adam
 
 from ganopt import weights, zoo
 from ganopt.augment import horizontal_flip
@@ -18,6 +20,17 @@ from ganopt.errors import UserError
 from ganopt.inherit import inherit_channels
 from ganopt.models import LATENT_SIZE, Critic, Generator, build_critic, build_generator
 from ganopt.recipes import Distill, Recipe, Transfer
+
+
+class _Adam(Adam):
+    """Torch's own, without the wrappers that keep it from being compiled, which nothing here does.
+
+    At the first call they import the compiler: that is half of the time in which a run starts.
+    """
+
+    step = torch.no_grad()(unwrap(Adam.step))
+    add_param_group, zero_grad = unwrap(Adam.add_param_group), unwrap(Adam.zero_grad)
+    state_dict, load_state_dict = unwrap(Adam.state_dict), unwrap(Adam.load_state_dict)
 
 
 class State:
@@ -55,10 +68,10 @@ class State:
                 if not any(parameter.requires_grad for parameter in layer.parameters()):
                     layer.eval()
 
-    def _adam(self, network: nn.Module, rate: float) -> torch.optim.Adam:
+    def _adam(self, network: nn.Module, rate: float) -> Adam:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
         fused = self.device.type in ("cpu", "cuda")
-        return torch.optim.Adam(trained, rate, (self.recipe.beta1, self.recipe.beta2), fused=fused)
+        return _Adam(trained, rate, (self.recipe.beta1, self.recipe.beta2), fused=fused)
 
     def real_batch(self) -> Tensor:
         """The next real pictures, float32 (batch, 3, side, side) in [-1, 1]; each picture once an epoch."""

@@ -140,17 +140,26 @@ def test_importing_the_package_does_no_work():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def compiles(code: str) -> bool:
+    """Whether some code imports the compiler of torch, which takes seconds."""
+    code = f"import sys; {code}; sys.exit('sympy' in sys.modules)"
+    return bool(subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode)
+
+
 def test_loading_a_model_does_not_import_the_compiler_of_torch(tmp_path, source, monkeypatch):
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
     ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
-    code = "import sys; {}; sys.exit('sympy' in sys.modules)"
-
-    def imports(what: str) -> bool:
-        return bool(subprocess.run([sys.executable, "-c", code.format(what)], cwd=ROOT).returncode)
-
-    if imports("from torch import nn; nn.Linear(1, 1, device='meta')"):
+    if compiles("from torch import nn; nn.Linear(1, 1, device='meta')"):
         pytest.skip("this version of torch imports it for whatever has no weights yet")
-    assert not imports("from ganopt import zoo; zoo.load('tiny')")
+    assert not compiles("from ganopt import zoo; zoo.load('tiny')")
+
+
+def test_training_does_not_import_the_compiler_of_torch(tmp_path, draw_faces):
+    draw_faces(tmp_path / "faces", 20, (32, 32))
+    tiny = f"generator='big/64@32', critic='plain-critic/64', batch=4, device='cpu', data={str(tmp_path / 'faces')!r}"
+    code = "from pathlib import Path; from ganopt import recipes, training"
+    assert not compiles(f"{code}; list(training.train(recipes.R1({tiny}, steps=2), Path({str(tmp_path / 'run')!r})))")
+    assert (tmp_path / "run" / "generator.safetensors").exists()
 
 
 def test_a_picture_that_is_served_is_not_written_anew(tmp_path, monkeypatch):
