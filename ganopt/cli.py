@@ -6,7 +6,6 @@ import sys
 from typing import Any
 
 from ganopt import __version__, commands, commands_measure
-from ganopt.data import MINIMUM
 from ganopt.errors import exit_on_mistakes
 from ganopt.fetch import SOURCES
 from ganopt.options import SCRATCH_RECIPES, HelpFormatter, add_settings
@@ -145,7 +144,6 @@ def _add_data(group: Any) -> None:
     command.add_argument("folder", help="folder of pictures, nested or not")
     command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")
     command.add_argument("--classes", default="", help="use only the folders of this name")
-    command.add_argument("--least", type=int, default=MINIMUM, help="pictures that must be readable")
     command = _command(group, commands.fetch_data, "fetch", "python -m ganopt data fetch pets --out pictures/pets")
     command.add_argument("name", choices=SOURCES, help="the set; --dry-run says more of it")
     command.add_argument("--out", default="", help="new folder, with a folder a class in it; else pictures/NAME")

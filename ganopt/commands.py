@@ -90,7 +90,7 @@ def inspect_data(options: argparse.Namespace) -> None:
         files = data.find(Path(options.folder), options.classes)
         print(f"{len(files)} pictures in {options.folder}.")
         return
-    found = data.load(Path(options.folder), options.side, options.classes, options.least)
+    found = data.load(Path(options.folder), options.side, options.classes)
     count, size = len(found.files), found.pictures.nbytes / 1e6
     print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB in memory; {len(found.skipped)} skipped.")
     print(f"Kept for next time in {cache_folder()}.")

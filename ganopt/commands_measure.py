@@ -84,11 +84,11 @@ def show_nearest(options: argparse.Namespace) -> None:
     training = data.load(Path(options.data), generator.architecture.side, options.classes)
     eye = features.extractor(device, "float32", options.inception)
     held_out = features.of_reference(options.reference)[0] if options.reference else None
-    faces = draw(generator, latents(seeds))
-    found = nearest(faces, training.pictures, held_out, eye)
+    faces, pictures = draw(generator, latents(seeds)), torch.from_numpy(training.pictures)
+    found = nearest(faces, pictures, held_out, eye)
     cells, captions = [], []
     for seed, face, indices, distances in zip(seeds, faces, found.indices, found.distances, strict=True):
-        cells += [face, *training.pictures[indices]]
+        cells += [face, *pictures[indices]]
         captions += [f"seed {seed}", *(f"{distance:.1f}" for distance in distances)]
         print(f"seed {seed}: nearest {distances[0]:.2f}, {training.files[indices[0]]}")
     save_png(sheet(torch.stack(cells), captions, 1 + found.indices.shape[1]), out)

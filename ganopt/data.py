@@ -1,8 +1,9 @@
-"""Folders of pictures -> one uint8 tensor in memory, cached on disk."""
+"""Folders of pictures -> one uint8 array in memory, cached on disk. Torch, which loads for seconds, is not needed."""
 
 import hashlib
 import json
 import os
+import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -10,11 +11,9 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-import torch
-from torch import Tensor
 from tqdm import tqdm
 
-from ganopt.errors import UserError
+from ganopt.errors import UserError, exit_on_mistakes
 from ganopt.files import atomic_write, cache_folder
 from ganopt.pictures import SUFFIXES, decode
 
@@ -26,7 +25,7 @@ SMALL_JOB = 200  # pictures that one process reads sooner than others start
 class Pictures:
     """Pictures in memory, and what was left out."""
 
-    pictures: Tensor  # uint8 (N, 3, side, side)
+    pictures: np.ndarray  # uint8 (N, 3, side, side)
     files: list[str]  # of each picture, relative to the folder
     skipped: dict[str, str]  # file -> why it could not be read
 
@@ -54,7 +53,7 @@ def load(
     if not known:
         with atomic_write(cached) as temporary, open(temporary, "wb") as file:
             skipped = json.dumps(pictures.skipped)
-            np.savez(file, pictures=pictures.pictures.numpy(), files=pictures.files, skipped=skipped)
+            np.savez(file, pictures=pictures.pictures, files=pictures.files, skipped=skipped)
     return pictures
 
 
@@ -92,9 +91,7 @@ def _key(folder: Path, files: list[str], side: int) -> str:
 def _read_cache(path: Path) -> Pictures | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
-            return Pictures(
-                torch.from_numpy(arrays["pictures"]), arrays["files"].tolist(), json.loads(str(arrays["skipped"]))
-            )
+            return Pictures(arrays["pictures"], arrays["files"].tolist(), json.loads(str(arrays["skipped"])))
     except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # none yet, or damaged: read the pictures again
         return None
 
@@ -111,4 +108,10 @@ def _decode_all(folder: Path, files: list[str], side: int, workers: int | None) 
     good = [(name, result) for name, result in zip(files, results, strict=True) if not isinstance(result, str)]
     skipped = {name: result for name, result in zip(files, results, strict=True) if isinstance(result, str)}
     pixels = np.stack([result for _, result in good]) if good else np.zeros((0, 3, side, side), np.uint8)
-    return Pictures(torch.from_numpy(pixels), [name for name, _ in good], skipped)
+    return Pictures(pixels, [name for name, _ in good], skipped)
+
+
+if __name__ == "__main__":  # for `runs.start`
+    _, place, length, only, least = sys.argv
+    with exit_on_mistakes():
+        load(Path(place), int(length), only, int(least))

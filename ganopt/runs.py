@@ -163,9 +163,8 @@ def _check_pictures(recipe: Recipe, folder: Path) -> None:
         return
     if not recipe.data:
         raise UserError("The run needs pictures; choose some, or upload your own.")
-    options = ["--side", str(recipe.side), "--classes", recipe.classes, "--least", str(max(MINIMUM, recipe.batch))]
-    words = ["ganopt", "data", "inspect", str(Path(recipe.data).absolute()), *options]
-    run_apart(words, **_surroundings(folder))
+    wanted = [Path(recipe.data).absolute(), recipe.side, recipe.classes, max(MINIMUM, recipe.batch)]
+    run_apart(["ganopt.data", *map(str, wanted)], **_surroundings(folder))
 
 
 def _surroundings(folder: Path) -> dict[str, str]:

@@ -148,7 +148,7 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
         raise UserError("The run needs pictures; name their folder, as in --data pictures/cats.")
     if recipe.data.startswith(samples.PREFIX):
         return samples.load(recipe.data.removeprefix(samples.PREFIX), recipe.side)
-    return data.load(Path(recipe.data), recipe.side, recipe.classes).pictures
+    return torch.from_numpy(data.load(Path(recipe.data), recipe.side, recipe.classes).pictures)
 
 
 @contextlib.contextmanager

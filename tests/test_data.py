@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from PIL import Image
 
 from ganopt import data
@@ -20,7 +19,7 @@ def load_one(path: Path, side: int = SIDE) -> np.ndarray:
     """The one picture of a folder as (side, side, 3)."""
     loaded = data.load(path.parent, side, minimum=1)
     assert loaded.files == [path.name] and not loaded.skipped
-    return loaded.pictures[0].permute(1, 2, 0).numpy()
+    return loaded.pictures[0].transpose(1, 2, 0)
 
 
 def plain(colour: int | tuple[int, ...], mode: str, size: tuple[int, int] = (SIDE, SIDE)) -> Image.Image:
@@ -46,10 +45,10 @@ def test_nested_folders_are_read_in_the_order_of_their_names(tmp_path, draw_face
         draw_face(seed, (SIDE, SIDE)).save(tmp_path / name)
     loaded = data.load(tmp_path, SIDE, minimum=1)
     assert loaded.files == sorted(names) and not loaded.skipped
-    assert loaded.pictures.dtype == torch.uint8 and loaded.pictures.shape == (5, 3, SIDE, SIDE)
+    assert loaded.pictures.dtype == np.uint8 and loaded.pictures.shape == (5, 3, SIDE, SIDE)
     for name, picture in zip(loaded.files, loaded.pictures, strict=True):
         expected = np.asarray(draw_face(names.index(name), (SIDE, SIDE)))
-        assert np.array_equal(picture.permute(1, 2, 0), expected)
+        assert np.array_equal(picture.transpose(1, 2, 0), expected)
 
 
 @pytest.mark.parametrize(
@@ -274,7 +273,7 @@ def test_the_cache_is_found_again_and_equal(tmp_path, draw_faces, monkeypatch):
     first = data.load(tmp_path, SIDE, minimum=1)
     forbid_reading(monkeypatch)
     second = data.load(tmp_path, SIDE, minimum=1)
-    assert torch.equal(first.pictures, second.pictures)
+    assert np.array_equal(first.pictures, second.pictures)
     assert (first.files, first.skipped) == (second.files, second.skipped)
 
 
@@ -349,9 +348,9 @@ def test_a_damaged_cache_file_is_read_anew(tmp_path, draw_faces, cache, damage, 
     first = data.load(tmp_path, SIDE, minimum=1)
     (file,) = (path for path in cache.rglob("*") if path.is_file())
     file.write_bytes(damage(file.read_bytes()))
-    assert torch.equal(data.load(tmp_path, SIDE, minimum=1).pictures, first.pictures)
+    assert np.array_equal(data.load(tmp_path, SIDE, minimum=1).pictures, first.pictures)
     forbid_reading(monkeypatch)  # and mended
-    assert torch.equal(data.load(tmp_path, SIDE, minimum=1).pictures, first.pictures)
+    assert np.array_equal(data.load(tmp_path, SIDE, minimum=1).pictures, first.pictures)
 
 
 def test_nothing_is_written_beside_the_pictures(tmp_path, draw_faces, cache):
@@ -374,7 +373,7 @@ def test_several_processes_give_what_one_gives(tmp_path, draw_faces, monkeypatch
     monkeypatch.setattr(data, "ProcessPoolExecutor", lambda *args: pools.append(args) or pool(*args))
     together = data.load(tmp_path, SIDE, workers=2)
     assert pools and pools[0][0] == 2
-    assert torch.equal(alone.pictures, together.pictures)
+    assert np.array_equal(alone.pictures, together.pictures)
     assert (alone.files, alone.skipped) == (together.files, together.skipped)
 
 

@@ -190,7 +190,7 @@ class TestAfhq:
         assert files_of(tmp_path / "out") == cats + others
         loaded = data.load(tmp_path / "out", 48, "dog", minimum=1)
         assert loaded.files == others[:3] and not loaded.skipped
-        assert np.array_equal(loaded.pictures[0].permute(1, 2, 0), np.asarray(draw_face(4)))
+        assert np.array_equal(loaded.pictures[0].transpose(1, 2, 0), np.asarray(draw_face(4)))
         assert (tmp_path / "out").stat().st_mode & 0o777 == 0o755
         assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
