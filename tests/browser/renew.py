@@ -1,4 +1,4 @@
-"""Make the baselines of `test_looks.py` anew, from the page as it is now.
+"""Make the baselines of `test_every_tab.py` anew, from the page as it is now.
 
 python -m tests.browser.renew [TAB ...]
 """

@@ -153,7 +153,8 @@ def test_a_late_answer_for_another_run_does_not_hide_the_one_that_was_asked_for(
     tab.wait_for_function("document.location.search.includes('asked')")
     held[0].continue_()
     tab.wait_for_event("response", lambda response: response.request == held[0].request)
-    tab.wait_for_timeout(5000)  # two looks
+    for _ in range(2):
+        tab.wait_for_event("response", lambda response: "run/predict" in response.url)  # of the next looks
     assert "asked for" in tab.locator("#run-status b").inner_text()
     stop(tab, "asked for")
 
