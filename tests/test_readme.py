@@ -1,7 +1,10 @@
 """What README.md says is so."""
 
+import os
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,12 +17,22 @@ from ganopt.models import GENERATOR_KINDS, build_critic, build_generator, count_
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 COMMANDS = re.findall(r"^python -m (ganopt .*)$", README, re.MULTILINE)
+PRINTED = re.findall(r"^\$ python -m (ganopt .*)\n((?:(?![$`]).*\n)+)", README, re.MULTILINE)
+FIGURE = re.compile(r"\d+\.\d+")
 ROWS = re.findall(r"^\| `([^`]+)` \|[^|]+\| ([\d,]+) \|$", README, re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_its_commands_are_understood(command):
     assert _parser().parse_args(shlex.split(command, comments=True)[1:]).command
+
+
+@pytest.mark.parametrize(("command", "printed"), PRINTED)
+def test_its_commands_print_what_it_shows(command, printed, tmp_path):
+    words, surroundings = [sys.executable, "-m", *shlex.split(command)], os.environ | {"PYTHONPATH": str(ROOT)}
+    found = subprocess.run(words, cwd=tmp_path, env=surroundings, stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert FIGURE.sub("", found) == FIGURE.sub("", printed)
+    assert [*map(float, FIGURE.findall(found))] == pytest.approx([*map(float, FIGURE.findall(printed))], rel=0.02)
 
 
 @pytest.mark.parametrize(("name", "count"), ROWS)
@@ -46,4 +59,4 @@ def test_its_tables_are_those_of_the_results():
 
 
 def test_it_has_commands_and_counts():
-    assert len(COMMANDS) >= 8 and len(ROWS) == 8
+    assert len(COMMANDS) >= 8 and len(PRINTED) == 3 and len(ROWS) == 8
