@@ -93,7 +93,15 @@ CSS = """
 .faces .thumbnail-item.selected { box-shadow: none; }
 .faces .thumbnail-item.selected img { outline: 3px solid var(--primary-500); outline-offset: -3px; }
 .sides > * { min-width: 0 !important; }
-#fid-status progress { accent-color: var(--primary-600); width: min(16rem, 40%); }
+.sides > .controls { min-width: 15rem !important; }
+/* a browser gives up its own look of a bar as soon as it has a background, and is then green on grey */
+progress {
+  appearance: none; width: min(14rem, 40%); height: .6rem; border: 0; border-radius: 99px; overflow: hidden;
+  background: var(--border-color-primary);
+}
+progress::-webkit-progress-bar { background: none; }
+progress::-webkit-progress-value { background: var(--color-accent); }
+progress::-moz-progress-bar { background: var(--color-accent); }
 .bare .html-container { padding: 0 !important; }
 /* a head above each column of the gallery under it */
 .heads {
@@ -126,7 +134,6 @@ CSS = """
 .button-beside { align-items: flex-end; }
 #train-side .wrap { gap: 6px; }
 #train-side label { padding-inline: 8px; }
-#run-status progress { accent-color: var(--primary-600); width: min(12rem, 40%); }
 #run-log pre, #run-status pre {
   white-space: pre-wrap; overflow-wrap: anywhere; font-size: .75rem; max-height: 16rem; overflow-y: auto;
 }
@@ -145,6 +152,7 @@ CSS = """
 @media (max-width: 640px) {
   .sides { flex-direction: column; flex-wrap: nowrap; align-items: stretch; }
   #pair, .controls { position: static; align-self: stretch; }
+  .sides > .controls { min-width: 0 !important; }
   #drawn:not(:has(img)) { min-height: 27rem; }
   #generate-row { flex-direction: column-reverse; }
   .tab-container button { padding-inline: 6px !important; font-size: .85rem; } /* all tabs are seen */
