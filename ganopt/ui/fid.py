@@ -151,7 +151,9 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     with gr.Accordion("More", open=False):
         seed = gr.Number(0, label="First seed", precision=0, minimum=0)
         against = gr.Dropdown([NOTHING, *names], value=NOTHING, label="Distance to the faces of, too")
-        own = gr.File(label="Your own pictures: a .zip, or .npz statistics", file_types=[".zip", ".npz"])
+        own = gr.File(
+            label="Your own pictures: a .zip, or .npz statistics", file_types=[".zip", ".npz"], elem_id="fid-own"
+        )
         role = gr.Radio(["measure it", AS_REFERENCE], value="measure it", label="What it is for")
     with gr.Row():
         button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")

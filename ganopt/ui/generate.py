@@ -1,14 +1,12 @@
 """The tab Generate: faces from seeds, and the way into what lies around each of them."""
 
-import random
 from typing import Any
 
 import gradio as gr
 import torch
 
 from ganopt import studio, zoo
-from ganopt.errors import UserError
-from ganopt.latents import MAX_SEED, format_seeds, parse_seeds
+from ganopt.latents import MAX_SEED, parse_seeds
 from ganopt.models import count_parameters
 from ganopt.report import save_zip
 from ganopt.ui import gpu
@@ -26,6 +24,12 @@ from ganopt.ui.explore import MAX_SCALE, MIN_SCALE, build_explore
 
 MOST_FACES = 64  # on the page at once
 FIRST_SEEDS = "0-15"
+# seeds, of which the first is rolled or stays; in the browser, so that of two quick clicks the later one counts
+ROLL = "count => (first => count > 1 ? `${first}-${first + count - 1}` : `${first}`)(Math.floor(1e6 * Math.random()))"
+RESIZE = f"""(seeds, count) => {{
+  const first = Math.min(...(seeds.match(/\\d+/g) ?? [0]).map(Number), {MAX_SEED} - count);
+  return count > 1 ? `${{first}}-${{first + count - 1}}` : `${{first}}`;
+}}"""
 
 
 def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
@@ -60,8 +64,8 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
         concurrency_id="draw",
     )
     draw_after(demo.load(_from_link, None, inputs, api_visibility="private", show_progress="hidden"))
-    rolled = draw_after(dice.click(_roll, count, seeds, api_visibility="private"))
-    resized = draw_after(count.release(_resize, [seeds, count], seeds, api_visibility="private"))
+    rolled = draw_after(dice.click(None, count, seeds, js=ROLL, api_visibility="private"))
+    resized = draw_after(count.release(None, [seeds, count], seeds, js=RESIZE, api_visibility="private"))
     for event in (asked, rolled, resized):
         event.success(None, inputs, js=keep_in_url("generate"), api_visibility="private")
     renew_models(tab, model, model_choices)
@@ -133,17 +137,3 @@ def _from_link(request: gr.Request) -> tuple[gr.Dropdown, str, float]:
         scale = 1.0
     scale = scale if MIN_SCALE <= scale <= MAX_SCALE else 1.0
     return gr.Dropdown(choices=choices, value=model), asked.get("seeds", FIRST_SEEDS), scale
-
-
-def _roll(count: int) -> str:
-    first = random.randrange(1_000_000)
-    return format_seeds(range(first, first + count))
-
-
-def _resize(seeds: str, count: int) -> str:
-    """As many seeds as asked, from the first one on."""
-    try:
-        first = min(parse_seeds(seeds, MOST_FACES)[0], MAX_SEED - count)
-    except UserError:
-        first = 0
-    return format_seeds(range(first, first + count))

@@ -16,13 +16,3 @@ def test_it_explains_shows_faces_with_faults_and_names_its_sources(page):
     assert captions == [f"seed {seed}: {text}" for seed, text in FLAWS.items()]
     assert page.locator(".measured table").first.is_visible()
     page.get_by_role("heading", name="Sources").wait_for()
-
-
-def test_a_phone_scrolls_in_one_direction(browser, server):
-    context = browser.new_context(viewport={"width": 390, "height": 844})
-    page = context.new_page()
-    page.goto(server)
-    page.get_by_role("tab", name="About").click()
-    page.locator("#flaws img").nth(len(FLAWS) - 1).wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    context.close()

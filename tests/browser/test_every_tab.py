@@ -58,6 +58,13 @@ def test_a_button_that_moved_is_told_and_smoother_letters_are_not(window, style,
 
 
 @pytest.mark.parametrize("tab", tabs.FILL)
+def test_a_tab_is_no_wider_than_its_window(window, tab):
+    page, _, width = window
+    tabs.show(page, tab)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("tab", tabs.FILL)
 def test_axe_finds_nothing_serious(window, tab):
     driver = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
     page, _, _ = window

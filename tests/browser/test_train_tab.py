@@ -242,14 +242,3 @@ def test_a_public_page_says_what_it_allows(serve, settings, visit, minutes, said
         if minutes == "1":
             page.locator("#train-start").click()
             page.get_by_text("A run may take up to 1 min on this page").wait_for()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_scrolls_in_one_direction(browser, address, scheme):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(address)
-    page.get_by_role("tab", name="Train").click()
-    page.locator("#train-start").wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    context.close()
