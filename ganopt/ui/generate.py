@@ -25,11 +25,10 @@ from ganopt.ui.explore import MAX_SCALE, MIN_SCALE, build_explore
 MOST_FACES = 64  # on the page at once
 FIRST_SEEDS = "0-15"
 # seeds, of which the first is rolled or stays; in the browser, so that of two quick clicks the later one counts
-ROLL = "count => (first => count > 1 ? `${first}-${first + count - 1}` : `${first}`)(Math.floor(1e6 * Math.random()))"
-RESIZE = f"""(seeds, count) => {{
-  const first = Math.min(...(seeds.match(/\\d+/g) ?? [0]).map(Number), {MAX_SEED} - count);
-  return count > 1 ? `${{first}}-${{first + count - 1}}` : `${{first}}`;
-}}"""
+SPAN = "(first, count) => count > 1 ? `${first}-${first + count - 1}` : `${first}`"
+ROLL = f"count => ({SPAN})(Math.floor(1e6 * Math.random()), count)"
+FIRST = f"Math.min(...(seeds.match(/\\d+/g) ?? [0]).map(Number), {MAX_SEED} - count)"
+RESIZE = f"(seeds, count) => ({SPAN})({FIRST}, count)"
 
 
 def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:

@@ -163,8 +163,9 @@ def test_the_sheet_is_downloaded_and_the_same_again(compared):
         assert image.format == "PNG" and image.height > 8 * 32
 
 
-def test_a_phone_scrolls_in_one_direction(browser, address):
-    context = browser.new_context(viewport={"width": 390, "height": 844})
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_scrolls_in_one_direction(browser, address, scheme):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = context.new_page()
     page.goto(f"{address}/?compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student")
     wait_for(page, 40, 0)

@@ -70,20 +70,22 @@ def test_a_link_with_nonsense_shows_the_default_and_says_why(page, server):
 
 
 def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(page):
-    for seeds, sentence in (
+    bad = (
         ("5-2", "runs backwards"),
         ("a", "'a' is no seed"),
         ("-1", "'-1' is no seed"),
         ("0-9999", "more than 64 seeds"),
         ("4294967296", "too large"),
         ("", "No seed was given"),
-    ):
+    )
+    for good, (seeds, sentence) in enumerate(bad, 8):
         page.locator("#seeds input, #seeds textarea").fill(seeds)
         page.get_by_role("button", name="Draw", exact=True).click()
         page.get_by_text(sentence).wait_for()
         assert "Traceback" not in page.content()
-    ask(page, "8", 1)
-    assert captions(page) == ["seed 8"]
+        ask(page, str(good), 1)
+        page.locator("#faces .caption-label", has_text=f"seed {good}").wait_for()
+        assert captions(page) == [f"seed {good}"]
 
 
 def test_the_dice_rolls_as_many_new_seeds_as_asked(page):
@@ -135,8 +137,9 @@ def test_all_faces_can_be_downloaded_as_a_zip(page):
             assert same(np.asarray(Image.open(file)), drawn([1, 22])[1])
 
 
-def test_a_phone_shows_faces_first_and_scrolls_in_one_direction(browser, server):
-    context = browser.new_context(viewport={"width": 390, "height": 844})
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_phone_shows_faces_first_and_scrolls_in_one_direction(browser, server, scheme):
+    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
     page = context.new_page()
     page.goto(server)
     page.locator("#faces img").nth(15).wait_for()
