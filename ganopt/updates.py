@@ -2,10 +2,10 @@
 
 import contextlib
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from ganopt.augment import diff_augment
 from ganopt.losses import (
@@ -16,7 +16,6 @@ from ganopt.losses import (
     pixel_loss,
     zero_centred_penalty,
 )
-from ganopt.models import Critic
 from ganopt.recipes import Distill
 from ganopt.state import State
 
@@ -105,15 +104,36 @@ def _adversarial(state: State, fake: Tensor) -> Tensor:
         if game.generator_needs_real:
             with torch.no_grad():
                 real_scores = critic.logits(_augmented(state, state.real_batch())).float()
-        scores = _judged(critic, _augmented(state, fake), state.recipe.critic_chunk).float()
+        scores = _judged(state, _augmented(state, fake)).float()
     return game.generator(real_scores, scores)
 
 
-def _judged(critic: Critic, pictures: Tensor, chunk: int) -> Tensor:
+def _judged(state: State, pictures: Tensor) -> Tensor:
     """Scores to be differentiated; in chunks, a chunk's activations are computed anew when its turn comes."""
-    if not chunk:
-        return critic.logits(pictures)
-    return torch.cat([checkpoint(critic.logits, part, use_reentrant=False) for part in pictures.split(chunk)])
+    if not state.recipe.critic_chunk:
+        return state.critic.logits(pictures)
+    return torch.cat([_Recomputed.apply(part, state) for part in pictures.split(state.recipe.critic_chunk)])
+
+
+class _Recomputed(torch.autograd.Function):
+    """Scores of pictures, without the activations that their gradient needs.
+
+    Torch's own `checkpoint` imports torch's compiler, which takes seconds and 150 MB.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, pictures: Tensor, state: State) -> Tensor:
+        ctx.save_for_backward(pictures)
+        ctx.state = state
+        return state.critic.logits(pictures)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        (pictures,) = (each.detach().requires_grad_() for each in ctx.saved_tensors)
+        with torch.enable_grad():
+            with _autocast(ctx.state):
+                scores = ctx.state.critic.logits(pictures)
+            return *torch.autograd.grad((scores * gradient).sum(), pictures), None
 
 
 def _drawn(state: State, z: Tensor) -> Tensor:
