@@ -3,6 +3,7 @@
 import contextlib
 import json
 import math
+import os
 import random
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from ganopt.recipes import WganGp
 
 # tiny networks gain nothing from a second thread, and beside another busy program its hand-overs cost a hundredfold
 torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of the processes that tests start
 
 
 @pytest.fixture(autouse=True)

@@ -64,6 +64,8 @@ CSS = """
 .dark { --color-accent: var(--primary-300); }
 :focus-visible { outline: 2px solid var(--color-accent) !important; outline-offset: 2px !important; }
 .dark input[type=range] { --neutral-200: var(--neutral-600); }
+input[type=range]::-webkit-slider-thumb { border: 2px solid var(--slider-color); } /* or white on white */
+input[role=combobox] { padding-right: 28px; text-overflow: ellipsis; } /* what is chosen ends before the arrow */
 #header h1 { margin-bottom: 0; }
 :is(#header, #footer) p { color: var(--body-text-color-subdued); font-size: .9rem; }
 #facts, #compare-facts { min-height: 3rem; }

@@ -31,8 +31,8 @@ def settings(folder: Path) -> dict[str, str]:
 def _make_run(folder: Path) -> None:
     """A short transfer to dogs that a model draws, as its process would leave it."""
     pictures = draw(zoo.load("dogs-transfer"), latents(range(64)))
-    settings = R1_TUNED | AUGMENTED | {"freeze_g": 1, "freeze_d": 2, "batch": 8}
-    recipe = Transfer(source="cats-teacher", data="dogs", steps=24, preview_every=4, device="cpu", **settings)
+    settings = R1_TUNED | AUGMENTED | {"freeze_g": 1, "freeze_d": 2, "batch": 4}
+    recipe = Transfer(source="cats-teacher", data="dogs", steps=12, preview_every=2, device="cpu", **settings)
     torch.manual_seed(0)
     for _ in training.train(recipe, folder, pictures):
         pass

@@ -35,18 +35,12 @@ def address(serve, checkpoints):
 
 
 @pytest.fixture
-def page(visit, address):
-    """A fresh page."""
-    with visit(address) as tab:
-        yield tab
-
-
-@pytest.fixture
-def compared(page):
+def compared(visit, address):
     """The page with the tab opened, which has compared the first choice by itself."""
-    page.get_by_role("tab", name="Compare").click()
-    wait_for(page, 16, 0)
-    return page
+    with visit(address) as page:
+        page.get_by_role("tab", name="Compare").click()
+        wait_for(page, 16, 0)
+        yield page
 
 
 def wait_for(page, count: int, seed: int) -> None:
@@ -94,15 +88,16 @@ def test_the_first_choice_is_drawn_when_the_tab_is_opened(compared):
     assert {"cats-teacher", "cats-student", "real against real 20.00"} <= set(plot.locator("text").all_text_contents())
 
 
-def test_nothing_is_compared_before_the_tab_is_opened(page, address):
+def test_nothing_is_compared_before_the_tab_is_opened(visit, address):
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.post_data or ""))
-    page.goto(address)
-    page.locator("#faces img").nth(15).wait_for()
-    assert any("0-15" in text for text in asked) and not any("cats-student" in text for text in asked)
-    page.get_by_role("tab", name="Compare").click()
-    wait_for(page, 16, 0)
-    assert sum('"0-7"' in text for text in asked) == 1
+    with visit("about:blank") as page:
+        page.on("request", lambda request: asked.append(request.post_data or ""))
+        page.goto(address)
+        page.locator("#faces img").nth(15).wait_for()
+        assert any("0-15" in text for text in asked) and not any("cats-student" in text for text in asked)
+        page.get_by_role("tab", name="Compare").click()
+        wait_for(page, 16, 0)
+        assert sum('"0-7"' in text for text in asked) == 1
 
 
 def test_a_face_that_is_clicked_is_compared_with_the_first_models(compared):
@@ -136,10 +131,10 @@ def test_a_transfer_is_shown_before_and_after_and_the_link_shows_it_again(compar
     compared.wait_for_url(lambda url: "model=" in url and "compare" not in url)
 
 
-def test_a_link_with_nonsense_shows_the_first_choice_and_says_why(page, address):
-    page.goto(f"{address}/?compare=../../etc/passwd&compare_seeds=6")
-    page.get_by_text("which is not here").wait_for()
-    wait_for(page, 2, 6)
+def test_a_link_with_nonsense_shows_the_first_choice_and_says_why(visit, address):
+    with visit(f"{address}/?compare=../../etc/passwd&compare_seeds=6") as page:
+        page.get_by_text("which is not here").wait_for()
+        wait_for(page, 2, 6)
 
 
 def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(compared):

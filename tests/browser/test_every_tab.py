@@ -1,4 +1,5 @@
-"""Every tab, in light and dark, wide and narrow: how it looks, how it is read aloud, how it is used by keys.
+"""Every tab, in light and dark, wide and narrow: how it looks, how it is read aloud, how it is used by keys, and what
+the page does before anybody touches it.
 
 Where the page was changed on purpose, `python -m tests.browser.renew` makes the pictures of it anew: look at them.
 """
@@ -8,7 +9,16 @@ import json
 import pytest
 from PIL import Image
 
+from ganopt.ui.about import FLAWS
 from tests.browser import looks, tabs
+
+WATCH = """
+window.shift = 0;
+new PerformanceObserver(list => {
+  for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
+}).observe({ type: "layout-shift", buffered: true });
+"""
+MOST_SHIFT = 0.1  # cumulative: of the window's area times how far it moved
 
 MOVED = "#draw { transform: translateX(12px); }"
 SMOOTHED = "body { -webkit-text-stroke: .15px; }"  # letters a little bolder, as another smoothing draws them
@@ -28,6 +38,38 @@ def window(request, browser, filled):
     """A window, its colours and its width."""
     with looks.window(browser, filled, *request.param) as page:
         yield page, *request.param
+
+
+@pytest.fixture(scope="module", params=[1280, 390])
+def fresh(request, browser, filled):
+    """A fresh page of a width, which adds up in `window.shift` what moves by itself, and what it asked for."""
+    context = browser.new_context(viewport={"width": request.param, "height": looks.HEIGHT})
+    page = context.new_page()
+    page.set_default_timeout(120_000)
+    page.add_init_script(WATCH)
+    asked = []
+    page.on("request", lambda request: asked.append(request))
+    page.goto(filled)
+    yield page, asked
+    context.close()
+
+
+def test_the_page_stays_where_it_is_while_it_fills(fresh):
+    page, _ = fresh
+    for name in ("Generate", "Compare", "Train", "About"):
+        tabs.show(page, name)
+        assert page.evaluate("window.shift") < MOST_SHIFT, name
+        page.evaluate("window.shift = 0")
+
+
+def test_nothing_comes_from_elsewhere_and_no_font_is_downloaded(fresh, filled):
+    page, asked = fresh
+    for name in ("Generate", "About"):
+        tabs.show(page, name)
+    addresses = [request.url for request in asked]
+    assert any(address.startswith(f"{filled}/") for address in addresses)
+    assert not [address for address in addresses if not address.startswith((f"{filled}/", "data:", "blob:"))]
+    assert not [request.url for request in asked if request.resource_type == "font"]
 
 
 @pytest.mark.parametrize("tab", tabs.FILL)
@@ -85,13 +127,28 @@ def reach(page, target) -> None:
     assert page.evaluate(f"({SEEN})(getComputedStyle(document.activeElement))")
 
 
-@pytest.mark.parametrize("name", ACTIONS)
-def test_the_first_action_of_a_tab_is_reached_and_pressed_by_keys(visit, filled, name):
-    button, place, text = ACTIONS[name]
+@pytest.fixture(scope="module")
+def untouched(visit, filled):
+    """The page in a window that only keys are used on."""
     with visit(filled) as page:
         page.locator("#faces img").nth(15).wait_for()
-        reach(page, page.get_by_role("tab", name=name, exact=True))
-        page.keyboard.press("Enter")
-        reach(page, page.locator(button))
-        page.keyboard.press("Enter")
-        page.locator(place, has_text=text).wait_for()
+        yield page
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_the_first_action_of_a_tab_is_reached_and_pressed_by_keys(untouched, name):
+    button, place, text = ACTIONS[name]
+    reach(untouched, untouched.get_by_role("tab", name=name, exact=True))
+    untouched.keyboard.press("Enter")
+    reach(untouched, untouched.locator(button))
+    untouched.keyboard.press("Enter")
+    untouched.locator(place, has_text=text).wait_for()
+
+
+def test_about_explains_shows_faces_with_faults_and_names_its_sources(untouched):
+    tabs.show(untouched, "About")
+    captions = untouched.locator("#flaws .caption-label").all_inner_texts()
+    assert captions == [f"seed {seed}: {text}" for seed, text in FLAWS.items()]
+    for heading in ("How it works", "Sources"):
+        assert untouched.get_by_role("heading", name=heading).is_visible()
+    assert untouched.locator(".measured table").filter(visible=True).count()

@@ -62,11 +62,11 @@ def test_seeds_are_drawn_and_the_link_shows_them_again(page, server):
     assert np.array_equal(pixels(page, "#faces", 1), shown[1])
 
 
-def test_a_link_with_nonsense_shows_the_default_and_says_why(page, server):
-    page.goto(f"{server}/?model=../../etc/passwd&scale=nan&seeds=4")
-    page.get_by_text("which is not here").wait_for()
-    page.wait_for_function("document.querySelectorAll('#faces img').length === 1")
-    assert captions(page) == ["seed 4"]
+def test_a_link_with_nonsense_shows_the_default_and_says_why(visit, server):
+    with visit(f"{server}/?model=../../etc/passwd&scale=nan&seeds=4") as page:
+        page.get_by_text("which is not here").wait_for()
+        page.wait_for_function("document.querySelectorAll('#faces img').length === 1")
+        assert captions(page) == ["seed 4"]
 
 
 def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(page):
