@@ -140,6 +140,17 @@ def test_importing_the_package_does_no_work():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def test_where_training_is_switched_off_the_page_says_so_and_has_no_form(demo, monkeypatch):
+    def is_seen(block) -> bool:
+        return block.visible and (block.parent is None or is_seen(block.parent))
+
+    for minutes, trains in (("3", True), ("0", False)):
+        monkeypatch.setenv("GANOPT_TRAIN_MINUTES", minutes)
+        blocks = {block.elem_id: block for block in build_app("cpu").blocks.values()}
+        assert is_seen(blocks["train-start"]) == trains
+        assert ("switched off" in blocks["limits"].value) != trains and is_seen(blocks["limits"])
+
+
 def compiles(code: str) -> bool:
     """Whether some code imports the compiler of torch, which takes seconds."""
     code = f"import sys; {code}; sys.exit('sympy' in sys.modules)"

@@ -232,13 +232,10 @@ def test_a_run_becomes_a_film_gets_another_name_and_is_deleted_when_asked_twice(
     assert not (folder / "a new name").exists()
 
 
-@pytest.mark.parametrize(("minutes", "said"), [("0", "switched off"), ("1", "public")])
-def test_a_public_page_says_what_it_allows(serve, settings, visit, minutes, said):
-    public = {"GRADIO_SERVER_NAME": "0.0.0.0", "GANOPT_TRAIN_MINUTES": minutes}
+def test_a_public_page_says_what_it_allows(serve, settings, visit):
+    public = {"GRADIO_SERVER_NAME": "0.0.0.0", "GANOPT_TRAIN_MINUTES": "1"}
     with serve(**settings, **public) as address, visit(address.replace("0.0.0.0", "127.0.0.1")) as page:
         page.get_by_role("tab", name="Train").click()
-        page.locator("#limits", has_text=said).wait_for()
-        assert page.locator("#train-start").is_visible() == (minutes == "1")
-        if minutes == "1":
-            page.locator("#train-start").click()
-            page.get_by_text("A run may take up to 1 min on this page").wait_for()
+        page.locator("#limits", has_text="public").wait_for()
+        page.locator("#train-start").click()
+        page.get_by_text("A run may take up to 1 min on this page").wait_for()
