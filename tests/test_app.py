@@ -10,6 +10,8 @@ import httpx
 import numpy as np
 import pytest
 import torch
+from gradio.queueing import Event
+from gradio.server_messages import ProcessStartsMessage
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -138,6 +140,14 @@ def test_a_page_without_models_says_so(catalogue, tmp_path, monkeypatch):
 def test_importing_the_package_does_no_work():
     code = "import sys, ganopt.pictures; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_session_without_a_name_or_gone_does_not_end_the_queue(demo):
+    address = f"{demo.local_url}gradio_api/call/generate"
+    demo._queue.send_message(Event("gone", next(iter(demo.fns.values())), None, None), ProcessStartsMessage())
+    for session in ("", "named"):
+        asked = httpx.post(address, json={"data": ["tiny", "0", 1.0], "session_hash": session})
+        assert "event: complete" in httpx.get(f"{address}/{asked.json()['event_id']}", timeout=60).text
 
 
 def test_where_training_is_switched_off_the_page_says_so_and_has_no_form(demo, monkeypatch):

@@ -14,6 +14,8 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from gradio.blocks import BlockFunction
+from gradio.data_classes import PredictBodyInternal
+from gradio.queueing import Event
 from gradio.route_utils import FnIndexInferError
 
 from ganopt.ui.common import ERROR
@@ -46,15 +48,27 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 class Page(gr.Blocks):
     """Gradio's blocks. Those alone print a trace for what they cannot read, and answer with nothing; they remember each
-    caller, with 0.4 MB, for good; they keep files for a time, however many; and where nobody asks for anything, they
-    look at their queue a thousand times a second, which takes up to a tenth of a core.
+    caller, with 0.4 MB, for good; they keep files for a time, however many. Where nobody asks for anything, they look
+    at their queue a thousand times a second, which takes up to a tenth of a core; and it ends for good at a message for
+    a session that is gone, or whose name is empty.
     """
 
     trimmed = 0.0  # when files were last looked at
 
     def queue(self, *arguments: Any, **named: Any) -> "Page":
         super().queue(*arguments, **named)
-        self._queue.sleep_when_free = self._queue.progress_update_sleep_when_free = 1 / LOOKS
+        queue, push, send = self._queue, self._queue.push, self._queue.send_message
+        queue.sleep_when_free = queue.progress_update_sleep_when_free = 1 / LOOKS
+
+        async def push_named(body: PredictBodyInternal, *rest: Any, **more: Any) -> Any:
+            body.session_hash = body.session_hash or None  # which Gradio gives a name
+            return await push(body, *rest, **more)
+
+        def send_if_there(event: Event, event_message: Any) -> None:
+            if event.session_hash in queue.pending_messages_per_session:
+                send(event, event_message)
+
+        queue.push, queue.send_message = push_named, send_if_there  # type: ignore[method-assign]
         return self
 
     async def preprocess_data(self, block_fn: BlockFunction, inputs: list, *rest: Any, **named: Any) -> list:
