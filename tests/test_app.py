@@ -150,6 +150,13 @@ def test_a_session_without_a_name_or_gone_does_not_end_the_queue(demo):
         assert "event: complete" in httpx.get(f"{address}/{asked.json()['event_id']}", timeout=60).text
 
 
+def test_a_full_queue_is_a_sentence(demo, monkeypatch):
+    assert demo._queue.max_size
+    monkeypatch.setattr(demo._queue, "max_size", 0)
+    asked = httpx.post(f"{demo.local_url}gradio_api/call/generate", json={"data": ["tiny", "0", 1.0]})
+    assert asked.status_code == 503 and "Queue is full" in asked.json()["detail"]
+
+
 def test_where_training_is_switched_off_the_page_says_so_and_has_no_form(demo, monkeypatch):
     def is_seen(block) -> bool:
         return block.visible and (block.parent is None or is_seen(block.parent))

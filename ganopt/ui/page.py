@@ -22,6 +22,7 @@ from ganopt.ui.common import ERROR
 
 MOST_BYTES = 4_000_000_000  # of files that were made for visitors, or uploaded by them
 PAUSE = 60  # seconds from one look at them to the next
+MOST_WAITING = 1000  # calls; the next one is told that the queue is full
 LOOKS = 50  # a second, of the queue at whether anybody asks for something
 FULL = "The disk of this page is full; try again when there is room on it."
 UNREADABLE = (
@@ -56,7 +57,7 @@ class Page(gr.Blocks):
     trimmed = 0.0  # when files were last looked at
 
     def queue(self, *arguments: Any, **named: Any) -> "Page":
-        super().queue(*arguments, **named)
+        super().queue(*arguments, **{"max_size": MOST_WAITING} | named)
         queue, push, send = self._queue, self._queue.push, self._queue.send_message
         queue.sleep_when_free = queue.progress_update_sleep_when_free = 1 / LOOKS
 
