@@ -111,9 +111,11 @@ def visit(context) -> Callable[[str], contextlib.AbstractContextManager]:
         errors: list[str] = []
         tab = context.new_page()
         tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        tab.goto(address)
-        yield tab
-        tab.close()
+        try:
+            tab.goto(address)
+            yield tab
+        finally:
+            tab.close()
         errors = [error for error in errors if not error.startswith(LEFT)]
         assert not errors, errors
 
