@@ -151,4 +151,4 @@ def test_about_explains_shows_faces_with_faults_and_names_its_sources(untouched)
     assert captions == [f"seed {seed}: {text}" for seed, text in FLAWS.items()]
     for heading in ("How it works", "Sources"):
         assert untouched.get_by_role("heading", name=heading).is_visible()
-    assert untouched.locator(".measured table").filter(visible=True).count()
+    assert untouched.locator(".measured table:visible").count()
