@@ -129,7 +129,7 @@ class _Recomputed(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        (pictures,) = (each.detach().requires_grad_() for each in ctx.saved_tensors)
+        pictures = ctx.saved_tensors[0].detach().requires_grad_()
         with torch.enable_grad():
             with _autocast(ctx.state):
                 scores = ctx.state.critic.logits(pictures)

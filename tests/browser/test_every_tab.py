@@ -87,16 +87,16 @@ def test_a_tab_looks_as_it_did(window, tab, tmp_path):
         pytest.fail(f"{cells.sum()} cells differ, see {tmp_path}; if that is meant, python -m tests.browser.renew")
 
 
-def test_a_button_that_moved_is_told_and_smoother_letters_are_not(browser, filled):
-    with looks.window(browser, filled, *looks.WINDOWS[0]) as page:
-        tabs.show(page, "Generate")
-        before, hidden = looks.photograph(page)
-        for style, is_told in ((MOVED, True), (SMOOTHED, False)):
-            added = page.add_style_tag(content=style)
-            after, _ = looks.photograph(page)
-            added.evaluate("style => style.remove()")
-            assert before.tobytes() != after.tobytes()
-            assert (looks.differing(before, after, hidden).sum() > looks.MOST) == is_told
+def test_a_button_that_moved_is_told_and_smoother_letters_are_not(window):
+    page, _, _ = window
+    tabs.show(page, "Generate")
+    before, hidden = looks.photograph(page)
+    for style, is_told in ((MOVED, True), (SMOOTHED, False)):
+        added = page.add_style_tag(content=style)
+        after, _ = looks.photograph(page)
+        added.evaluate("style => style.remove()")
+        assert before.tobytes() != after.tobytes()
+        assert (looks.differing(before, after, hidden).sum() > looks.MOST) == is_told
 
 
 @pytest.mark.parametrize("tab", tabs.FILL)
