@@ -179,13 +179,15 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(recipe, refuses, tmp_pa
 
 
 def test_old_runs_make_room_but_not_those_at_work(folder, recipe):
-    for number in range(3):
-        runs.start(folder, runs.free_name(folder, "short"), dataclasses.replace(recipe, steps=1))
-        until(lambda number=number: status(folder, f"short-{number + 1}") == "finished")
+    short = runs.start(folder, "short", dataclasses.replace(recipe, steps=1))
+    until(lambda: status(folder, "short") == "finished")
+    for _ in range(2):
+        later = shutil.copytree(short, folder / runs.free_name(folder, "short"))
+        (later / LOCK).touch()
     path = runs.start(folder, "long", recipe)
     until(lambda: watch.follow(path)[0])
     runs.forget(folder, 2)
-    assert [run.name for run in runs.find(folder)] == ["long", "short-3"]
+    assert [run.name for run in runs.find(folder)] == ["long", "short-2"]
     runs.forget(folder, 0)
     assert [run.name for run in runs.find(folder)] == ["long"]
 

@@ -82,40 +82,37 @@ def served(log: Path | None = None, **settings: str) -> Iterator[tuple[str, int]
             process.terminate()
 
 
+@contextlib.contextmanager
+def launched(driver, profile: Path) -> Iterator:
+    """Chromium with a profile on disk, where it keeps the scripts that it has loaded and compiled once."""
+    with driver.chromium.launch_persistent_context(
+        profile, executable_path=CHROMIUM, args=FLAGS, viewport={"width": 1280, "height": 900}
+    ) as browser:
+        browser.set_default_timeout(120_000)
+        yield browser
+
+
 @pytest.fixture(scope="session")
-def browser():
+def browser(tmp_path_factory):
+    """A browser for all windows of a worker."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if not CHROMIUM:
         pytest.skip("Chromium is not installed; on Debian: apt-get install chromium")
-    with playwright.sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield chromium
-        chromium.close()
+    with playwright.sync_playwright() as driver, launched(driver, tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")
-def context(browser):
-    """What keeps what was loaded once, for all tabs of a worker."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.set_default_timeout(120_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture(scope="session")
-def visit(context) -> Callable[[str], contextlib.AbstractContextManager]:
+def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
     """Opens an address in a fresh tab, which must log no error."""
 
     @contextlib.contextmanager
     def open_tab(address: str) -> Iterator:
         errors: list[str] = []
-        tab = context.new_page()
-        tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-        try:
+        with browser.new_page() as tab:
+            tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
             tab.goto(address)
             yield tab
-        finally:
-            tab.close()
         errors = [error for error in errors if not error.startswith(LEFT)]
         assert not errors, errors
 

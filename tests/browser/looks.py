@@ -30,14 +30,11 @@ def path(tab: str, scheme: str, width: int) -> Path:
 @contextlib.contextmanager
 def window(browser, address: str, scheme: str, width: int) -> Iterator:
     """A fresh window on the page that stands still."""
-    context = browser.new_context(
-        viewport={"width": width, "height": HEIGHT}, color_scheme=scheme, reduced_motion="reduce"
-    )
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    page.goto(address)
-    yield page
-    context.close()
+    with browser.new_page() as page:
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.goto(address)
+        yield page
 
 
 def photograph(page) -> tuple[Image.Image, list[Box]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.browser import looks, tabs
-from tests.browser.conftest import CHROMIUM, FLAGS, _serve
+from tests.browser.conftest import _serve, launched
 
 
 def main() -> None:
@@ -19,8 +19,8 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
         _serve(**tabs.settings(Path(folder))) as address,
         sync_playwright() as driver,
+        launched(driver, Path(folder) / "profile") as browser,
     ):
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         looks.BASELINES.mkdir(exist_ok=True)
         for scheme, width in looks.WINDOWS:
             with looks.window(browser, address, scheme, width) as page:
@@ -29,7 +29,6 @@ def main() -> None:
                     picture, _ = looks.photograph(page)
                     looks.save(picture, looks.path(tab, scheme, width))
                 looks.MADE_WITH.write_text(json.dumps(looks.made_with(page), indent=1) + "\n")
-        browser.close()
 
 
 if __name__ == "__main__":

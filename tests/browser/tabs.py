@@ -15,6 +15,7 @@ from ganopt.turns import EXIT, LOCK
 MODELS = ("cats-teacher", "cats-student", "dogs-transfer")
 RUN = "cats-to-dogs"
 FEW = "100"  # pictures of each model, to measure FID soon
+MOVED = "document.getAnimations().every(each => !(each instanceof CSSTransition) || each.playState === 'finished')"
 
 
 def are_shipped() -> bool:
@@ -46,7 +47,8 @@ def show(page, name: str) -> None:
     FILL[name](page)
     page.evaluate("for (const image of document.images) image.loading = 'eager'")  # those out of view, too
     page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
-    page.wait_for_function("!document.querySelector('.generating, .progress-text, .toast-body')")
+    page.wait_for_function("!document.querySelector('.generating, .pending, .progress-text, .toast-body')")
+    page.wait_for_function(MOVED)
 
 
 def _generate(page) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from ganopt import compare as comparing
 from ganopt import inception, studio
 from ganopt.state import pick_device
+from tests.browser import looks
 
 CPU = pick_device("cpu")
 
@@ -34,9 +35,9 @@ def address(serve, checkpoints):
         yield address
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def compared(visit, address):
-    """The page with the tab opened, which has compared the first choice by itself."""
+    """The page with the tab opened, which has compared the first choice by itself; the tests go on from each other."""
     with visit(address) as page:
         page.get_by_role("tab", name="Compare").click()
         wait_for(page, 16, 0)
@@ -160,12 +161,11 @@ def test_the_sheet_is_downloaded_and_the_same_again(compared):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_scrolls_in_one_direction(browser, address, scheme):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(f"{address}/?compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student")
-    wait_for(page, 40, 0)
-    page.get_by_role("button", name="Table 3.1").click()
-    page.locator(".measured table").first.wait_for()
-    assert page.locator(".prose.measured").first.evaluate("table => (table.scrollLeft = 50, table.scrollLeft)") == 50
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    context.close()
+    link = f"{address}/?compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student"
+    with looks.window(browser, link, scheme, 390) as page:
+        wait_for(page, 40, 0)
+        page.get_by_role("button", name="Table 3.1").click()
+        page.locator(".measured table").first.wait_for()
+        table = page.locator(".prose.measured").first
+        assert table.evaluate("table => (table.scrollLeft = 50, table.scrollLeft)") == 50
+        assert page.evaluate("document.documentElement.scrollWidth") == 390

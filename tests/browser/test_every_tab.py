@@ -4,6 +4,8 @@ the page does before anybody touches it.
 Where the page was changed on purpose, `python -m tests.browser.renew` makes the pictures of it anew: look at them.
 """
 
+import contextlib
+import functools
 import json
 
 import pytest
@@ -20,6 +22,7 @@ new PerformanceObserver(list => {
 """
 MOST_SHIFT = 0.1  # cumulative: of the window's area times how far it moved
 
+SHOWN = [(*window, tab) for window in looks.WINDOWS for tab in tabs.FILL]
 MOVED = "#draw { transform: translateX(12px); }"
 SMOOTHED = "body { -webkit-text-stroke: .15px; }"  # letters a little bolder, as another smoothing draws them
 MOST_KEYS = 80
@@ -33,25 +36,44 @@ ACTIONS = {
 }
 
 
-@pytest.fixture(scope="module", params=looks.WINDOWS, ids=lambda window: "-".join(map(str, window)))
-def window(request, browser, filled):
-    """A window, its colours and its width."""
-    with looks.window(browser, filled, *request.param) as page:
-        yield page, *request.param
+def place(shown) -> str:
+    """What stands for a window and a tab in the name of a test."""
+    return "-".join(map(str, shown))
+
+
+@pytest.fixture(scope="module")
+def window(browser, filled):
+    """Opens a window of some colours and a width, and closes the one before it."""
+    with contextlib.ExitStack() as opened:
+
+        @functools.lru_cache(maxsize=1)
+        def open_window(scheme, width):
+            opened.close()
+            return opened.enter_context(looks.window(browser, filled, scheme, width))
+
+        yield open_window
+
+
+@pytest.fixture(scope="module", params=SHOWN, ids=place)
+def shown(request, window):
+    """A window that shows a tab; its colours, its width and the tab's name."""
+    *colours_and_width, tab = request.param
+    page = window(*colours_and_width)
+    tabs.show(page, tab)
+    return page, *request.param
 
 
 @pytest.fixture(scope="module", params=[1280, 390])
 def fresh(request, browser, filled):
     """A fresh page of a width, which adds up in `window.shift` what moves by itself, and what it asked for."""
-    context = browser.new_context(viewport={"width": request.param, "height": looks.HEIGHT})
-    page = context.new_page()
-    page.set_default_timeout(120_000)
-    page.add_init_script(WATCH)
-    asked = []
-    page.on("request", lambda request: asked.append(request))
-    page.goto(filled)
-    yield page, asked
-    context.close()
+    with browser.new_page() as page:
+        page.set_viewport_size({"width": request.param, "height": looks.HEIGHT})
+        page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
+        page.add_init_script(WATCH)
+        asked = []
+        page.on("request", lambda request: asked.append(request))
+        page.goto(filled)
+        yield page, asked
 
 
 def test_the_page_stays_where_it_is_while_it_fills(fresh):
@@ -72,10 +94,8 @@ def test_nothing_comes_from_elsewhere_and_no_font_is_downloaded(fresh, filled):
     assert not [request.url for request in asked if request.resource_type == "font"]
 
 
-@pytest.mark.parametrize("tab", tabs.FILL)
-def test_a_tab_looks_as_it_did(window, tab, tmp_path):
-    page, scheme, width = window
-    tabs.show(page, tab)
+def test_a_tab_looks_as_it_did(shown, tmp_path):
+    page, scheme, width, tab = shown
     expected, found = json.loads(looks.MADE_WITH.read_text()), looks.made_with(page)
     if expected != found:
         pytest.skip(f"the baselines were made with {expected}, and here is {found}")
@@ -87,9 +107,9 @@ def test_a_tab_looks_as_it_did(window, tab, tmp_path):
         pytest.fail(f"{cells.sum()} cells differ, see {tmp_path}; if that is meant, python -m tests.browser.renew")
 
 
-def test_a_button_that_moved_is_told_and_smoother_letters_are_not(window):
-    page, _, _ = window
-    tabs.show(page, "Generate")
+@pytest.mark.parametrize("shown", [each for each in SHOWN if "Generate" in each], indirect=True, ids=place)
+def test_a_button_that_moved_is_told_and_smoother_letters_are_not(shown):
+    page, *_ = shown
     before, hidden = looks.photograph(page)
     for style, is_told in ((MOVED, True), (SMOOTHED, False)):
         added = page.add_style_tag(content=style)
@@ -99,18 +119,14 @@ def test_a_button_that_moved_is_told_and_smoother_letters_are_not(window):
         assert (looks.differing(before, after, hidden).sum() > looks.MOST) == is_told
 
 
-@pytest.mark.parametrize("tab", tabs.FILL)
-def test_a_tab_is_no_wider_than_its_window(window, tab):
-    page, _, width = window
-    tabs.show(page, tab)
+def test_a_tab_is_no_wider_than_its_window(shown):
+    page, _, width, _ = shown
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-@pytest.mark.parametrize("tab", tabs.FILL)
-def test_axe_finds_nothing_serious(window, tab):
+def test_axe_finds_nothing_serious(shown):
     driver = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
-    page, _, _ = window
-    tabs.show(page, tab)
+    page, *_ = shown
     found = driver.Axe().run(page).response["violations"]
     serious = [each for each in found if each["impact"] in ("serious", "critical")]
     assert not [(each["id"], node["target"], node["html"]) for each in serious for node in each["nodes"]]

@@ -9,6 +9,7 @@ from PIL import Image
 
 from ganopt import studio, zoo
 from ganopt.state import pick_device
+from tests.browser import looks
 
 MODEL = next(iter(zoo.catalogue()), "")
 pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ holds no model")
@@ -139,14 +140,11 @@ def test_all_faces_can_be_downloaded_as_a_zip(page):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_phone_shows_faces_first_and_scrolls_in_one_direction(browser, server, scheme):
-    context = browser.new_context(viewport={"width": 390, "height": 844}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(server)
-    page.locator("#faces img").nth(15).wait_for()
-    page.locator("#faces button").first.click()
-    page.locator("#map img").nth(24).wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") == 390
-    tops = "['#faces', '#seeds'].map(id => document.querySelector(id).getBoundingClientRect().y)"
-    faces, seeds = page.evaluate(tops)  # at once: the page may be scrolling
-    assert faces < seeds
-    context.close()
+    with looks.window(browser, server, scheme, 390) as page:
+        page.locator("#faces img").nth(15).wait_for()
+        page.locator("#faces button").first.click()
+        page.locator("#map img").nth(24).wait_for()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        tops = "['#faces', '#seeds'].map(id => document.querySelector(id).getBoundingClientRect().y)"
+        faces, seeds = page.evaluate(tops)  # at once: the page may be scrolling
+        assert faces < seeds
