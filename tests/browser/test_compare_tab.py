@@ -114,24 +114,6 @@ def test_a_face_that_is_clicked_is_compared_with_the_first_models(compared):
     assert captions(compared)[7].split()[-1] in sentence and "Cosine 0." in sentence
 
 
-def test_a_transfer_is_shown_before_and_after_and_the_link_shows_it_again(compared):
-    compared.get_by_role("button", name="Before and after transfer").click()
-    compared.locator("#distances", has_text="pose, gaze and colours").wait_for()
-    ask(compared, "4, 11")
-    wait_for(compared, 4, 4)
-    compared.wait_for_url(lambda url: "compare_seeds=4" in url)
-    shown, link = captions(compared), compared.url
-    compared.goto("about:blank")
-    compared.goto(link)
-    wait_for(compared, 4, 4)
-    assert captions(compared) == shown
-    assert compared.get_by_role("tab", name="Compare").get_attribute("aria-selected") == "true"
-    assert "Dogs, Transfer" in compared.locator(".heads").inner_text()
-    compared.get_by_role("tab", name="Generate").click()
-    compared.get_by_role("button", name="Draw", exact=True).click()
-    compared.wait_for_url(lambda url: "model=" in url and "compare" not in url)
-
-
 def test_a_link_with_nonsense_shows_the_first_choice_and_says_why(visit, address):
     with visit(f"{address}/?compare=../../etc/passwd&compare_seeds=6") as page:
         page.get_by_text("which is not here").wait_for()
@@ -157,6 +139,24 @@ def test_the_sheet_is_downloaded_and_the_same_again(compared):
     assert sheets[0] == sheets[2] != sheets[1]
     with Image.open(io.BytesIO(sheets[0])) as image:
         assert image.format == "PNG" and image.height > 8 * 32
+
+
+def test_a_transfer_is_shown_before_and_after_and_the_link_shows_it_again(compared):
+    compared.get_by_role("button", name="Before and after transfer").click()
+    compared.locator("#distances", has_text="pose, gaze and colours").wait_for()
+    ask(compared, "4, 11")
+    wait_for(compared, 4, 4)
+    compared.wait_for_url(lambda url: "compare_seeds=4" in url)
+    shown, link = captions(compared), compared.url
+    compared.goto("about:blank")
+    compared.goto(link)
+    wait_for(compared, 4, 4)
+    assert captions(compared) == shown
+    assert compared.get_by_role("tab", name="Compare").get_attribute("aria-selected") == "true"
+    assert "Dogs, Transfer" in compared.locator(".heads").inner_text()
+    compared.get_by_role("tab", name="Generate").click()
+    compared.get_by_role("button", name="Draw", exact=True).click()
+    compared.wait_for_url(lambda url: "model=" in url and "compare" not in url)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
