@@ -30,7 +30,7 @@ def build_about(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
         "## How to recognise a generated face\nLook where two things must agree: eye and eye, ear and ear, an edge and "
         f"what lies behind it. The six below are by {MODEL}; its good ones are on the tab Generate."
     )
-    gallery = face_gallery("Faces with faults", "flaws", columns=6)
+    gallery = face_gallery("Faces with faults", "flaws", columns=6, enlarge=True)
     gr.Markdown("## What was measured")
     build_measured(tables.tables(compare.results()), folded=False)
     gr.Markdown((HERE / "sources.md").read_text(encoding="utf-8"), elem_classes="reading")

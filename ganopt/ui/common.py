@@ -140,15 +140,15 @@ def examples(named: dict[str, Any]) -> dict[gr.Button, Any]:
         return {gr.Button(text, size="sm"): value for text, value in named.items()}
 
 
-def face_gallery(label: str, name: str, columns: int) -> gr.Gallery:
-    """An empty gallery of faces, whose faces can be clicked. `name` is its element id."""
+def face_gallery(label: str, name: str, columns: int, enlarge: bool = False) -> gr.Gallery:
+    """An empty gallery of faces that can be clicked, to be enlarged or for what listens. `name` is its element id."""
     return gr.Gallery(
         label=label,
         show_label=False,
         columns=columns,
         height="auto",
         format="png",
-        allow_preview=False,
+        allow_preview=enlarge,
         object_fit="contain",
         buttons=[],
         elem_id=name,

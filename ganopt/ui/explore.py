@@ -142,7 +142,7 @@ def _walk_part() -> tuple[gr.Textbox, gr.Textbox, gr.Slider, gr.Button, gr.Image
         alt_text="One face turning into another and back",
     )
     with gr.Accordion("Frames", open=False):
-        strip = face_gallery("Frames", "frames", 6)
+        strip = face_gallery("Frames", "frames", 6, enlarge=True)
     return first, last, frames, button, film, strip
 
 

@@ -92,6 +92,7 @@ input[role=combobox] { padding-right: 28px; text-overflow: ellipsis; } /* what i
   position: static; max-width: 100%; padding: 0; border: 0; background: none;
   font-size: .75rem; text-align: center; color: var(--body-text-color-subdued);
 }
+.faces .gallery-container:has(.preview) { min-height: 27rem; } /* a face that was clicked is larger than it was */
 .faces .thumbnail-item.selected { box-shadow: none; }
 .faces .thumbnail-item.selected img { outline: 3px solid var(--primary-500); outline-offset: -3px; }
 .sides > * { min-width: 0 !important; }

@@ -161,10 +161,18 @@ def test_the_first_action_of_a_tab_is_reached_and_pressed_by_keys(untouched, nam
     untouched.locator(place, has_text=text).wait_for()
 
 
-def test_about_explains_shows_faces_with_faults_and_names_its_sources(untouched):
+def test_about_explains_names_its_sources_and_shows_faces_with_faults_larger_when_clicked(untouched):
     tabs.show(untouched, "About")
     captions = untouched.locator("#flaws .caption-label").all_inner_texts()
     assert captions == [f"seed {seed}: {text}" for seed, text in FLAWS.items()]
     for heading in ("How it works", "Sources"):
         assert untouched.get_by_role("heading", name=heading).is_visible()
     assert untouched.locator(".measured table:visible").count()
+    small = untouched.locator("#flaws .thumbnail-item img").first
+    width = small.bounding_box()["width"]
+    small.click()
+    large = untouched.locator("#flaws .preview .media-button img")
+    large.wait_for()
+    assert large.bounding_box()["width"] > width
+    untouched.keyboard.press("Escape")
+    large.wait_for(state="detached")
