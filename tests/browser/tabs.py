@@ -15,7 +15,8 @@ from ganopt.turns import EXIT, LOCK
 MODELS = ("cats-teacher", "cats-student", "dogs-transfer")
 RUN = "cats-to-dogs"
 FEW = "100"  # pictures of each model, to measure FID soon
-MOVED = "document.getAnimations().every(each => !(each instanceof CSSTransition) || each.playState === 'finished')"
+# nothing fades in or out any more: what is half seen looks different, and lacks contrast
+STILL = "document.getAnimations().every(each => !(each instanceof CSSTransition) || each.playState === 'finished')"
 
 
 def are_shipped() -> bool:
@@ -48,7 +49,7 @@ def show(page, name: str) -> None:
     page.evaluate("for (const image of document.images) image.loading = 'eager'")  # those out of view, too
     page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
     page.wait_for_function("!document.querySelector('.generating, .pending, .progress-text, .toast-body')")
-    page.wait_for_function(MOVED)
+    page.wait_for_function(STILL)
 
 
 def _generate(page) -> None:
