@@ -46,6 +46,11 @@ def show(page, name: str) -> None:
     """Open a tab of the page, do what it is for, and wait until all of it is to be seen."""
     page.get_by_role("tab", name=name, exact=True).click()
     FILL[name](page)
+    settle(page)
+
+
+def settle(page) -> None:
+    """Wait until nothing on the page changes or moves any more by itself."""
     page.evaluate("for (const image of document.images) image.loading = 'eager'")  # those out of view, too
     page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
     page.wait_for_function("!document.querySelector('.generating, .pending, .progress-text, .toast-body')")

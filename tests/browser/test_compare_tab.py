@@ -11,7 +11,7 @@ from PIL import Image
 from ganopt import compare as comparing
 from ganopt import inception, studio
 from ganopt.state import pick_device
-from tests.browser import looks
+from tests.browser import looks, tabs
 
 CPU = pick_device("cpu")
 
@@ -164,6 +164,7 @@ def test_a_phone_scrolls_in_one_direction(browser, address, scheme):
     link = f"{address}/?compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student"
     with looks.window(browser, link, scheme, 390) as page:
         wait_for(page, 40, 0)
+        tabs.settle(page)  # or what is clicked may move away
         page.get_by_role("button", name="Table 3.1").click()
         page.locator(".measured table").first.wait_for()
         table = page.locator(".prose.measured").first
