@@ -36,7 +36,7 @@ ACTIONS = {
 }
 
 
-def place(shown) -> str:
+def label(shown) -> str:
     """What stands for a window and a tab in the name of a test."""
     return "-".join(map(str, shown))
 
@@ -54,7 +54,7 @@ def window(browser, filled):
         yield open_window
 
 
-@pytest.fixture(scope="module", params=SHOWN, ids=place)
+@pytest.fixture(scope="module", params=SHOWN, ids=label)
 def shown(request, window):
     """A window that shows a tab; its colours, its width and the tab's name."""
     *colours_and_width, tab = request.param
@@ -107,7 +107,7 @@ def test_a_tab_looks_as_it_did(shown, tmp_path):
         pytest.fail(f"{cells.sum()} cells differ, see {tmp_path}; if that is meant, python -m tests.browser.renew")
 
 
-@pytest.mark.parametrize("shown", [each for each in SHOWN if "Generate" in each], indirect=True, ids=place)
+@pytest.mark.parametrize("shown", [each for each in SHOWN if "Generate" in each], indirect=True, ids=label)
 def test_a_button_that_moved_is_told_and_smoother_letters_are_not(shown):
     page, *_ = shown
     before, hidden = looks.photograph(page)
