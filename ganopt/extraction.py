@@ -9,6 +9,8 @@ from threading import Barrier
 import torch
 from torch import Tensor
 
+LARGE = (32 << 20) - (1 << 16)  # bytes: a little less than the largest block that glibc adapts to
+
 
 def extract(batches: Iterable[Tensor], network: Callable[[Tensor], Tensor], device: torch.device) -> Iterator[Tensor]:
     """What the network says, on the CPU, of batches that it is given on the device, in their order, as it is ready.
@@ -48,6 +50,8 @@ def _single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
         torch.set_num_threads(1)
         ready.wait()
 
+    # allocated and freed: from then on glibc keeps memory of large tensors instead of returning it and asking again
+    torch.empty(LARGE, dtype=torch.uint8)
     with ThreadPoolExecutor(count) as pool:
         for _ in range(count):
             pool.submit(start)

@@ -61,6 +61,14 @@ class TestNetwork:
         assert torch.cosine_similarity(exact, close).min() > 0.99
         assert (exact - close).norm() < 0.2 * (exact[0] - exact[1]).norm()
 
+    def test_fewer_multiplications_give_the_same_features(self):
+        network, pictures = load(), noise(3, 128, 128)
+        expected = network(pictures)
+        network.quicken()
+        found = network(pictures)
+        assert len(network.quick) > 40 and not torch.equal(found, expected)
+        assert (found - expected).norm() < 1e-5 * (expected[0] - expected[1]).norm()
+
     def test_loading_from_a_file_is_folding_and_bfloat16_spares_the_first_layer(self, thin_inception, inception_state):
         pictures = noise(3, 40, 56)
         network, rounded = load(str(thin_inception)), load(str(thin_inception), "bfloat16")
