@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import save_file
 
 from ganopt import inception, shipping, zoo
+from ganopt.features import extractor
 from ganopt.files import sha256
 from ganopt.inception import FEATURES, Inception, fold, load
 
@@ -68,6 +69,10 @@ class TestNetwork:
         found = network(pictures)
         assert len(network.quick) > 40 and not torch.equal(found, expected)
         assert (found - expected).norm() < 1e-5 * (expected[0] - expected[1]).norm()
+
+    @pytest.mark.parametrize(("precision", "quick"), [("float32", True), ("bfloat16", False)])
+    def test_an_extractor_on_a_cpu_takes_them_in_float32(self, precision, quick):
+        assert bool(extractor(torch.device("cpu"), precision).network.quick) == quick
 
     def test_loading_from_a_file_is_folding_and_bfloat16_spares_the_first_layer(self, thin_inception, inception_state):
         pictures = noise(3, 40, 56)
