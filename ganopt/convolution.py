@@ -100,6 +100,7 @@ def _whole_line(line: int, taps: int) -> Axis:
     a, b, c, d = (double * places).cos(), -(double * places).sin(), (double * lags).cos(), -(double * lags).sin()
     spread = torch.cat([(single * places).cos(), a + b, a, b])
     weigh = torch.cat([(single * lags).cos(), c, d - c, c + d])
+    # back: a frequency and its conjugate give 2(a re + b im), with the a and b of the place
     restore = torch.cat([(single * places).cos(), 2 * (a + b), 2 * b, -2 * a])
     return Axis(restore.T, spread, weigh / period)
 
