@@ -6,35 +6,19 @@ on a CPU the larger kernels take fewer multiplications.
 """
 
 import os
-import pickle
-import sys
 from collections.abc import Mapping
-from http.client import HTTPException
-from pathlib import Path
-from urllib.error import URLError
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d
 
-from ganopt.catalogue import checkpoints
 from ganopt.convolution import Convolution
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, sha256
+from ganopt.files import sha256
+from ganopt.inception_weights import UNREADABLE, locate, read, shipped
 
-SHIPPED = "inception.safetensors"  # in checkpoints/
 FEATURES = 2048
 SIDE = 299  # pixels, what the network was trained on
-EPSILON = 0.001  # of its BatchNorm
-CLASSES = 1008  # of its last layer, which FID leaves out; torchvision's own Inception has 1000
-
-UNREADABLE = (
-    *(SafetensorError, pickle.UnpicklingError, OSError, EOFError, RuntimeError),
-    *(LookupError, AttributeError, TypeError, ValueError),
-)
-UNREACHABLE = (URLError, ConnectionError, TimeoutError, HTTPException, RuntimeError)  # the last for a wrong hash
 
 # A block: chains of convolutions on its input, whose results are concatenated; a tuple in a chain forks it.
 _A = (
@@ -176,11 +160,11 @@ def load(source: str = "", precision: str = "float32") -> Inception:
     `source` is a file of pytorch-fid's weights, or "official" for their download; by default $GANOPT_INCEPTION, else
     the float16 copy in checkpoints/, else the download. Raises UserError where there are none.
     """
-    path = _locate(source or os.environ.get("GANOPT_INCEPTION", ""))
+    path = locate(source or os.environ.get("GANOPT_INCEPTION", ""))
     try:
-        network = Inception(_read(path))
+        network = Inception(read(path))
     except UNREADABLE as error:
-        remedy = "restore it from the project's repository" if path == _shipped() else "name another file"
+        remedy = "restore it from the project's repository" if path == shipped() else "name another file"
         raise UserError(f"{path} holds no weights of pytorch-fid's Inception, or is damaged; {remedy}.") from error
     network.digest = sha256(path)
     if precision == "bfloat16":
@@ -188,65 +172,3 @@ def load(source: str = "", precision: str = "float32") -> Inception:
             if not name.startswith("Conv2d_1a"):
                 setattr(network, name, value.bfloat16())
     return network.requires_grad_(False).eval()
-
-
-def _shipped() -> Path:
-    return checkpoints() / SHIPPED
-
-
-def _locate(source: str) -> Path:
-    if not source and _shipped().exists():
-        return _shipped()
-    if source in ("", "official"):
-        return _download()
-    if not os.path.isfile(source):  # unlike Path.is_file, never raises
-        raise UserError(f"There is no file {source} with the weights of Inception; check the name.")
-    return Path(source)
-
-
-def _read(path: Path) -> dict[str, Tensor]:
-    """Folded weights, float32."""
-    if path.suffix == ".safetensors":
-        return {name: value.float() for name, value in load_file(path).items()}
-    return fold(torch.load(path, map_location="cpu", weights_only=True))
-
-
-def _download() -> Path:
-    """pytorch-fid's own file, from torch's cache or from the network."""
-    from pytorch_fid.inception import FID_WEIGHTS_URL  # which imports torchvision, for seconds
-
-    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(FID_WEIGHTS_URL).name
-    if not path.exists():
-        print(f"Downloading the Inception network of FID (95 MB) to {path}.", file=sys.stderr)
-        with atomic_write(path) as temporary:
-            try:
-                digest = path.stem.rpartition("-")[2]  # its beginning, as torch names its files
-                torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(temporary), hash_prefix=digest)
-            except UNREACHABLE as error:
-                raise UserError(
-                    "The Inception network of FID could not be downloaded; check the network, or give its file with "
-                    "--inception."
-                ) from error
-    return path
-
-
-def fold(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights for `Inception` from pytorch-fid's state dict: each BatchNorm folded into its convolution.
-
-    The first convolution, which has no padding, takes bytes instead of numbers in [-1, 1]. Raises KeyError where a
-    tensor is missing, ValueError for torchvision's Inception, whose tensors have the same names.
-    """
-    if len(state["fc.bias"]) != CLASSES:
-        raise ValueError(f"{len(state['fc.bias'])} classes")
-    weights: dict[str, Tensor] = {}
-    for name in [key.removesuffix(".conv.weight") for key in state if key.endswith(".conv.weight")]:
-        weight, gain, shift, mean, variance = (
-            state[f"{name}.{part}"].double()
-            for part in ("conv.weight", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var")
-        )
-        scale = gain / (variance + EPSILON).sqrt()
-        weight, bias = weight * scale[:, None, None, None], shift - mean * scale
-        if name == "Conv2d_1a_3x3":  # x = byte * 2 / 255 - 1
-            weight, bias = weight * 2 / 255, bias - weight.sum(dim=(1, 2, 3))
-        weights |= {f"{name}.weight": weight.float(), f"{name}.bias": bias.float()}
-    return weights

@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from safetensors.torch import save_file
 
-from ganopt import data, features, inception, weights, zoo
+from ganopt import data, features, inception_weights, weights, zoo
 from ganopt.catalogue import ROLES, Entry, File, catalogue, checkpoints
 from ganopt.errors import exit_on_mistakes
 from ganopt.files import atomic_write, sha256
@@ -80,9 +80,9 @@ def _store(network: weights.Network, file: str, recipe: dict[str, Any], dtype: t
 def ship_inception(file: Path) -> None:
     """Store pytorch-fid's weights as `inception.load` reads them: folded, float16."""
     state = torch.load(file, map_location="cpu", weights_only=True)
-    tensors = {name: value.half().contiguous() for name, value in inception.fold(state).items()}
+    tensors = {name: value.half().contiguous() for name, value in inception_weights.fold(state).items()}
     source = "TensorFlow's inception-2015-12-05 (Apache 2.0), as arranged by pytorch-fid; BatchNorm folded"
-    with atomic_write(checkpoints() / inception.SHIPPED) as temporary:
+    with atomic_write(checkpoints() / inception_weights.SHIPPED) as temporary:
         save_file(tensors, temporary, {"source": source})
 
 

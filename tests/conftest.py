@@ -15,7 +15,7 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors import safe_open
 
-from ganopt import features, inception, models, shipping, training, weights
+from ganopt import features, inception_weights, models, shipping, training, weights
 from ganopt.errors import UserError
 from ganopt.features import Extractor
 from ganopt.recipes import WganGp
@@ -156,7 +156,7 @@ def _inception_state(shrink: int = 1) -> dict[str, torch.Tensor]:
     """Random weights under pytorch-fid's names, in its shapes or with fewer channels, that keep a signal's size."""
     chance = torch.Generator().manual_seed(0)
     state = {"fc.weight": torch.zeros(1008, 2048 // shrink), "fc.bias": torch.zeros(1008)}
-    with safe_open(Path(__file__).parents[1] / "checkpoints" / inception.SHIPPED, framework="pt") as file:
+    with safe_open(Path(__file__).parents[1] / "checkpoints" / inception_weights.SHIPPED, framework="pt") as file:
         shapes = {name: file.get_slice(name).get_shape() for name in file.keys() if name.endswith(".weight")}
     for name, (wide, deep, *kernel) in shapes.items():
         name, wide, deep = name.removesuffix(".weight"), wide // shrink, deep // shrink if deep > 3 else deep

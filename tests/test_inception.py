@@ -12,10 +12,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ganopt import inception, shipping, zoo
+from ganopt import inception_weights, shipping, zoo
 from ganopt.features import extractor
 from ganopt.files import sha256
-from ganopt.inception import FEATURES, Inception, fold, load
+from ganopt.inception import FEATURES, Inception, load
+from ganopt.inception_weights import fold
 
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 43555064\n"
 
@@ -93,7 +94,7 @@ class TestSources:
     def test_a_named_file_comes_before_the_environment_and_that_before_the_shipped_one(
         self, thin_inception, inception_state, tmp_path, monkeypatch
     ):
-        assert load().digest == sha256(zoo.checkpoints() / inception.SHIPPED)
+        assert load().digest == sha256(zoo.checkpoints() / inception_weights.SHIPPED)
         torch.save(inception_state(8), tmp_path / "other.pth")
         monkeypatch.setenv("GANOPT_INCEPTION", str(tmp_path / "other.pth"))
         assert load().digest == sha256(tmp_path / "other.pth")

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ganopt import compare as comparing
-from ganopt import inception, studio
+from ganopt import inception_weights, studio
 from ganopt.state import pick_device
 from tests.browser import looks, tabs
 
@@ -20,9 +20,9 @@ CPU = pick_device("cpu")
 def checkpoints(tmp_path_factory, three_models):
     """The three models, in the place of those that are shipped."""
     with pytest.MonkeyPatch.context() as patch:
-        shipped = comparing.checkpoints() / inception.SHIPPED
+        shipped = comparing.checkpoints() / inception_weights.SHIPPED
         folder = shutil.copytree(three_models, tmp_path_factory.mktemp("compare") / "checkpoints")
-        (folder / inception.SHIPPED).symlink_to(shipped)
+        (folder / inception_weights.SHIPPED).symlink_to(shipped)
         patch.setenv("GANOPT_CHECKPOINTS", str(folder))
         studio._generator.cache_clear()
         yield folder
