@@ -107,12 +107,10 @@ class Inception(nn.Module):
 
     def _block(self, block: str, x: Tensor) -> Tensor:
         chains, pool = BLOCKS[block]
-        stem, widths = self._convolve(f"{block}.stem", x, activate=False), self.widths[block]
-        stem[:, : sum(widths[: len(widths) - (pool == "average")])].relu_()
-        starts = iter(stem.split(widths, dim=1))
+        stem = iter(self._convolve(f"{block}.stem", x, activate=False).split(self.widths[block], dim=1))
         results = []
         for chain in chains:
-            y, rest = (next(starts), chain[1:]) if _is_stemmed(chain) else (x, chain)
+            y, rest = (next(stem).relu_(), chain[1:]) if _is_stemmed(chain) else (x, chain)
             for link in rest:
                 links = link if isinstance(link, tuple) else (link,)
                 y = [self._convolve(f"{block}.{name}", y) for name in links]
@@ -123,7 +121,7 @@ class Inception(nn.Module):
         elif pool == "maximum":
             results.append(self._convolve(f"{block}.branch_pool", max_pool2d(x, 3, 1, 1)))
         else:  # a mean over fewer pixels at the border, as in TensorFlow
-            results.append(avg_pool2d(next(starts), 3, 1, 1, count_include_pad=False).relu())
+            results.append(avg_pool2d(next(stem), 3, 1, 1, count_include_pad=False).relu())
         return torch.cat(results, dim=1)
 
     def _convolve(self, name: str, x: Tensor, activate: bool = True) -> Tensor:
