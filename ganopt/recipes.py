@@ -120,6 +120,8 @@ class R1(Recipe):
     critic: str = _option("plain-critic", "network: critic, plain-critic, kd-critic, with /2, @64 and so on")
     penalty: float = _option(0.4, "gamma of R1", low=0)
     penalty_every: int = _option(8, "critic updates from one gradient penalty to the next", low=1)
+    lr_g: float = _option(5e-4, "Adam's learning rate, generator", low=0)
+    lr_d: float = _option(5e-4, "Adam's learning rate, critic", low=0)
     augment: tuple[str, ...] = _option(("color", "translation"), "DiffAugment: any of color,translation,cutout")
 
 
@@ -131,6 +133,8 @@ class R3(R1):
     loss: str = _option("r3", "adversarial loss", choices=tuple(ADVERSARIAL))
     penalty: float = _option(0.4, "gamma of R1 and R2", low=0)
     penalty_every: int = _option(1, "critic updates from one gradient penalty to the next", low=1)
+    lr_g: float = _option(2e-4, "Adam's learning rate, generator", low=0)
+    lr_d: float = _option(2e-4, "Adam's learning rate, critic", low=0)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -57,7 +57,8 @@ def test_recipes_cannot_be_changed_afterwards():
         ("distill", {"epoch_steps": 100, "penalty": 0, "feature": 0}),
         ("dcgan", {"loss": "dcgan", "penalty": 0, "beta1": 0.5, "critic": "kd-critic"}),
         ("r1", {"loss": "r1", "critic": "plain-critic", "penalty": 0.4, "penalty_every": 8}),
-        ("r3", {"loss": "r3", "critic": "plain-critic", "penalty_every": 1}),
+        ("r1", {"lr_g": 5e-4, "lr_d": 5e-4, "beta1": 0, "beta2": 0.99}),
+        ("r3", {"loss": "r3", "critic": "plain-critic", "penalty_every": 1, "lr_g": 2e-4, "lr_d": 2e-4}),
     ],
 )
 def test_defaults_are_those_of_the_thesis_and_the_papers(name, settings):
