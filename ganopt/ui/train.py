@@ -1,6 +1,7 @@
 """The tab Train: ask for a run, hear what it will cost, start it; beside it, the runs there are."""
 
 import dataclasses
+import json
 from pathlib import Path
 from typing import Any
 
@@ -206,8 +207,8 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
         estimate = gr.Button("What will it cost?", min_width=170, elem_id="train-cost")
         button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
     filled = [method, origin, data, network, side, minutes, *more]
-    for preset, asked in presets.items():
-        preset.click(lambda asked=asked: _filled(asked), None, filled, **QUIET)
+    for preset, asked in presets.items():  # in the browser, so that Start, clicked at once, sends no older values
+        preset.click(None, filled, filled, js=f"(...old) => {_filled(asked)}.map((each, i) => each ?? old[i])", **QUIET)
     method.input(lambda: [""] * len(more), None, more, **QUIET)  # they were for another method
     method.change(_fit_method, method, [origin, network, side, *more], **QUIET)
     data.change(_fit_pictures, data, [files, folder], **QUIET)
@@ -231,11 +232,10 @@ def _setting(name: str, kind: type[Recipe], filled: Asked, visible: bool) -> gr.
     return gr.Textbox(text, label=label, info=field.metadata["help"], visible=visible, elem_id=f"more-{name}")
 
 
-def _filled(asked: Asked) -> list:
-    """A preset's values for the form."""
-    origin, data = asked.origin or gr.skip(), asked.data or NONE
-    more = [optional_text(asked.more.get(name)) for name in MORE]
-    return [asked.method, origin, data, asked.network, asked.side, asked.minutes, *more]
+def _filled(asked: Asked) -> str:
+    """A preset's values for the form, as JSON; null keeps what is there."""
+    values = [asked.method, asked.origin or None, asked.data or NONE, asked.network, asked.side, asked.minutes]
+    return json.dumps(values + [optional_text(asked.more.get(name)) for name in MORE])
 
 
 def _fit_pictures(data: str) -> tuple[gr.File, gr.Textbox]:
