@@ -209,7 +209,7 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     filled = [method, origin, data, network, side, minutes, *more]
     for preset, asked in presets.items():  # in the browser, so that Start, clicked at once, sends no older values
         preset.click(None, filled, filled, js=f"(...old) => {_filled(asked)}.map((each, i) => each ?? old[i])", **QUIET)
-    method.input(lambda: [""] * len(more), None, more, **QUIET)  # they were for another method
+    method.input(None, None, more, js=f"() => {[''] * len(more)}", **QUIET)  # they were for another method
     method.change(_fit_method, method, [origin, network, side, *more], **QUIET)
     data.change(_fit_pictures, data, [files, folder], **QUIET)
     renew_models(tab, origin, model_choices)
