@@ -30,7 +30,7 @@ NETWORKS = ("big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4")
 # as the models that come with the project were trained
 TUNED = {
     "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0},
-    "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0},
+    "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0, "critic": "plain-critic"},
 }
 SHORT = 10  # minutes: shorter runs are drawn more often
 PUBLIC_MINUTES = 5
@@ -144,8 +144,8 @@ def recipe(asked: Asked) -> Recipe:
 def _networks(asked: Asked) -> dict[str, Any]:
     """The settings that name networks: a transfer's are its source's, a student draws as large as its teacher.
 
-    A thinner student of the teacher's kind starts from its channels. The critic is divided by half as much as the
-    generator is.
+    A thinner student of the teacher's kind starts from its channels, and its critic from the teacher's. A new critic is
+    divided by half as much as the generator is.
     """
     if issubclass(RECIPES[asked.method], (Transfer, Distill)) and not asked.origin:
         raise UserError("Choose the model to start from.")
@@ -157,9 +157,10 @@ def _networks(asked: Asked) -> dict[str, Any]:
         teacher = parse_architecture(zoo.entry(asked.origin).architecture)
         generator = dataclasses.replace(generator, side=teacher.side)
         alike = generator.kind == teacher.kind and generator.divisor >= teacher.divisor
-        settings = {"teacher": asked.origin, "inherit": alike, "feature": _feature_weight(asked.origin)}
+        judged = _has_critic(asked.origin)
+        settings = {"teacher": asked.origin, "inherit": alike, "inherit_critic": judged, "feature": float(judged)}
     known = {field.name: field.default for field in dataclasses.fields(RECIPES[asked.method])}
-    critic = parse_architecture(TUNED.get(asked.method, known)["critic"])
+    critic = parse_architecture((known | TUNED.get(asked.method, {}))["critic"])
     critic = dataclasses.replace(critic, divisor=max(generator.divisor // 2, 1), side=generator.side)
     return settings | {"generator": str(generator), "critic": str(critic)}
 
@@ -179,10 +180,10 @@ def check_limits(made: Recipe) -> None:
         raise UserError(f"A generator may have {PUBLIC_PARAMETERS / 1e6:g} M parameters on this page; take a thin one.")
 
 
-def _feature_weight(model: str) -> float:
-    """The weight of the feature term, which needs the critic of the teacher: 1 where there is one."""
+def _has_critic(model: str) -> bool:
+    """Whether a teacher comes with its critic, which the feature term and a student's critic need."""
     try:
         zoo.locate(model, "critic", local=False)
     except AbsentError:
-        return 0.0
-    return 1.0
+        return False
+    return True

@@ -169,6 +169,7 @@ class Distill(Dcgan):
     pixel: str = _option("mse", "pixel term", choices=("mse", "l1"))
     feature: float = _option(0.0, "weight of the feature term on the teacher's critic", low=0)
     inherit: bool = _option(False, "start from the teacher's most used channels")
+    inherit_critic: bool = _option(False, "go on with the teacher's critic (Li et al. 2020), of its build")
 
     def __post_init__(self) -> None:
         super().__post_init__()

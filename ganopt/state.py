@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import re
 from inspect import unwrap
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -157,14 +158,17 @@ class State:
 
 
 def resolved(recipe: Recipe) -> Recipe:
-    """The recipe with the networks that it will train: a transfer's are its source's."""
-    if not isinstance(recipe, Transfer):
-        return recipe
-    names = {}
-    for kind in ("generator", "critic"):
-        path = zoo.locate(recipe.source, kind)
+    """The recipe with the networks that it will train: a transfer's are its source's, a critic may be the teacher's."""
+    origins: dict[zoo.Kind, str] = {}
+    if isinstance(recipe, Transfer):
+        origins = {"generator": recipe.source, "critic": recipe.source}
+    elif isinstance(recipe, Distill) and recipe.inherit_critic:
+        origins = {"critic": recipe.teacher}
+    names: dict[str, Any] = {}
+    for kind, origin in origins.items():
+        path = zoo.locate(origin, kind)
         names[kind] = str(weights.read_architecture(weights.read_metadata(path), str(path)))
-    return dataclasses.replace(recipe, generator=names["generator"], critic=names["critic"])
+    return dataclasses.replace(recipe, **names)
 
 
 def check(recipe: Recipe) -> None:
@@ -191,7 +195,9 @@ def pick_device(name: str) -> torch.device:
 
 def _networks(recipe: Recipe) -> tuple[Generator, Critic]:
     if not isinstance(recipe, Transfer):
-        return build_generator(recipe.generator), build_critic(recipe.critic)
+        generator = build_generator(recipe.generator)
+        inherited = isinstance(recipe, Distill) and recipe.inherit_critic
+        return generator, zoo.load_critic(recipe.teacher) if inherited else build_critic(recipe.critic)
     generator, critic = zoo.load(recipe.source), zoo.load_critic(recipe.source)
     for network, count in ((generator, recipe.freeze_g), (critic, recipe.freeze_d)):
         if count >= len(network.layers):

@@ -124,12 +124,13 @@ def test_a_public_queue_has_an_end(space, refuses, monkeypatch, tmp_path):
         recipe(Asked("r1", 5, "sample:cats-teacher", **TINY))
 
 
-def test_a_teacher_without_a_critic_is_imitated_without_the_feature_term(monkeypatch):
+def test_a_teacher_without_a_critic_is_imitated_without_it(monkeypatch):
     entries = zoo.catalogue()
     entries["cats-student"] = dataclasses.replace(entries["cats-student"], critic=None)
     monkeypatch.setattr(zoo, "catalogue", lambda: entries)
-    assert recipe(Asked("distill", 1, "pictures", "cats-student", **TINY)).feature == 0
-    assert recipe(Asked("distill", 1, "pictures", "cats-teacher", **TINY)).feature == 1
+    alone, judged = (recipe(Asked("distill", 1, "pictures", name, **TINY)) for name in ("cats-student", "cats-teacher"))
+    assert (alone.feature, alone.inherit_critic, alone.critic) == (0, False, "plain-critic/32@32")
+    assert (judged.feature, judged.inherit_critic) == (1, True)
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -48,6 +48,7 @@ CASES: dict[str, tuple[type[Recipe], dict]] = {
     "distill-0": (Distill, {**STUDENT, "alpha": 0.0, "pixel": "l1"}),
     "distill-1": (Distill, {**STUDENT, "alpha": 1.0}),
     "distill-feature": (Distill, {**STUDENT, "feature": 0.5, "inherit": True, "generator": "big/64@32"}),
+    "distill-critic": (Distill, {**STUDENT, "inherit_critic": True}),
     "channels-last": (R1, {"channels_last": True, "augment": ("cutout",), "flip": False, "ema": 0.0}),
 }
 
@@ -462,6 +463,18 @@ def test_the_teacher_stays_as_it_was(case, few, source):
     for network, tensors in zip(networks, before, strict=True):
         assert all(torch.equal(value, tensors[key]) for key, value in network.state_dict().items())
         assert all(parameter.grad is None for parameter in network.parameters()) and not network.training
+
+
+def test_a_students_critic_goes_on_from_its_teachers(few, source, refuses, tmp_path):
+    state = State(make("distill-critic", source), few)
+    before = load_file(source / "critic.safetensors")
+    assert state.recipe.critic == "critic/16@32" and state.critic.training
+    assert all(torch.equal(value, before[key]) for key, value in state.critic.state_dict().items())
+    updates.update(state)
+    assert not any(torch.equal(value, before[key]) for key, value in state.critic.state_dict().items())
+    alone = shutil.copyfile(source / "generator.safetensors", tmp_path / "alone.safetensors")
+    with refuses("alone.safetensors"):
+        State(make("distill-critic", teacher=str(alone)), few)
 
 
 def test_a_student_comes_to_resemble_its_teacher(source):
