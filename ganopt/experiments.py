@@ -20,6 +20,7 @@ ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are the 
 R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
 AUGMENTED = {"augment": ("color", "translation")}
 JUDGED = {"inherit_critic": True, "critic_chunk": 0} | R1_TUNED | {"lr_g": 5e-4} | AUGMENTED  # of students
+IMITATING = {"pixel": "l1", "feature": 1.0, "alpha": 0.3, "snapshots": 6}  # of the best of them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,15 +84,15 @@ EXPERIMENTS = {
             recipe="distill",
             classes="cat",
             share=9,
-            settings={
-                "generator": "big/4",
-                "inherit": True,
-                "pixel": "l1",
-                "feature": 1.0,
-                "alpha": 0.3,
-                "snapshots": 6,
-            }
-            | JUDGED,
+            settings={"generator": "big/4", "inherit": True} | JUDGED | IMITATING,
+            needs="cats-teacher",
+        ),
+        Experiment(
+            name="cats-fast",
+            recipe="distill",
+            classes="cat",
+            share=9,
+            settings={"generator": "shuffle"} | JUDGED | IMITATING,
             needs="cats-teacher",
         ),
         # two recipes from scratch, the same generator, the same minutes

@@ -6,7 +6,13 @@ import torch
 from torch import Tensor, nn
 
 from ganopt.errors import UserError
-from ganopt.models import Generator
+from ganopt.models import Architecture, Generator
+
+
+def can_inherit(student: Architecture, teacher: Architecture) -> bool:
+    """Whether two generators differ in nothing but width, the student being no wider, and neither is a `shuffle`."""
+    alike = (student.kind, student.side) == (teacher.kind, teacher.side)
+    return alike and student.divisor >= teacher.divisor and student.kind != "shuffle"
 
 
 @torch.no_grad()
@@ -15,10 +21,10 @@ def inherit_channels(student: Generator, teacher: Generator) -> None:
 
     A channel's use is the norm of the weights that read it in the next stage, times the scale of its BatchNorm: how
     much of what follows moves with it (after Li et al. 2017). A student as wide as its teacher becomes its copy.
-    Raises UserError unless the two differ in nothing but width, the student being no wider.
+    Raises UserError unless `can_inherit` says that it may.
     """
     ours, theirs = student.architecture, teacher.architecture
-    if (ours.kind, ours.side) != (theirs.kind, theirs.side) or ours.divisor < theirs.divisor:
+    if not can_inherit(ours, theirs):
         raise UserError(f"A {ours} cannot start from the channels of a {theirs}; take a thinner one of the same kind.")
     stages: Any = teacher.layers
     to: Any

@@ -17,7 +17,7 @@ from ganopt.fid import frechet_distance
 from ganopt.recipes import RECIPES, parse
 from ganopt.results import Record, replace
 
-STORED = ("cats-teacher", "cats-student")  # what is measured in each storage
+STORED = ("cats-teacher", "cats-student", "cats-fast")  # what is measured in each storage
 
 
 def measure(

@@ -12,6 +12,7 @@ from ganopt.errors import UserError
 from ganopt.experiments import EXPERIMENTS
 from ganopt.files import runs_folder
 from ganopt.hub import AbsentError
+from ganopt.inherit import can_inherit
 from ganopt.models import parameters_of, parse_architecture
 from ganopt.recipes import RECIPES, Distill, Recipe, Transfer, parse
 from ganopt.runs import AT_WORK, Run, find
@@ -26,7 +27,7 @@ METHODS = {
     "transfer": "Transfer: teach a trained model other pictures",
     "distill": "Distil: teach a small network to draw as a trained one",
 }
-NETWORKS = ("big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4")
+NETWORKS = ("big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
 # as the models that come with the project were trained
 TUNED = {
     "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0},
@@ -156,10 +157,14 @@ def _networks(asked: Asked) -> dict[str, Any]:
     if asked.method == "distill":
         teacher = parse_architecture(zoo.entry(asked.origin).architecture)
         generator = dataclasses.replace(generator, side=teacher.side)
-        alike = generator.kind == teacher.kind and generator.divisor >= teacher.divisor
         judged = _has_critic(asked.origin)
-        settings = {"teacher": asked.origin, "inherit": alike, "inherit_critic": judged, "feature": float(judged)}
-    known = {field.name: field.default for field in dataclasses.fields(RECIPES[asked.method])}
+        settings = {
+            "teacher": asked.origin,
+            "inherit": can_inherit(generator, teacher),
+            "inherit_critic": judged,
+            "feature": float(judged),
+        }
+    known: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RECIPES[asked.method])}
     critic = parse_architecture((known | TUNED.get(asked.method, {}))["critic"])
     critic = dataclasses.replace(critic, divisor=max(generator.divisor // 2, 1), side=generator.side)
     return settings | {"generator": str(generator), "critic": str(critic)}

@@ -29,7 +29,7 @@ class Recipe:
 
     data: str = _option("", "folder of pictures, or sample:MODEL for faces that a model of ours draws")
     classes: str = _option("", "use only the folders of this name, as in cat")
-    generator: str = _option("big", "network: big, big/2, big/4, big/8, kd, or smaller with @64, @32")
+    generator: str = _option("big", "network: big, big/2, big/4, kd, shuffle/4, or smaller with @64, @32")
     critic: str = _option("critic", "network: critic, plain-critic, kd-critic, with /2, @64 and so on")
     loss: str = _option("r1", "adversarial loss", choices=tuple(ADVERSARIAL))
     penalty: float = _option(0.0, "weight of the loss's gradient penalty: lambda or gamma", low=0)
@@ -158,7 +158,7 @@ class Distill(Dcgan):
     """Train a student to draw what a frozen teacher draws: alpha * adversarial + (1 - alpha) * (pixel + feature)."""
 
     name: ClassVar[str] = "distill"
-    generator: str = _option("kd", "the student: kd, big/4, big/8 and so on")
+    generator: str = _option("kd", "the student: kd, big/4, shuffle/4 and so on")
     batch: int = _option(8, "pictures in a batch", low=2, high=4096)
     lr_g: float = _option(5e-4, "Adam's learning rate, generator", low=0)
     lr_d: float = _option(5e-4, "Adam's learning rate, critic", low=0)

@@ -196,8 +196,9 @@ def pick_device(name: str) -> torch.device:
 def _networks(recipe: Recipe) -> tuple[Generator, Critic]:
     if not isinstance(recipe, Transfer):
         generator = build_generator(recipe.generator)
-        inherited = isinstance(recipe, Distill) and recipe.inherit_critic
-        return generator, zoo.load_critic(recipe.teacher) if inherited else build_critic(recipe.critic)
+        if isinstance(recipe, Distill) and recipe.inherit_critic:
+            return generator, zoo.load_critic(recipe.teacher)
+        return generator, build_critic(recipe.critic)
     generator, critic = zoo.load(recipe.source), zoo.load_critic(recipe.source)
     for network, count in ((generator, recipe.freeze_g), (critic, recipe.freeze_d)):
         if count >= len(network.layers):

@@ -14,7 +14,7 @@ from ganopt.results import Record, Records
 from ganopt.thesis import THESIS
 
 MODELS = ("cats-thesis", "cats-teacher", "dogs-scratch", "dogs-transfer-thesis", "dogs-transfer")
-STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student")
+STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student", "cats-fast")
 METHODS = {  # a model -> the ordinary one that it is compared with
     "cats-thesis": "",
     "cats-teacher": "",
@@ -23,6 +23,7 @@ METHODS = {  # a model -> the ordinary one that it is compared with
     "dogs-transfer": "dogs-scratch",
     "cats-kd-0.05": "cats-teacher",
     "cats-student": "cats-teacher",
+    "cats-fast": "cats-teacher",
 }
 CROSSED = {"cats": "cats-thesis", "dogs": "dogs-transfer-thesis"}  # curves say when they fell below the thesis's FID
 THEIRS = "thesis: "  # before the head of a column that repeats the thesis's figures

@@ -1,9 +1,9 @@
 import pytest
 import torch
 
-from ganopt.inherit import inherit_channels
+from ganopt.inherit import can_inherit, inherit_channels
 from ganopt.latents import latents
-from ganopt.models import build_generator
+from ganopt.models import build_generator, parse_architecture
 
 
 @pytest.fixture
@@ -35,7 +35,12 @@ def test_a_thin_student_gets_the_channels_that_are_used(teacher):
     assert torch.allclose(student(z), teacher(z), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ["big/4@32", "kd/8@32", "big/8@64"])
+@pytest.mark.parametrize("name", ["big/4@32", "kd/8@32", "big/8@64", "shuffle/8@32"])
 def test_a_student_that_does_not_fit_is_refused(teacher, refuses, name):
     with refuses("cannot start from the channels"):
         inherit_channels(build_generator(name), teacher)
+
+
+def test_a_shuffles_channels_cannot_be_chosen():
+    assert can_inherit(parse_architecture("kd/8"), parse_architecture("kd/4"))
+    assert not can_inherit(parse_architecture("shuffle/8"), parse_architecture("shuffle/4"))

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from ganopt.draw import draw
 from ganopt.models import (
     CRITIC_KINDS,
     GENERATOR_KINDS,
@@ -109,6 +110,33 @@ def test_no_critic_mixes_the_pictures_of_a_batch():
     for kind in CRITIC_KINDS:
         critic = build_critic(f"{kind}/8@32")
         torch.testing.assert_close(critic(x)[1:2], critic(x[1:2]))
+
+
+@pytest.mark.parametrize("side", [32, 64, 128])
+def test_a_shuffle_spreads_what_it_finds_on_few_pixels(side):
+    network = build(f"shuffle/4@{side}")
+    factor = side // 32
+    plan = [(100, 64 * 64, 1, 1, 0), (64, 32 * 4, 3, 1, 1), (32, 16 * 4, 3, 1, 1), (16, 3 * factor**2, 3, 1, 1)]
+    assert convolution_plan(network) == plan
+    assert [layer[1].upscale_factor for layer in network.layers] == [8, 2, 2, factor]
+    for layer, width in zip(network.layers[:-1], (64, 32, 16), strict=True):
+        assert [type(module) for module in layer[2:]] == [nn.BatchNorm2d, nn.ReLU] and layer[2].num_features == width
+    assert isinstance(network.layers[-1][2], nn.Tanh)
+
+
+@pytest.mark.parametrize("kind", GENERATOR_KINDS)
+def test_a_face_is_the_same_in_any_company(kind):
+    """Also with steep weights, where the last bit of a float shows in the bytes."""
+    torch.manual_seed(0)
+    generator, z = build_generator(f"{kind}/8").eval(), torch.randn(19, 100, 1, 1)
+    for layer in generator.layers:
+        layer[0].weight.data *= 20
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        assert torch.equal(draw(generator, z), torch.cat([draw(generator, each) for each in z.split(1)]))
+    finally:
+        torch.set_num_threads(threads)
 
 
 @pytest.mark.parametrize("side", [32, 64, 128])

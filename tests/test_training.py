@@ -48,7 +48,7 @@ CASES: dict[str, tuple[type[Recipe], dict]] = {
     "distill-0": (Distill, {**STUDENT, "alpha": 0.0, "pixel": "l1"}),
     "distill-1": (Distill, {**STUDENT, "alpha": 1.0}),
     "distill-feature": (Distill, {**STUDENT, "feature": 0.5, "inherit": True, "generator": "big/64@32"}),
-    "distill-critic": (Distill, {**STUDENT, "inherit_critic": True}),
+    "distill-critic": (Distill, {**STUDENT, "inherit_critic": True, "generator": "shuffle/64@32"}),
     "channels-last": (R1, {"channels_last": True, "augment": ("cutout",), "flip": False, "ema": 0.0}),
 }
 

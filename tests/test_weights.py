@@ -38,7 +38,9 @@ def saved(tmp_path) -> Path:
     return tmp_path / "model.safetensors"
 
 
-@pytest.mark.parametrize("name", ["big/32@32", "kd/16@64", "critic/16@32", "kd-critic/16@32", "plain-critic/16@64"])
+@pytest.mark.parametrize(
+    "name", ["big/32@32", "kd/16@64", "shuffle/16@64", "critic/16@32", "kd-critic/16@32", "plain-critic/16@64"]
+)
 def test_a_round_trip_in_float32_changes_no_bit(tmp_path, name):
     network = network_of(name)
     weights.save(network, tmp_path / "model.safetensors", RECIPE)
