@@ -120,10 +120,10 @@ def presets() -> dict[str, list[str]]:
 
 
 def first_choice() -> list[str]:
-    """Up to three models of one kind of animal, the teacher first. The catalogue must not be empty."""
+    """A teacher and the first other model of its kind of animal, if any. The catalogue must not be empty."""
     entries = catalogue()
     teacher = _teacher(entries)
-    return [teacher, *(name for name in _like(teacher, entries) if name != teacher)][:3]
+    return [teacher, *(name for name in _like(teacher, entries) if name != teacher)][:2]
 
 
 def _teacher(entries: dict[str, Entry]) -> str:

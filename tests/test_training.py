@@ -48,7 +48,10 @@ CASES: dict[str, tuple[type[Recipe], dict]] = {
     "distill-0": (Distill, {**STUDENT, "alpha": 0.0, "pixel": "l1"}),
     "distill-1": (Distill, {**STUDENT, "alpha": 1.0}),
     "distill-feature": (Distill, {**STUDENT, "feature": 0.5, "inherit": True, "generator": "big/64@32"}),
-    "distill-critic": (Distill, {**STUDENT, "inherit_critic": True, "generator": "shuffle/64@32"}),
+    "distill-critic": (
+        Distill,
+        {**STUDENT, "critic": "critic/16", "inherit_critic": True, "generator": "shuffle/64@32"},
+    ),
     "channels-last": (R1, {"channels_last": True, "augment": ("cutout",), "flip": False, "ema": 0.0}),
 }
 
@@ -466,7 +469,7 @@ def test_the_teacher_stays_as_it_was(case, few, source):
 
 
 def test_a_students_critic_goes_on_from_its_teachers(few, source, refuses, tmp_path):
-    state = State(make("distill-critic", source), few)
+    state = State(make("distill-critic", source, critic="kd-critic/16"), few)
     before = load_file(source / "critic.safetensors")
     assert state.recipe.critic == "critic/16@32" and state.critic.training
     assert all(torch.equal(value, before[key]) for key, value in state.critic.state_dict().items())

@@ -139,7 +139,7 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     asked = examples(
         {
             "A quick look: one model, 100 pictures": (names[:1], 100),
-            "Teacher and student, 500 pictures": (first_choice()[:2], 500),
+            "Teacher and student, 500 pictures": (first_choice(), 500),
         }
     )
     models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
