@@ -114,7 +114,7 @@ def models(options: argparse.Namespace) -> None:
         print_json(**{name: dataclasses.asdict(entry) for name, entry in entries.items()})
         return
     for name, entry in entries.items():
-        print(f"{name:18} {entry.role:9} {entry.architecture:8} {entry.bytes / 1e6:6.1f} MB   {entry.title}")
+        print(f"{name:18} {entry.role:9} {entry.architecture:10} {entry.bytes / 1e6:6.1f} MB   {entry.title}")
 
 
 def publish(options: argparse.Namespace) -> None:

@@ -5,9 +5,9 @@ A network is named in a short notation, `kind[/divisor][@side]`:
 * `big`: the generator of the thesis's models 1 and 2 (47,859,331 parameters);
 * `kd`: the small generator of its distillation (9,869,123 parameters);
 * `shuffle`: a quick one, whose convolutions work on few pixels, which are then spread out (3,158,704 parameters);
-* `critic`: its critic, with InstanceNorm; `kd-critic`: the same behind a sigmoid; `plain-critic`: without norms.
+* `critic`: the thesis's critic, with InstanceNorm; `kd-critic`: behind a sigmoid; `plain-critic`: without norms.
 
-`/4` divides every width by four, `@64` builds for pictures of 64x64, with fewer stages: `big/4@64`.
+`/4` divides every width by four, `@64` builds for pictures of 64x64, all but a `shuffle` with fewer stages: `big/4@64`.
 Networks know nothing of losses, files or devices.
 """
 
@@ -165,7 +165,7 @@ def _shuffled(width_in: int, width_out: int, kernel: int, factor: int, last: boo
 
 
 def _generator_plan(architecture: Architecture) -> tuple[int, int]:
-    """The width of the first stage and the kernel of the second: all that tells the generators apart."""
+    """The width of the first stage and the kernel of the second: all that tells `big` and `kd` apart."""
     halvings = {32: 2, 64: 1, 128: 0}[architecture.side]
     if architecture.kind == "kd":  # 512 -> 256 (to 16x16) -> ... and at 64 px one halving less
         return 512 // 2**halvings // architecture.divisor, 8

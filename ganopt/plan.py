@@ -28,7 +28,7 @@ METHODS = {
     "distill": "Distil: teach a small network to draw as a trained one",
 }
 NETWORKS = ("big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
-# as the models that come with the project were trained
+# as the models that come with the project were trained; a student's critic, where its teacher comes without one
 TUNED = {
     "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0},
     "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0, "critic": "plain-critic"},
