@@ -1,6 +1,7 @@
 """Charts as SVG text, in the colour of the text around them, so that they are seen in light and dark."""
 
 import html
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -116,20 +117,30 @@ def _rows(values: list[float], narrowest: float = 1) -> list[float]:
 
 
 def _labels(places: list[tuple[float, float, str]]) -> list[str]:
-    """The names above and beside their points, each moved up until it covers no other."""
-    boxes: list[tuple[float, float, float]] = []  # left, right, baseline
+    """The names beside their points, each where it covers neither a point nor another name, if there is room."""
+    taken = [(across - 4, across + 4, down - 4, down + 4) for across, down, _ in places]  # left, right, top, bottom
+    # (0 right of the point or 1 left of it, half lines below it): the left is as far as three of them
+    ways = sorted(itertools.product((0, 1), range(-18, 19)), key=lambda way: 3 * way[0] + abs(way[1]))
     texts = []
-    for across, down, name in sorted(places, key=lambda place: -place[1]):
-        left, baseline = across + 6, down - 6
-        if left + LETTER * len(name) > WIDTH:
-            left = across - 6 - LETTER * len(name)
-        right = left + LETTER * len(name)
-        for other_left, other_right, other in sorted(boxes, key=lambda box: -box[2]):
-            if left < other_right and other_left < right and abs(baseline - other) < LINE:
-                baseline = other - LINE
-        boxes.append((left, right, baseline))
-        texts.append(_text(left, baseline, name, "start"))
+    for across, down, name in sorted(places, key=lambda place: place[1]):
+        width = LETTER * len(name)
+        sides, middle = (across + 8, across - 8 - width), down - SIZE / 2
+        corners = [(sides[side], middle + LINE / 2 * halves) for side, halves in ways]
+        boxes = [(left, left + width, top, top + SIZE - 2) for left, top in corners]
+        free = (box for box in boxes if _inside(box) and not any(_overlap(box, other) for other in taken))
+        box = next(free, boxes[0])
+        taken.append(box)
+        texts.append(_text(box[0], box[3], name, "start"))
     return texts
+
+
+def _inside(box: tuple[float, ...]) -> bool:
+    return box[0] >= LEFT and box[1] <= WIDTH and box[2] >= TOP and box[3] <= BOTTOM
+
+
+def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
+    """Whether two boxes do, each (left, right, top, bottom)."""
+    return first[0] < second[1] and second[0] < first[1] and first[2] < second[3] and second[2] < first[3]
 
 
 def _text(x: float, y: float, text: str, anchor: str = "middle", look: str = "") -> str:

@@ -17,15 +17,20 @@ def test_the_front_holds_what_nothing_is_better_and_as_small_than():
     assert pareto(POINTS[:1]) == [POINTS[0]]
 
 
-def test_a_scatter_is_an_image_with_each_name_in_it_and_none_on_another():
+def test_a_scatter_is_an_image_with_each_name_in_it_and_none_on_another_or_on_a_point():
     image = ElementTree.fromstring(scatter(Plot("fid500 against <cats>", POINTS, 21.2)))
     texts = {text.text: text for text in image.iter("text")}
     assert {point.name for point in POINTS} | {"fid500 against <cats>", "real against real 21.20"} <= set(texts)
     assert image.get("aria-label") == "fid500 against <cats>"
     places = {name: (float(text.get("x")), float(text.get("y"))) for name, text in texts.items()}
     assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places.values())
-    assert abs(places["small"][1] - places["small too"][1]) >= 13
     circles = [(float(circle.get("cx")), float(circle.get("cy"))) for circle in image.iter("circle")]
+    for point in POINTS:
+        left, baseline = places[point.name]
+        right, top = left + 6.5 * len(point.name), baseline - 10
+        assert not any(left < x < right and top < y < baseline for x, y in circles)
+        others = (places[other.name] for other in POINTS if other is not point)
+        assert not any(left <= x < right and top < y <= baseline for x, y in others)
     teacher, small, *_, tiny = circles
     assert tiny[0] < small[0] < teacher[0] and teacher[1] > small[1] > tiny[1]  # y runs down
 
