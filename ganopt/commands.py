@@ -13,7 +13,7 @@ from typing import Any
 from tqdm import tqdm
 
 from ganopt import data, fetch, film, run_folder, runs, training, zoo
-from ganopt.draw import draw, save_png, to_image
+from ganopt.draw import draw, fused, save_png, to_image
 from ganopt.errors import UserError
 from ganopt.files import cache_folder, runs_folder
 from ganopt.latents import format_seeds, latents, parse_seeds
@@ -34,7 +34,7 @@ def generate(options: argparse.Namespace) -> None:
         print_json(model=options.model, seeds=format_seeds(seeds), scale=options.scale, out=options.out)
         return
     device = pick_device(options.device)
-    generator = zoo.load(options.model).to(device)
+    generator = fused(zoo.load(options.model), device)
     pictures = draw(generator, latents(seeds) * options.scale)
     folder = Path(options.out)
     for seed, picture in zip(seeds, tqdm(pictures, "Writing", unit=" faces", leave=False), strict=True):

@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from ganopt import data, evaluation, experiments, features, measurements, results, tables, zoo
 from ganopt.commands import follow, print_json
-from ganopt.draw import draw, save_png
+from ganopt.draw import draw, fused, save_png
 from ganopt.errors import UserError
 from ganopt.evaluation import Plan, Score
 from ganopt.experiments import Setting
@@ -80,7 +80,7 @@ def show_nearest(options: argparse.Namespace) -> None:
         print_json(model=options.model, seeds=format_seeds(seeds), data=options.data, out=options.out)
         return
     device = pick_device(options.device)
-    generator = zoo.load(options.model).to(device)
+    generator = fused(zoo.load(options.model), device)
     training = data.load(Path(options.data), generator.architecture.side, options.classes)
     eye = features.extractor(device, "float32", options.inception)
     held_out = features.of_reference(options.reference)[0] if options.reference else None

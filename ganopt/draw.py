@@ -1,16 +1,30 @@
 """From latents to pictures of bytes, and from those to PNG files."""
 
+import copy
 from pathlib import Path
 
 import torch
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from ganopt.files import atomic_write
 from ganopt.models import Generator
 
 CHUNK = 16  # latents drawn at a time: more gain nothing on a CPU
 ALONE = ("shuffle",)  # kinds drawn one by one: on a CPU their convolutions round otherwise in another batch
+
+
+def fused(generator: Generator, device: torch.device) -> Generator:
+    """A copy on a device that only draws, faster: the same pictures, but that a byte in 50,000 is rounded otherwise.
+
+    In evaluation mode; each BatchNorm is folded into the convolution before it. It cannot be trained or saved.
+    """
+    copied = copy.deepcopy(generator).eval()
+    copied.layers = nn.Sequential(*(nn.Sequential(*_without_norm(stage)) for stage in copied.layers.children()))
+    if device.type == "cpu":  # there, three quarters of the time
+        copied = copied.to(memory_format=torch.channels_last)
+    return copied.to(device)
 
 
 @torch.inference_mode()
@@ -25,8 +39,8 @@ def draw(generator: Generator, z: Tensor) -> Tensor:
 
 
 def to_bytes(pictures: Tensor) -> Tensor:
-    """[-1, 1] -> uint8, rounded to the nearest."""
-    return pictures.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8)
+    """[-1, 1] -> uint8, rounded to the nearest, contiguous."""
+    return pictures.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).contiguous()
 
 
 def from_bytes(pictures: Tensor) -> Tensor:
@@ -48,3 +62,23 @@ def save_png(image: Image.Image, path: Path) -> None:
     """Write a PNG. Raises UserError where it cannot be written."""
     with atomic_write(path) as temporary:
         image.save(temporary, format="PNG")
+
+
+def _without_norm(stage: nn.Module) -> list[nn.Module]:
+    """The modules of a stage but for its BatchNorm, which the convolution, its first, takes in."""
+    convolution, *others = stage.children()
+    assert isinstance(convolution, (nn.Conv2d, nn.ConvTranspose2d))
+    for norm in (module for module in others if isinstance(module, nn.BatchNorm2d)):
+        assert norm.running_mean is not None and norm.running_var is not None
+        times = convolution.out_channels // norm.num_features  # more than one where a PixelShuffle is between
+        convolution.weight, convolution.bias = fuse_conv_bn_weights(
+            convolution.weight,
+            convolution.bias,
+            norm.running_mean.repeat_interleave(times),
+            norm.running_var.repeat_interleave(times),
+            norm.eps,
+            norm.weight.repeat_interleave(times),
+            norm.bias.repeat_interleave(times),
+            transpose=isinstance(convolution, nn.ConvTranspose2d),
+        )
+    return [convolution, *(module for module in others if not isinstance(module, nn.BatchNorm2d))]

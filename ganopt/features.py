@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganopt import archives, data, inception, zoo
-from ganopt.draw import draw
+from ganopt.draw import draw, fused
 from ganopt.errors import UserError
 from ganopt.extraction import extract
 from ganopt.fid import Gaussian, Moments, fit, from_covariance
@@ -85,7 +85,7 @@ def of_model(name: str, seeds: range, eye: Extractor) -> Seeing:
     text = f"{seeds.start}-{seeds.stop - 1}"
 
     def prepare(size: int) -> Work:
-        generator = zoo.load(name).to(eye.device)
+        generator = fused(zoo.load(name), eye.device)
         return latents(seeds).split(size), lambda z: eye.network(draw(generator, z).to(eye.device))
 
     sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), prepare, eye)

@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d
 from tqdm import tqdm
 
 from ganopt import zoo
-from ganopt.draw import CHUNK, draw
+from ganopt.draw import CHUNK, draw, fused
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, cache_folder, sha256
 from ganopt.latents import latents
@@ -34,7 +34,7 @@ def load(model: str, side: int) -> Tensor:
 
 
 def _drawn(model: str, side: int) -> Tensor:
-    generator = zoo.load(model)
+    generator = fused(zoo.load(model), torch.device("cpu"))
     factor = generator.architecture.side // side
     if not factor:
         raise UserError(f"{model} draws {generator.architecture.side} pixels; train a network of no more than that.")

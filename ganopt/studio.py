@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganopt import zoo
-from ganopt.draw import draw
+from ganopt.draw import draw, fused
 from ganopt.latents import interpolate, latents, map_latent
 from ganopt.models import Generator
 
@@ -32,7 +32,7 @@ def generator(model: str, device: torch.device) -> Generator:
 @functools.lru_cache(maxsize=6)  # more than are compared at once
 def _generator(model: str, device: torch.device, saved: int) -> Generator:
     """`saved` changes when a run goes on."""
-    return zoo.load(model, local=False).to(device)
+    return fused(zoo.load(model, local=False), device)
 
 
 def faces(model: str, device: torch.device, seeds: list[int], scale: float) -> Faces:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganopt.draw import draw
+from ganopt.draw import draw, fused
 from ganopt.models import (
     CRITIC_KINDS,
     GENERATOR_KINDS,
@@ -131,12 +131,32 @@ def test_a_face_is_the_same_in_any_company(kind):
     generator, z = build_generator(f"{kind}/8").eval(), torch.randn(19, 100, 1, 1)
     for layer in generator.layers:
         layer[0].weight.data *= 20
+    generator = fused(generator, torch.device("cpu"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
         assert torch.equal(draw(generator, z), torch.cat([draw(generator, each) for each in z.split(1)]))
     finally:
         torch.set_num_threads(threads)
+
+
+@pytest.mark.parametrize("kind", GENERATOR_KINDS)
+def test_a_fused_generator_draws_the_same_and_leaves_the_other_as_it_was(kind):
+    torch.manual_seed(0)
+    generator, z = build_generator(f"{kind}/8"), torch.randn(8, 100, 1, 1)
+    for module in generator.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            for values in (module.running_var, module.running_mean, module.bias.data, module.weight.data):
+                values.uniform_(0.5, 1.5)
+    generator.layers[-1][0].weight.data *= 10
+    before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
+    faster = fused(generator, torch.device("cpu"))
+    assert generator.training and all(torch.equal(before[name], t) for name, t in generator.state_dict().items())
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in faster.modules())
+    with torch.inference_mode():
+        expected, result = generator.eval()(z), faster(z)
+    assert expected.std() > 0.05
+    torch.testing.assert_close(result, expected, atol=2e-5, rtol=0)
 
 
 @pytest.mark.parametrize("side", [32, 64, 128])
