@@ -21,9 +21,11 @@ def fused(generator: Generator, device: torch.device) -> Generator:
     In evaluation mode; each BatchNorm is folded into the convolution before it. It cannot be trained or saved.
     """
     copied = copy.deepcopy(generator).eval()
-    copied.layers = nn.Sequential(*(nn.Sequential(*_without_norm(stage)) for stage in copied.layers.children()))
-    if device.type == "cpu":  # there, three quarters of the time
+    stages = [_without_norm(stage) for stage in copied.layers.children()]
+    if device.type == "cpu":  # there, these two save a third of the time
+        stages[-1][-1] = _Tanh()
         copied = copied.to(memory_format=torch.channels_last)
+    copied.layers = nn.Sequential(*(nn.Sequential(*stage) for stage in stages))
     return copied.to(device)
 
 
@@ -62,6 +64,13 @@ def save_png(image: Image.Image, path: Path) -> None:
     """Write a PNG. Raises UserError where it cannot be written."""
     with atomic_write(path) as temporary:
         image.save(temporary, format="PNG")
+
+
+class _Tanh(nn.Module):
+    """2 sigmoid(2 x) - 1, which is the same to six digits."""
+
+    def forward(self, input: Tensor) -> Tensor:
+        return input.mul(2).sigmoid_().mul_(2).sub_(1)
 
 
 def _without_norm(stage: nn.Module) -> list[nn.Module]:

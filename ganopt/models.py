@@ -4,7 +4,7 @@ A network is named in a short notation, `kind[/divisor][@side]`:
 
 * `big`: the generator of the thesis's models 1 and 2 (47,859,331 parameters);
 * `kd`: the small generator of its distillation (9,869,123 parameters);
-* `shuffle`: a quick one, whose convolutions work on few pixels, which are then spread out (3,158,704 parameters);
+* `shuffle`: a quick one, whose convolutions work on few pixels, which are then spread out (2,154,864 parameters);
 * `critic`: the thesis's critic, with InstanceNorm; `kd-critic`: behind a sigmoid; `plain-critic`: without norms.
 
 `/4` divides every width by four, `@64` builds for pictures of 64x64, all but a `shuffle` with fewer stages: `big/4@64`.
@@ -148,7 +148,7 @@ def _stages(architecture: Architecture) -> list[nn.Sequential]:
 
 def _shuffled_stages(architecture: Architecture) -> list[nn.Sequential]:
     """Of `shuffle`: sub-pixel convolutions (Shi et al. 2016), to 8x8, 16x16 and 32x32 pixels and to the picture's."""
-    first, second, third = (width // architecture.divisor for width in (256, 128, 64))
+    first, second, third = (width // architecture.divisor for width in (192, 96, 64))
     return [
         _shuffled(LATENT_SIZE, first, kernel=1, factor=8),
         _shuffled(first, second, kernel=3, factor=2),

@@ -116,10 +116,10 @@ def test_no_critic_mixes_the_pictures_of_a_batch():
 def test_a_shuffle_spreads_what_it_finds_on_few_pixels(side):
     network = build(f"shuffle/4@{side}")
     factor = side // 32
-    plan = [(100, 64 * 64, 1, 1, 0), (64, 32 * 4, 3, 1, 1), (32, 16 * 4, 3, 1, 1), (16, 3 * factor**2, 3, 1, 1)]
+    plan = [(100, 48 * 64, 1, 1, 0), (48, 24 * 4, 3, 1, 1), (24, 16 * 4, 3, 1, 1), (16, 3 * factor**2, 3, 1, 1)]
     assert convolution_plan(network) == plan
     assert [layer[1].upscale_factor for layer in network.layers] == [8, 2, 2, factor]
-    for layer, width in zip(network.layers[:-1], (64, 32, 16), strict=True):
+    for layer, width in zip(network.layers[:-1], (48, 24, 16), strict=True):
         assert [type(module) for module in layer[2:]] == [nn.BatchNorm2d, nn.ReLU] and layer[2].num_features == width
     assert isinstance(network.layers[-1][2], nn.Tanh)
 
