@@ -62,14 +62,16 @@ def scatter(plot: Plot) -> str:
     if plot.floor is not None:
         parts.append(_line(f"M{LEFT},{y(plot.floor):.1f}H{RIGHT}", "stroke-dasharray='4 4' opacity='.6'"))
         parts.append(_text(RIGHT, y(plot.floor) - 5, f"real against real {plot.floor:.2f}", "end"))
-    first, *others = pareto(plot.points)
+    first, *others = front = pareto(plot.points)
     stairs = f"M{x(first.size):.1f},{y(first.fid):.1f}" + "".join(
         f"H{x(point.size):.1f}V{y(point.fid):.1f}" for point in others
     )
     parts.append(_line(f"{stairs}H{RIGHT}", "class='front' stroke-width='2'"))
     places = [(x(point.size), y(point.fid), point.name) for point in plot.points]
     parts += [f"<circle cx='{across:.1f}' cy='{down:.1f}' r='4' fill='currentColor'/>" for across, down, _ in places]
-    parts += _labels(places)
+    ends = [*(x(point.size) for point in others), RIGHT]
+    steps = [(x(point.size), end, y(point.fid) - 1, y(point.fid) + 1) for point, end in zip(front, ends, strict=True)]
+    parts += _labels(places, steps)
     return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{title}'>{''.join(parts)}</svg>"
 
 
@@ -116,16 +118,19 @@ def _rows(values: list[float], narrowest: float = 1) -> list[float]:
     return [step * index for index in range(math.floor(least / step), math.floor(most / step) + 2)]
 
 
-def _labels(places: list[tuple[float, float, str]]) -> list[str]:
-    """The names beside their points, each where it covers neither a point nor another name, if there is room."""
-    taken = [(across - 4, across + 4, down - 4, down + 4) for across, down, _ in places]  # left, right, top, bottom
-    # (0 right of the point or 1 left of it, half lines below it): the left is as far as three of them
+def _labels(places: list[tuple[float, float, str]], lines: Sequence[tuple[float, ...]]) -> list[str]:
+    """The names beside their points, each where it covers no point, line or other name, if there is room.
+
+    Lines, too, are boxes: left, right, top, bottom.
+    """
+    taken = [*lines, *((across - 4, across + 4, down - 4, down + 4) for across, down, _ in places)]
+    # (0 right of the point or 1 left of it, half lines below where it is best): the left is as far as three of them
     ways = sorted(itertools.product((0, 1), range(-18, 19)), key=lambda way: 3 * way[0] + abs(way[1]))
     texts = []
     for across, down, name in sorted(places, key=lambda place: place[1]):
         width = LETTER * len(name)
-        sides, middle = (across + 8, across - 8 - width), down - SIZE / 2
-        corners = [(sides[side], middle + LINE / 2 * halves) for side, halves in ways]
+        sides, best = (across + 6, across - 6 - width), down - SIZE - 4
+        corners = [(sides[side], best + LINE / 2 * halves) for side, halves in ways]
         boxes = [(left, left + width, top, top + SIZE - 2) for left, top in corners]
         free = (box for box in boxes if _inside(box) and not any(_overlap(box, other) for other in taken))
         box = next(free, boxes[0])
