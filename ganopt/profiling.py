@@ -54,7 +54,7 @@ class TrainingCost:
 
 
 def cost_of_drawing(generator: Generator, device: torch.device, repeats: int = 100) -> DrawingCost:
-    """Measure a generator as it draws, `fused`, on a device."""
+    """Measure a generator, `fused`, on a device; in batches of 16 also a `shuffle`, which `draw` takes one by one."""
     from torch.utils.flop_counter import FlopCounterMode  # a fifth of a second, which no other command needs
 
     network = fused(generator, device)
