@@ -1,3 +1,37 @@
-"""ganopt: GANs of animal faces, made cheaper by distillation and transfer."""
+"""Compact GANs for animal faces: load a model, draw faces from seeds, train one.
+
+What a script needs stands here under one name, and is imported when it is first asked for.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from ganopt.models.latents import latents
+    from ganopt.models.sampling import draw, to_image
+    from ganopt.models.zoo import load
+    from ganopt.training.loop import resume, train
+    from ganopt.training.recipes import R1, R3, Dcgan, Distill, Transfer, WganGp
+
+_MODULES = {
+    "ganopt.models.latents": ("latents",),
+    "ganopt.models.sampling": ("draw", "to_image"),
+    "ganopt.models.zoo": ("load",),
+    "ganopt.training.loop": ("train", "resume"),
+    "ganopt.training.recipes": ("R1", "R3", "Dcgan", "Distill", "Transfer", "WganGp"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+__all__ = ["R1", "R3", "Dcgan", "Distill", "Transfer", "WganGp"]
+__all__ += ["draw", "latents", "load", "resume", "to_image", "train"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'ganopt' has no attribute '{name}'")
+    return getattr(importlib.import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -1,4 +1,4 @@
 if __name__ == "__main__":  # a worker process that reads pictures passes by here, and needs none of it
-    from ganopt.cli import main
+    from ganopt.cli.parser import main
 
     main()

@@ -4,7 +4,7 @@ import contextlib
 import sys
 from collections.abc import Iterator
 
-SAID = "ganopt: "  # before such a sentence in a terminal
+PREFIX = "ganopt: "  # before such a sentence in a terminal
 
 
 class UserError(ValueError):
@@ -12,9 +12,9 @@ class UserError(ValueError):
 
 
 @contextlib.contextmanager
-def exit_on_mistakes() -> Iterator[None]:
+def exit_on_user_error() -> Iterator[None]:
     """End the process with status 1 and the sentence of a UserError, as a command does."""
     try:
         yield
     except UserError as error:
-        sys.exit(f"{SAID}{error}")
+        sys.exit(f"{PREFIX}{error}")

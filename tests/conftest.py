@@ -15,10 +15,13 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors import safe_open
 
-from ganopt import features, inception_weights, models, shipping, training, weights
 from ganopt.errors import UserError
-from ganopt.features import Extractor
-from ganopt.recipes import WganGp
+from ganopt.metrics import features, inception_weights
+from ganopt.metrics.features import Extractor
+from ganopt.models import networks, weights
+from ganopt.thesis import release
+from ganopt.training import loop
+from ganopt.training.recipes import WganGp
 
 # tiny networks gain nothing from a second thread, and beside another busy program its hand-overs cost a hundredfold
 torch.set_num_threads(1)
@@ -83,7 +86,7 @@ def source(tmp_path_factory: pytest.TempPathFactory, pictures: torch.Tensor) -> 
     recipe = WganGp(
         generator="big/32@32", critic="critic/16", n_critic=1, batch=4, seed=11, device="cpu", steps=4, lr_g=0.01
     )
-    for _ in training.train(recipe, folder, pictures):
+    for _ in loop.train(recipe, folder, pictures):
         pass
     return folder
 
@@ -102,13 +105,13 @@ def three_models(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path
     records = [cost | {"drawing": drawing, "training": training}]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANOPT_CHECKPOINTS", str(folder))
-        shipping.ship(source, "cats-teacher", "Cats, <teacher>", "teacher", "drawn faces", "none")
+        release.ship(source, "cats-teacher", "Cats, <teacher>", "teacher", "drawn faces", "none")
         for name, role, network in (
-            ("dogs-transfer", "transfer", models.build_generator("big/32@64").eval()),
+            ("dogs-transfer", "transfer", networks.build_generator("big/32@64").eval()),
             ("cats-student", "student", student),
         ):
             weights.save(network, run / "generator.safetensors")
-            shipping.ship(run, name, name.replace("-", ", ").title(), role, "drawn faces", "none")
+            release.ship(run, name, name.replace("-", ", ").title(), role, "drawn faces", "none")
     for name, fid in (("cats-teacher", 40.0), ("cats-student", 50.0), ("dogs-transfer", 60.0), ("floor-cats", 20.0)):
         record = {"kind": "fid", "name": name, "fid": fid, "fids": [fid - 1, fid + 1], "count": 500, "inception": "a"}
         reference = "dogs" if name.startswith("dogs") else "cats"
@@ -131,9 +134,9 @@ def thin_inception(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def eye(thin_inception: Path) -> Extractor:
+def extractor(thin_inception: Path) -> Extractor:
     """An extractor with that network."""
-    return features.extractor(torch.device("cpu"), "float32", str(thin_inception))
+    return features.load_extractor(torch.device("cpu"), "float32", str(thin_inception))
 
 
 @pytest.fixture(scope="session")

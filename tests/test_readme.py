@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from ganopt import tables
-from ganopt.catalogue import catalogue
-from ganopt.cli import _parser
-from ganopt.models import GENERATOR_KINDS, build_critic, build_generator, count_parameters, parse_architecture
+from ganopt.cli.parser import _parser
+from ganopt.models.catalogue import catalogue
+from ganopt.models.networks import GENERATOR_KINDS, build_critic, build_generator, count_parameters, parse_architecture
+from ganopt.thesis import tables
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -29,8 +29,8 @@ def test_its_commands_are_understood(command):
 
 @pytest.mark.parametrize(("command", "printed"), PRINTED)
 def test_its_commands_print_what_it_shows(command, printed, tmp_path):
-    words, surroundings = [sys.executable, "-m", *shlex.split(command)], os.environ | {"PYTHONPATH": str(ROOT)}
-    found = subprocess.run(words, cwd=tmp_path, env=surroundings, stdout=subprocess.PIPE, text=True, check=True).stdout
+    words, environment = [sys.executable, "-m", *shlex.split(command)], os.environ | {"PYTHONPATH": str(ROOT)}
+    found = subprocess.run(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
     assert FIGURE.sub("", found) == FIGURE.sub("", printed)
     assert [*map(float, FIGURE.findall(found))] == pytest.approx([*map(float, FIGURE.findall(printed))], rel=0.02)
 

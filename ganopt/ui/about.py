@@ -5,9 +5,9 @@ from pathlib import Path
 import gradio as gr
 import torch
 
-from ganopt import compare, tables
+from ganopt.thesis import comparison, tables
 from ganopt.ui import gpu
-from ganopt.ui.common import Scratch, captioned, face_gallery, say_errors
+from ganopt.ui.common import Scratch, captioned, face_gallery, show_errors
 from ganopt.ui.measured import build_measured
 
 HERE = Path(__file__).parent
@@ -32,10 +32,10 @@ def build_about(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
     )
     gallery = face_gallery("Faces with faults", "flaws", columns=6, enlarge=True)
     gr.Markdown("## What was measured")
-    build_measured(tables.tables(compare.results()), folded=False)
+    build_measured(tables.tables(comparison.results()), folded=False)
     gr.Markdown((HERE / "sources.md").read_text(encoding="utf-8"), elem_classes="reading")
 
-    @say_errors
+    @show_errors
     def flaws():
         faces = gpu.faces(MODEL, device, list(FLAWS), 1.0)
         return captioned(faces.pictures, [f"seed {seed}: {text}" for seed, text in FLAWS.items()])

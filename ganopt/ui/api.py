@@ -11,7 +11,7 @@ from gradio_client.utils import is_file_obj_with_meta
 from pydantic import TypeAdapter, ValidationError
 
 from ganopt.errors import UserError
-from ganopt.ui.common import say_errors
+from ganopt.ui.common import show_errors
 
 STRICT: Any = {"strict": True, "allow_inf_nan": False}
 
@@ -21,7 +21,7 @@ def offer(name: str, function: Callable, concurrency_id: str) -> None:
 
     A generator's last value is its result.
     """
-    gr.api(say_errors(_checked(function)), api_name=name, concurrency_id=concurrency_id)
+    gr.api(show_errors(_checked(function)), api_name=name, concurrency_id=concurrency_id)
 
 
 def _checked(function: Callable) -> Callable:

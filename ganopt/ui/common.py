@@ -14,9 +14,9 @@ import gradio as gr
 from gradio.utils import get_upload_folder
 from torch import Tensor
 
-from ganopt import zoo
-from ganopt.draw import save_png, to_image
 from ganopt.errors import UserError
+from ganopt.models import zoo
+from ganopt.models.sampling import save_png, to_image
 
 LINKS = {  # what the page's address may say of each tab
     "generate": ("model", "seeds", "scale"),
@@ -32,7 +32,7 @@ Event = gr.events.Dependency
 Parameters = ParamSpec("Parameters")
 
 
-def say_errors(handler: Callable[Parameters, Any]) -> Callable[Parameters, Any]:
+def show_errors(handler: Callable[Parameters, Any]) -> Callable[Parameters, Any]:
     """A handler, a generator perhaps, whose UserErrors are shown in the page as their one sentence."""
 
     @functools.wraps(handler)

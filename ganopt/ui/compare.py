@@ -8,12 +8,12 @@ import gradio as gr
 import torch
 from gradio.components import Component
 
-from ganopt import charts, tables, zoo
-from ganopt import compare as comparing
-from ganopt.compare import BRIGHTEST, MOST_MODELS, MOST_SEEDS, Comparison
-from ganopt.draw import save_png
-from ganopt.latents import parse_seeds
-from ganopt.report import comparison
+from ganopt.models import zoo
+from ganopt.models.latents import parse_seeds
+from ganopt.models.sampling import save_png
+from ganopt.thesis import comparison as comparing
+from ganopt.thesis import tables
+from ganopt.thesis.comparison import BRIGHTEST, MOST_MODELS, MOST_SEEDS, Comparison
 from ganopt.ui import gpu
 from ganopt.ui.api import as_file, as_pictures, offer
 from ganopt.ui.common import (
@@ -25,11 +25,13 @@ from ganopt.ui.common import (
     keep_in_url,
     model_choices,
     renew_models,
-    say_errors,
+    show_errors,
     stored,
     tabs_of,
 )
 from ganopt.ui.measured import build_measured
+from ganopt.viz import charts
+from ganopt.viz.sheets import comparison
 
 FIRST_SEEDS = "0-7"
 SHOW_PAIR = "() => document.querySelector('#pair').scrollIntoView({ block: 'nearest' })"
@@ -53,7 +55,7 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
     drawn = gr.State(([], []))  # what the gallery shows: models, seeds
     chosen = [gr.Textbox(visible=False, label=name) for name in ("first model", "second model", "seed")]
 
-    @say_errors
+    @show_errors
     def show(models: list[str], seeds: str):
         found = gpu.compare(models or [], device, parse_seeds(seeds, MOST_SEEDS))
         shown, panel = (found.models, found.seeds), gr.Column(visible=len(found.models) > 1)
@@ -61,12 +63,12 @@ def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: S
         gallery = gr.Gallery(faces, columns=len(lines))
         return facts, sheet, _heads(lines), gallery, shown, panel, *_pair_at(shown, 0)
 
-    @say_errors
+    @show_errors
     def show_pair(first: str, second: str, seed: str):
         title, *pictures, sentence = _pair(gpu.compare([first, second], device, parse_seeds(seed, 1)), device)
         return title, tuple(pictures[:2]), pictures[2], sentence
 
-    @say_errors
+    @show_errors
     def choose(drawn: tuple, event: gr.SelectData):
         check_known(drawn[1])
         return _pair_at(drawn, event.index)

@@ -5,12 +5,12 @@ from typing import Any
 import gradio as gr
 import torch
 
-from ganopt import studio, zoo
-from ganopt.latents import map_position, parse_seeds
-from ganopt.report import save_animation
+from ganopt.models import model_cache, zoo
+from ganopt.models.latents import map_position, parse_seeds
 from ganopt.ui import gpu
 from ganopt.ui.api import as_file, as_pictures, check_number, offer
-from ganopt.ui.common import Scratch, captioned, check_known, face_gallery, say_errors
+from ganopt.ui.common import Scratch, captioned, check_known, face_gallery, show_errors
+from ganopt.viz.sheets import save_animation
 
 MIN_SCALE, MAX_SCALE = 0, 2
 FEWEST_FRAMES, MOST_FRAMES = 3, 48
@@ -33,7 +33,7 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
             with gr.Column(min_width=320):
                 first, last, frames, button, film, strip = _walk_part()
 
-    @say_errors
+    @show_errors
     def open_panel(drawn: tuple, spacing: float, event: gr.SelectData):
         seeds, model, scale = drawn
         check_known(seeds)
@@ -42,16 +42,16 @@ def build_explore(device: torch.device, scratch: Scratch, gallery: gr.Gallery, d
         faces = _map(model, device, *x_y, spacing, scale)
         return gr.Column(visible=True), f"## Around seed {seed}", (model, scale), x_y, faces, str(seed), str(other)
 
-    @say_errors
+    @show_errors
     def show_map(chosen: tuple, place: tuple[float, float], spacing: float):
         return _map(chosen[0], device, *place, spacing, chosen[1])
 
-    @say_errors
+    @show_errors
     def show_walk(chosen: tuple, first: str, last: str, frames: int):
         return _walk(chosen[0], device, scratch, first, last, frames, chosen[1])
 
     def go(place: tuple[float, float], spacing: float, event: gr.SelectData):
-        return studio.map_points(*place, spacing)[event.index]
+        return model_cache.map_points(*place, spacing)[event.index]
 
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw"}
     opened = gallery.select(open_panel, [drawn, spacing], [panel, title, chosen, place, cells, first, last], **private)
@@ -115,7 +115,7 @@ def _walk(
 def _map_part() -> tuple[gr.Gallery, dict[str, gr.Button], gr.Slider]:
     """The map's faces, the arrows by their names, the distance between neighbours."""
     gr.Markdown("### The map around it\nNeighbours look alike; click one to move there.")
-    cells = face_gallery("Map of faces", "map", studio.MAP_CELLS)
+    cells = face_gallery("Map of faces", "map", model_cache.MAP_CELLS)
     with gr.Row():
         arrows = {name: gr.Button(name, size="sm", min_width=60) for name in ARROWS}
     spacing = gr.Slider(

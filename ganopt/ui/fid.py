@@ -12,16 +12,18 @@ import gradio as gr
 import torch
 from gradio.components import Component
 
-from ganopt import charts, evaluation, features, zoo
-from ganopt.compare import first_choice
 from ganopt.errors import UserError
-from ganopt.evaluation import FLOOR, Plan, Score
 from ganopt.files import atomic_write
-from ganopt.tables import Table
+from ganopt.metrics import evaluation, features
+from ganopt.metrics.evaluation import FLOOR, Plan, Score
+from ganopt.models import zoo
+from ganopt.thesis.comparison import first_choice
+from ganopt.thesis.tables import Table
 from ganopt.ui import gpu
 from ganopt.ui.api import as_file, check_number, offer, uploaded
-from ganopt.ui.common import QUIET, Scratch, examples, keep_in_url, model_names, renew_models, say_errors, tabs_of
+from ganopt.ui.common import QUIET, Scratch, examples, keep_in_url, model_names, renew_models, show_errors, tabs_of
 from ganopt.ui.measured import html_table
+from ganopt.viz import charts
 
 MOST_PICTURES = 5000  # of a sample, on the page
 HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
@@ -50,7 +52,7 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         with gr.Column(scale=3, min_width=320):
             outputs = _results()
 
-    @say_errors
+    @show_errors
     def show(
         models: list[str],
         reference: str,

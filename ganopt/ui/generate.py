@@ -5,10 +5,9 @@ from typing import Any
 import gradio as gr
 import torch
 
-from ganopt import studio, zoo
-from ganopt.latents import MAX_SEED, parse_seeds
-from ganopt.models import count_parameters
-from ganopt.report import save_zip
+from ganopt.models import model_cache, zoo
+from ganopt.models.latents import MAX_SEED, parse_seeds
+from ganopt.models.networks import count_parameters
 from ganopt.ui import gpu
 from ganopt.ui.api import as_file, as_pictures, check_number, offer
 from ganopt.ui.common import (
@@ -18,9 +17,10 @@ from ganopt.ui.common import (
     keep_in_url,
     model_choices,
     renew_models,
-    say_errors,
+    show_errors,
 )
 from ganopt.ui.explore import MAX_SCALE, MIN_SCALE, build_explore
+from ganopt.viz.sheets import save_zip
 
 MOST_FACES = 64  # on the page at once
 FIRST_SEEDS = "0-15"
@@ -44,7 +44,7 @@ def build_generate(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: 
             gallery = face_gallery("Faces", "faces", columns=4)
     drawn = gr.State(([], "", 1.0))  # what the gallery shows: seeds, model, scale
 
-    @say_errors
+    @show_errors
     def show(model: str, seeds: str, scale: float):
         return _draw(model, seeds, scale, device, scratch)
 
@@ -115,9 +115,9 @@ def _draw(model: str, seeds: str, scale: float, device: torch.device, scratch: S
     return images, _facts(model, device, faces), str(archive), (numbers, model, scale)
 
 
-def _facts(model: str, device: torch.device, faces: studio.Faces) -> str:
+def _facts(model: str, device: torch.device, faces: model_cache.Faces) -> str:
     entry, count = zoo.entry(model), len(faces.pictures)
-    size = count_parameters(studio.generator(model, device)) / 1e6
+    size = count_parameters(model_cache.generator(model, device)) / 1e6
     drawn = "1 face" if count == 1 else f"{count} faces"
     return f"{size:.1f} M parameters, {entry.bytes / 1e6:.1f} MB on disk; {drawn} in {faces.seconds:.2f} s on {device}."
 

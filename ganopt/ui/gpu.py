@@ -7,9 +7,10 @@ from typing import Any
 
 import torch
 
-from ganopt import compare as comparing
-from ganopt import evaluation, features, studio
-from ganopt.ui.common import say_errors
+from ganopt.metrics import evaluation, features
+from ganopt.models import model_cache
+from ganopt.thesis import comparison as comparing
+from ganopt.ui.common import show_errors
 
 try:
     from spaces import GPU
@@ -21,16 +22,16 @@ except ImportError:
 
 def _lent(task: Callable[..., Any], seconds: int = 60) -> Callable[..., Any]:
     """A task whose UserErrors are the page's already: the Space hides all others."""
-    return GPU(say_errors(task), duration=seconds)
+    return GPU(show_errors(task), duration=seconds)
 
 
 def _evaluate(plan: evaluation.Plan, device: torch.device) -> Generator[evaluation.Update]:
-    yield from evaluation.evaluate(plan, features.extractor(device))
+    yield from evaluation.evaluate(plan, features.load_extractor(device))
 
 
-faces = _lent(studio.faces)
-face_map = _lent(studio.face_map)
-walk = _lent(studio.walk)
+faces = _lent(model_cache.faces)
+face_map = _lent(model_cache.face_map)
+walk = _lent(model_cache.walk)
 compare = _lent(comparing.compare)
 cosines = _lent(comparing.cosines)
 evaluate = _lent(_evaluate, seconds=300)

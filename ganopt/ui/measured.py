@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from ganopt import tables
-from ganopt.tables import Table
+from ganopt.thesis import tables
+from ganopt.thesis.tables import Table
 
 
 def build_measured(found: Sequence[Table], folded: bool) -> None:

@@ -9,13 +9,15 @@ import gradio as gr
 import torch
 from gradio.components import Component
 
-from ganopt import plan, profiling, runs, zoo
+from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
-from ganopt.plan import METHODS, NETWORKS, PRESETS, Asked
-from ganopt.recipes import Distill, Recipe, Transfer
-from ganopt.samples import PREFIX
-from ganopt.turns import check_system
+from ganopt.models import zoo
+from ganopt.runs import manager
+from ganopt.runs.queue import check_system
+from ganopt.training import profiling
+from ganopt.training.recipes import Distill, Recipe, Transfer
+from ganopt.ui import requests
 from ganopt.ui.api import offer, uploaded
 from ganopt.ui.common import (
     QUIET,
@@ -25,9 +27,10 @@ from ganopt.ui.common import (
     optional_number,
     optional_text,
     renew_models,
-    say_errors,
+    show_errors,
 )
-from ganopt.ui.follow import build_follow
+from ganopt.ui.requests import METHODS, NETWORKS, PRESETS, RunRequest
+from ganopt.ui.run_view import build_follow
 
 UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # pictures that are not a sample
 STARTING = ("transfer", "distill")  # methods that start from a model
@@ -45,18 +48,18 @@ def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
     choices = model_choices()
     check_system()
     with gr.Row(elem_classes="sides"):
-        with gr.Column(scale=2, min_width=280, visible=plan.most_minutes() != 0):
+        with gr.Column(scale=2, min_width=280, visible=requests.most_minutes() != 0):
             inputs, estimate, button = _form(tab, choices)
             said = gr.Markdown(elem_id="train-said")
         with gr.Column(scale=3, min_width=320):
-            gr.Markdown(plan.limits(), visible=bool(plan.limits()), elem_id="limits")
+            gr.Markdown(requests.limits(), visible=bool(requests.limits()), elem_id="limits")
             follow = build_follow(demo, tab, scratch)
 
-    @say_errors
+    @show_errors
     def show_cost(*values):
         return _cost(_asked(values)[0])
 
-    @say_errors
+    @show_errors
     def begin(*values):
         return _begin(*_asked(values))
 
@@ -114,7 +117,7 @@ def offer_training(model: str) -> None:
 
 def _wanted(
     method: str, minutes: float, data: str, origin: str, network: str, side: int, settings: dict | None
-) -> Asked:
+) -> RunRequest:
     """The run that a program asks for; `data` is UPLOAD where it brings files."""
     settings = dict(settings or {})
     if unknown := set(settings) - set(MORE):
@@ -128,12 +131,12 @@ def _wanted(
     if method in STARTING:
         zoo.check_offered([origin])
     chosen = "" if data == UPLOAD else data
-    return Asked(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
+    return RunRequest(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
 
 
-def _cost(asked: Asked) -> str:
+def _cost(asked: RunRequest) -> str:
     """What a run would cost, in sentences."""
-    recipe = plan.recipe(asked)
+    recipe = requests.recipe(asked)
     found = profiling.trial(recipe)
     steps = 60 * asked.minutes / found.seconds
     pictures = f", {steps * found.images:,.0f} pictures" if found.images else ""
@@ -141,18 +144,18 @@ def _cost(asked: Asked) -> str:
     return f"{text} Memory: {found.peak / 1e9:.1f} GB of {found.peak_of}."
 
 
-def _begin(asked: Asked, files: list[Path], name: str) -> tuple[str, str]:
+def _begin(asked: RunRequest, files: list[Path], name: str) -> tuple[str, str]:
     """Start a run: a sentence that says so, and its name."""
-    name = name or runs.free_name(runs_folder(), asked.method)
-    recipe = plan.recipe(asked)
-    runs.start(runs_folder(), name, recipe, files if recipe.needs_pictures else [])
-    if plan.is_public():
-        runs.forget(runs_folder(), plan.PUBLIC_RUNS)
-    at_work = [run.name for run in runs.find(runs_folder()) if run.status == "training" and run.name != name]
+    name = name or manager.free_name(runs_folder(), asked.method)
+    recipe = requests.recipe(asked)
+    manager.start(runs_folder(), name, recipe, files if recipe.needs_pictures else [])
+    if requests.is_public():
+        manager.forget(runs_folder(), requests.PUBLIC_RUNS)
+    at_work = [run.name for run in manager.find(runs_folder()) if run.status == "training" and run.name != name]
     return f"'{name}' waits for its turn behind '{at_work[0]}'." if at_work else f"'{name}' is on its way.", name
 
 
-def _asked(values: tuple) -> tuple[Asked, list[Path], str]:
+def _asked(values: tuple) -> tuple[RunRequest, list[Path], str]:
     """The run that the form asks for, the files that were uploaded for it, and its name."""
     method, origin, data, files, folder, network, side, minutes, name, *more = values
     chosen = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(data, data)
@@ -161,7 +164,7 @@ def _asked(values: tuple) -> tuple[Asked, list[Path], str]:
     if data == NONE:
         settings["alpha"] = settings.get("alpha") or 0.0  # the teacher is all that a student learns from
     _check_pictures(data, files, method, settings)
-    asked = Asked(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
+    asked = RunRequest(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
     return asked, [Path(file) for file in files or []] if data == UPLOAD else [], (name or "").strip()
 
 
@@ -179,7 +182,7 @@ def _check_pictures(data: str, files: list | None, method: str, settings: dict[s
 
 def _check_folder() -> None:
     """Raise UserError where folders of the server must not be read."""
-    if plan.is_public():
+    if requests.is_public():
         raise UserError("Folders of the server are no business of this page; upload pictures instead.")
 
 
@@ -221,18 +224,18 @@ def _pictures() -> list[tuple[str, str]]:
     drawn = [name for name, entry in zoo.catalogue().items() if entry.role != "student"]
     samples = [(f"2000 faces that {name} draws", f"{PREFIX}{name}") for name in drawn]
     others = [("My own: upload them", UPLOAD), ("None: a student learns from its teacher alone", NONE)]
-    folder = [] if plan.is_public() else [("My own: a folder on this machine", FOLDER)]
+    folder = [] if requests.is_public() else [("My own: a folder on this machine", FOLDER)]
     return [*samples, *others[:1], *folder, *others[1:]]
 
 
-def _setting(name: str, kind: type[Recipe], filled: Asked, visible: bool) -> gr.Textbox:
+def _setting(name: str, kind: type[Recipe], filled: RunRequest, visible: bool) -> gr.Textbox:
     """A field for a number, which may stay empty: a gr.Number would be 0 then."""
     field = next(field for field in dataclasses.fields(kind) if field.name == name)
     label, text = name.replace("_", " "), optional_text(filled.more.get(name))
     return gr.Textbox(text, label=label, info=field.metadata["help"], visible=visible, elem_id=f"more-{name}")
 
 
-def _filled(asked: Asked) -> str:
+def _filled(asked: RunRequest) -> str:
     """A preset's values for the form, as JSON; null keeps what is there."""
     values = [asked.method, asked.origin or None, asked.data or NONE, asked.network, asked.side, asked.minutes]
     return json.dumps(values + [optional_text(asked.more.get(name)) for name in MORE])

@@ -12,8 +12,8 @@ import statistics
 
 import torch
 
-from ganopt import zoo
-from ganopt.profiling import cost_of_drawing
+from ganopt.models import zoo
+from ganopt.training.profiling import cost_of_drawing
 
 CPU = torch.device("cpu")
 

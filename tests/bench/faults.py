@@ -15,8 +15,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from ganopt import weights
-from ganopt.models import build_critic, build_generator
+from ganopt.models import weights
+from ganopt.models.networks import build_critic, build_generator
 from tests.bench.tiny import MODELS, call, tiny_page
 from tests.browser.conftest import ROOT
 from tests.conftest import mounted

@@ -23,9 +23,10 @@ import torch
 from PIL import Image
 from pytorch_fid.fid_score import calculate_frechet_distance
 
-from ganopt import data, features
-from ganopt.extraction import extract
-from ganopt.fid import fit, frechet_distance
+from ganopt.data import image_folder
+from ganopt.metrics import features
+from ganopt.metrics.extraction import extract
+from ganopt.metrics.fid import fit, frechet_distance
 
 COUNT = 500
 OPERATIONS = 2 * 5.711e9  # of Inception for a picture of 299x299: two for each of its multiplications
@@ -34,7 +35,7 @@ OPERATIONS = 2 * 5.711e9  # of Inception for a picture of 299x299: two for each 
 def write_pngs(source: Path, target: Path) -> None:
     """500 pictures of a folder, evenly taken."""
     target.mkdir()
-    files = data.find(source)
+    files = image_folder.find(source)
     for index in range(COUNT):
         with Image.open(source / files[index * len(files) // COUNT]) as image:
             image.convert("RGB").save(target / f"{index:04}.png")
@@ -102,15 +103,15 @@ def compare_distance() -> None:
 
 def show_floor() -> None:
     device = torch.device("cpu")
-    eye = features.extractor(device)
-    a = torch.rand(2048, 2048, dtype=eye.network.get_buffer("Mixed_7c:stem:weight").dtype)
+    extractor = features.load_extractor(device)
+    a = torch.rand(2048, 2048, dtype=extractor.network.get_buffer("Mixed_7c:stem:weight").dtype)
     floor = OPERATIONS * seconds_of(lambda: a @ a, 20) / (2 * 2048**3)
     pictures = torch.randint(0, 256, (64, 3, 128, 128), dtype=torch.uint8)
-    batches = pictures.split(eye.batch)
-    spent = seconds_of(lambda: list(extract(batches, eye.network, device)), 5) / len(pictures)
+    batches = pictures.split(extractor.batch)
+    spent = seconds_of(lambda: list(extract(batches, extractor.network, device)), 5) / len(pictures)
     print(
-        f"a picture, {eye.precision}: {1000 * spent:.0f} ms; its convolutions as they are defined, at the speed of a "
-        f"matrix product, {1000 * floor:.0f} ms, of which that is {spent / floor:.2f} times"
+        f"a picture, {extractor.precision}: {1000 * spent:.0f} ms; its convolutions as they are defined, at the speed "
+        f"of a matrix product, {1000 * floor:.0f} ms, of which that is {spent / floor:.2f} times"
     )
 
 

@@ -18,10 +18,11 @@ from pathlib import Path
 import torch
 from safetensors.torch import load_file
 
-from ganopt import run_folder, runs, training, watch
 from ganopt.errors import UserError
-from ganopt.recipes import R1
-from ganopt.turns import PROCESS
+from ganopt.runs import manager, monitor
+from ganopt.runs.queue import PROCESS
+from ganopt.training import loop, run_folder
+from ganopt.training.recipes import R1
 from tests.conftest import _draw_faces
 
 SAVE_EVERY = 20
@@ -41,13 +42,13 @@ def saved_step(folder: Path) -> int:
 
 def kill_once(folder: Path, moment: float) -> int:
     """Kill a run some seconds after its first step of this time, and return how many logged steps that cost."""
-    before = len(watch.follow(folder)[0])
-    wait_until(lambda: len(watch.follow(folder)[0]) != before)
+    before = len(monitor.follow(folder)[0])
+    wait_until(lambda: len(monitor.follow(folder)[0]) != before)
     time.sleep(moment)
     with contextlib.suppress(ProcessLookupError):
         os.kill(int((folder / PROCESS).read_text()), signal.SIGKILL)
-    wait_until(lambda: runs.read(folder).status not in runs.AT_WORK)
-    lines = watch.follow(folder)[0]
+    wait_until(lambda: manager.read(folder).status not in manager.AT_WORK)
+    lines = monitor.follow(folder)[0]
     return lines[-1]["step"] - saved_step(folder)
 
 
@@ -65,16 +66,16 @@ def main() -> None:
         _draw_faces(root / "pictures", 20, (32, 32))
         tiny = {"generator": "big/32@32", "critic": "plain-critic/32", "batch": 8, "device": "cpu"}
         recipe = R1(data=str(root / "pictures"), steps=1_000_000, save_every=SAVE_EVERY, **tiny)
-        folder, lost = runs.start(root / "runs", "killed", recipe), []
+        folder, lost = manager.start(root / "runs", "killed", recipe), []
         for number in range(options.kills):
             lost.append(kill_once(folder, chance.uniform(0, 1.5)))
             print(f"kill {number + 1}: at step {saved_step(folder) + lost[-1]}, {lost[-1]} steps lost", flush=True)
-            runs.resume(root / "runs", "killed")
+            manager.resume(root / "runs", "killed")
         saved = saved_step(folder)
         wait_until(lambda: saved_step(folder) > saved)
-        runs.stop(root / "runs", "killed")
-        wait_until(lambda: runs.read(folder).status not in runs.AT_WORK)
-        for _ in training.train(dataclasses.replace(recipe, steps=saved_step(folder)), root / "straight"):
+        manager.stop(root / "runs", "killed")
+        wait_until(lambda: manager.read(folder).status not in manager.AT_WORK)
+        for _ in loop.train(dataclasses.replace(recipe, steps=saved_step(folder)), root / "straight"):
             pass
         compare(root / "straight", folder)
         print(f"{options.kills} kills, at most {max(lost)} steps lost where {SAVE_EVERY} lie between saves")
@@ -83,7 +84,7 @@ def main() -> None:
 def compare(straight: Path, killed: Path) -> None:
     """End with an error unless both logged the same losses at the same steps and ended in the same state."""
     logs = [
-        [{key: value for key, value in line.items() if key not in TIMED} for line in watch.follow(folder)[0]]
+        [{key: value for key, value in line.items() if key not in TIMED} for line in monitor.follow(folder)[0]]
         for folder in (straight, killed)
     ]
     assert json.dumps(logs[0]) == json.dumps(logs[1]), "the logs differ"

@@ -18,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from ganopt import runs
+from ganopt.runs import manager
 from tests.bench.tiny import call, resident
 from tests.browser.conftest import served
 
@@ -117,8 +117,8 @@ def main() -> None:
                 asyncio.run(crowd(address, process, function, options.clients, options.seconds))
                 asyncio.run(desertion(address, function, options.leave, made))
             finally:
-                runs.stop(folder, name)
-                while runs.read(folder / name).status in runs.AT_WORK:
+                manager.stop(folder, name)
+                while manager.read(folder / name).status in manager.AT_WORK:
                     time.sleep(0.2)
 
 

@@ -12,10 +12,10 @@ import argparse
 import tempfile
 from pathlib import Path
 
-from ganopt import weights
-from ganopt.models import build_critic, build_generator
-from ganopt.profiling import measure_apart
-from ganopt.recipes import Distill, Recipe, Transfer, WganGp
+from ganopt.models import weights
+from ganopt.models.networks import build_critic, build_generator
+from ganopt.training.profiling import measure_apart
+from ganopt.training.recipes import Distill, Recipe, Transfer, WganGp
 
 
 def recipe(name: str, source: str, batch: int, precision: str) -> Recipe:

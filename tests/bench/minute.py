@@ -10,10 +10,12 @@ import dataclasses
 import time
 from pathlib import Path
 
-from ganopt import film, live, plan, training
-from ganopt.draw import save_png
-from ganopt.samples import PREFIX, load
-from ganopt.state import State
+from ganopt.data.synthetic import PREFIX, load
+from ganopt.models.sampling import save_png
+from ganopt.runs import timelapse
+from ganopt.training import live_fid, loop
+from ganopt.training.state import State
+from ganopt.ui import requests
 
 
 def main() -> None:
@@ -22,16 +24,16 @@ def main() -> None:
     parser.add_argument("--preset", type=int, default=0)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
-    name, asked = list(plan.PRESETS.items())[options.preset]
+    name, asked = list(requests.PRESETS.items())[options.preset]
     print(name)
     for seed in range(options.runs):
-        recipe = plan.recipe(dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4}))
+        recipe = requests.recipe(dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4}))
         pictures = load(recipe.data.removeprefix(PREFIX), recipe.side) if recipe.needs_pictures else None
-        folder, begun = options.out / f"run-{seed}-{time.time_ns()}", live.measure(State(recipe, pictures))()
-        steps = list(training.train(recipe, folder, pictures))
+        folder, begun = options.out / f"run-{seed}-{time.time_ns()}", live_fid.measure(State(recipe, pictures))()
+        steps = list(loop.train(recipe, folder, pictures))
         fids = [begun, *(step.fid for step in steps if step.fid is not None)]
-        film.save_film(folder, options.out / f"{seed}.webp")
-        save_png(film.history(folder), options.out / f"{seed}.png")
+        timelapse.save_film(folder, options.out / f"{seed}.webp")
+        save_png(timelapse.history(folder), options.out / f"{seed}.png")
         last = steps[-1]
         print(
             f"seed {seed}: {last.step} steps, {last.images} pictures, {last.seconds:.0f} s of training; fid100 "

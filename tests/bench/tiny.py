@@ -11,9 +11,11 @@ from typing import Any
 
 import torch
 
-from ganopt import runs, shipping, training
 from ganopt.errors import UserError
-from ganopt.recipes import WganGp
+from ganopt.runs import manager
+from ganopt.thesis import release
+from ganopt.training import loop
+from ganopt.training.recipes import WganGp
 from tests.browser.conftest import served
 from tests.conftest import _draw_faces, _inception_state
 
@@ -33,17 +35,17 @@ def tiny_page(folder: Path, **settings: str) -> Iterator[tuple[str, int]]:
     recipe = WganGp(
         data=str(folder / "pictures"), generator="big/32@32", critic="critic/16", batch=4, device="cpu", steps=4
     )
-    for _ in training.train(recipe, folder / "source"):
+    for _ in loop.train(recipe, folder / "source"):
         pass
     for name in MODELS:
-        shipping.ship(folder / "source", name, name.title(), "teacher", "drawn faces", "none")
+        release.ship(folder / "source", name, name.title(), "teacher", "drawn faces", "none")
     try:
         with served(log=folder / "log.txt", **settings) as page:
             yield page
     finally:
-        while at_work := [run for run in runs.find(Path(places["GANOPT_RUNS"])) if run.status in runs.AT_WORK]:
+        while at_work := [run for run in manager.find(Path(places["GANOPT_RUNS"])) if run.status in manager.AT_WORK]:
             with contextlib.suppress(UserError):  # it has just ended
-                runs.stop(at_work[-1].folder.parent, at_work[-1].name)
+                manager.stop(at_work[-1].folder.parent, at_work[-1].name)
             time.sleep(0.1)
 
 

@@ -4,7 +4,7 @@
 
 Both train the thesis's generator and critic by WGAN-GP. The plain loop is float32 and NCHW, decodes each picture
 from its JPEG when it needs it, and sends every loss through a backward pass of its own. Ours is
-`ganopt.training.train` at the settings printed below. A round is one step: n_critic critic updates and one of the
+`ganopt.training.loop.train` at the settings printed below. A round is one step: n_critic critic updates and one of the
 generator. Prints the median of each and their ratio.
 """
 
@@ -19,10 +19,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from ganopt import data
-from ganopt.models import LATENT_SIZE, build_critic, build_generator
-from ganopt.recipes import WganGp
-from ganopt.training import train
+from ganopt.data import image_folder
+from ganopt.models.networks import LATENT_SIZE, build_critic, build_generator
+from ganopt.training.loop import train
+from ganopt.training.recipes import WganGp
 
 
 def plain_loop(files: list[Path], batch: int, n_critic: int) -> Iterator[None]:
@@ -72,7 +72,7 @@ def main() -> None:
         device="cpu",
         steps=arguments.rounds + 1,
     )
-    files = [arguments.data / name for name in data.find(arguments.data, arguments.classes)]
+    files = [arguments.data / name for name in image_folder.find(arguments.data, arguments.classes)]
     loops = {"plain": plain_loop(files, recipe.batch, recipe.n_critic), "ganopt": train(recipe)}
     seconds: dict[str, list[float]] = {name: [] for name in loops}
     for round_number in range(arguments.rounds + 1):  # the first round warms up

@@ -5,12 +5,13 @@ from pathlib import Path
 
 import torch
 
-from ganopt import training, zoo
-from ganopt.draw import draw
-from ganopt.experiments import AUGMENTED, R1_TUNED
-from ganopt.latents import latents
-from ganopt.recipes import Transfer
-from ganopt.turns import EXIT, LOCK
+from ganopt.models import zoo
+from ganopt.models.latents import latents
+from ganopt.models.sampling import draw
+from ganopt.runs.queue import EXIT, LOCK
+from ganopt.thesis.experiments import AUGMENTED, R1_TUNED
+from ganopt.training import loop
+from ganopt.training.recipes import Transfer
 
 MODELS = ("cats-teacher", "cats-student", "dogs-transfer")
 RUN = "cats-to-dogs"
@@ -36,7 +37,7 @@ def _make_run(folder: Path) -> None:
     settings = R1_TUNED | AUGMENTED | {"freeze_g": 1, "freeze_d": 2, "batch": 4}
     recipe = Transfer(source="cats-teacher", data="dogs", steps=12, preview_every=2, device="cpu", **settings)
     torch.manual_seed(0)
-    for _ in training.train(recipe, folder, pictures):
+    for _ in loop.train(recipe, folder, pictures):
         pass
     (folder / LOCK).touch()
     (folder / EXIT).write_text("0")

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganopt import compare as comparing
-from ganopt import inception_weights, studio
-from ganopt.state import pick_device
+from ganopt.metrics import inception_weights
+from ganopt.models import model_cache
+from ganopt.thesis import comparison as comparing
+from ganopt.training.state import pick_device
 from tests.browser import looks, tabs
 
 CPU = pick_device("cpu")
@@ -24,9 +25,9 @@ def checkpoints(tmp_path_factory, three_models):
         folder = shutil.copytree(three_models, tmp_path_factory.mktemp("compare") / "checkpoints")
         (folder / inception_weights.SHIPPED).symlink_to(shipped)
         patch.setenv("GANOPT_CHECKPOINTS", str(folder))
-        studio._generator.cache_clear()
+        model_cache._generator.cache_clear()
         yield folder
-    studio._generator.cache_clear()
+    model_cache._generator.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganopt import zoo
+from ganopt.models import zoo
 
 MODEL = next(iter(zoo.catalogue()), "")
 pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ holds no model")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ganopt import studio, zoo
-from ganopt.state import pick_device
+from ganopt.models import model_cache, zoo
+from ganopt.training.state import pick_device
 from tests.browser import looks
 
 MODEL = next(iter(zoo.catalogue()), "")
@@ -29,7 +29,7 @@ def pixels(page, gallery: str, index: int) -> np.ndarray:
 
 def drawn(seeds: list[int], scale: float = 1.0) -> np.ndarray:
     """The same faces drawn here, (N, H, W, 3)."""
-    return studio.faces(MODEL, pick_device("cpu"), seeds, scale).pictures.permute(0, 2, 3, 1).numpy()
+    return model_cache.faces(MODEL, pick_device("cpu"), seeds, scale).pictures.permute(0, 2, 3, 1).numpy()
 
 
 def same(shown: np.ndarray, expected: np.ndarray) -> bool:

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from ganopt import runs, watch, zoo
-from ganopt.turns import LOCK, PROCESS, is_taken
+from ganopt.models import zoo
+from ganopt.runs import manager, monitor
+from ganopt.runs.queue import LOCK, PROCESS, is_taken
 
 pytest.importorskip("fcntl", reason="locks of files are not told of here")
 
@@ -107,13 +108,13 @@ def test_a_run_is_watched_left_found_again_stopped_resumed_and_used(tab, visit, 
         page.locator("#run-faces figcaption", has_text=re.compile("after step 20$")).wait_for()
         scrub(page, 100)
         stop(page, "cats one")
-        steps = runs.read(folder / "cats one").step
+        steps = manager.read(folder / "cats one").step
         fill(page, "run-more", "10")
         page.locator("#run-resume").click()
         page.locator("#run-stop").wait_for()
         updates(page, 2)
         stop(page, "cats one")
-        assert runs.read(folder / "cats one").step > steps
+        assert manager.read(folder / "cats one").step > steps
         with page.expect_download() as download:
             page.locator("#run-weights").click()
         assert Path(download.value.path()).read_bytes() == (folder / "cats one" / zoo.FILES["generator"]).read_bytes()
@@ -169,12 +170,12 @@ def test_a_public_page_says_what_it_allows_and_a_run_outlives_it(serve, settings
         page.get_by_text("A run may take up to 9 min on this page").wait_for()
         start(page, "survivor")
         page.locator("#run-faces img").wait_for()
-    before = len(watch.follow(folder / "survivor")[0])
+    before = len(monitor.follow(folder / "survivor")[0])
     with serve(**settings) as address, visit(address) as page:
         page.get_by_role("tab", name="Train").click()
         choose(page, "survivor")
         updates(page, 2)
-        assert len(watch.follow(folder / "survivor")[0]) > before
+        assert len(monitor.follow(folder / "survivor")[0]) > before
         os.kill(int((folder / "survivor" / PROCESS).read_text()), signal.SIGKILL)
         page.locator("#run-status", has_text="survivor has died").wait_for()
         page.locator("#run-resume").click()  # to its first end

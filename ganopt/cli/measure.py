@@ -1,0 +1,147 @@
+"""What the commands do that measure: fid, nearest, experiments, report."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+from ganopt.cli.commands import follow, print_json
+from ganopt.data import image_folder
+from ganopt.errors import UserError
+from ganopt.files import atomic_write
+from ganopt.metrics import evaluation, features
+from ganopt.metrics.evaluation import Plan, Score
+from ganopt.metrics.nearest import nearest
+from ganopt.models import zoo
+from ganopt.models.latents import format_seeds, latents, parse_seeds
+from ganopt.models.sampling import draw, fused, save_png
+from ganopt.thesis import experiments, measurements, results, tables
+from ganopt.thesis.experiments import Setting
+from ganopt.training.recipes import describe
+from ganopt.training.state import pick_device
+from ganopt.viz.sheets import sheet
+
+MOST_COMPARED = 64  # faces in one `nearest`
+
+
+def fid(options: argparse.Namespace) -> None:
+    """Measure FID of models or folders, with the floor, KID, precision and recall beside it."""
+    models, reference = tuple(options.model or ()), options.reference
+    paths: tuple[Path, ...] = tuple(map(Path, options.paths))
+    if len(paths) == 2 and not reference and not models:  # as in pytorch-fid
+        reference = str(paths[1])
+        paths = paths[:1]
+    plan = Plan(
+        models=models,
+        paths=paths,
+        reference=reference or "cats",
+        against=options.against,
+        count=options.n,
+        repeats=options.repeats,
+        seed=options.seed,
+    )
+    if options.dry_run:
+        print_json(**dataclasses.asdict(plan) | {"paths": [str(path) for path in paths]})
+        return
+    extractor = features.load_extractor(pick_device(options.device), options.precision, options.inception)
+    if options.save:
+        seeing = (
+            features.of_path(paths[0], extractor) if paths else features.of_model(models[0], plan.seeds(0), extractor)
+        )
+        features.write_statistics(features.finish(seeing), Path(options.save))
+        print(f"Mean and covariance of {paths[0] if paths else models[0]} are in {options.save}.")
+        return
+    records = []
+    with tqdm(desc="Pictures", unit="", leave=False) as bar:
+        for update in evaluation.evaluate(plan, extractor):
+            bar.total = update.total
+            bar.update(update.done - bar.n)
+            if update.score:
+                records.append(evaluation.record(update.score, extractor))
+                if options.results:  # at once, so that nothing is lost
+                    results.append(Path(options.results), records[-1:])
+                if not options.json:
+                    tqdm.write(_score_line(update.score))
+    if options.json:
+        print_json(records=records)
+
+
+def _score_line(score: Score) -> str:
+    line = f"{score.name:20} fid{score.count or ''} {score.fid:7.2f}"
+    if len(score.fids) > 1:
+        line += f" ({min(score.fids):.2f} to {max(score.fids):.2f})"
+    if score.kid is not None and score.kid_deviation is not None:
+        line += f"   KID {1000 * score.kid:.2f} +- {1000 * score.kid_deviation:.2f} e-3"
+        line += f"   precision {score.precision:.2f}   recall {score.recall:.2f}"
+    return line + (f"   to {score.against} {score.fid_to_model:.2f}" if score.against else "")
+
+
+def show_nearest(options: argparse.Namespace) -> None:
+    """Find the training pictures nearest to a model's faces, and show them side by side in a PNG file."""
+    seeds, out = parse_seeds(options.seeds, MOST_COMPARED), Path(options.out)
+    if options.dry_run:
+        print_json(model=options.model, seeds=format_seeds(seeds), data=options.data, out=options.out)
+        return
+    device = pick_device(options.device)
+    generator = fused(zoo.load(options.model), device)
+    training = image_folder.load(Path(options.data), generator.architecture.side, options.classes)
+    extractor = features.load_extractor(device, "float32", options.inception)
+    held_out = features.of_reference(options.reference)[0] if options.reference else None
+    faces, pictures = draw(generator, latents(seeds)), torch.from_numpy(training.pictures)
+    found = nearest(faces, pictures, held_out, extractor)
+    cells, captions = [], []
+    for seed, face, indices, distances in zip(seeds, faces, found.indices, found.distances, strict=True):
+        cells += [face, *pictures[indices]]
+        captions += [f"seed {seed}", *(f"{distance:.1f}" for distance in distances)]
+        print(f"seed {seed}: nearest {distances[0]:.2f}, {training.files[indices[0]]}")
+    save_png(sheet(torch.stack(cells), captions, 1 + found.indices.shape[1]), out)
+    print(f"Median of these faces: {found.distances[:, 0].median():.2f}. Each with its nearest: {out}.")
+    if found.typical is not None:
+        print(f"Median of held-out photographs ({options.reference}): {found.typical:.2f}. A copy would be near 0.")
+
+
+def run_experiments(options: argparse.Namespace) -> None:
+    """Train and measure what the thesis's tables need, in a budget of minutes; go on where it was stopped."""
+    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(Setting)}
+    setting = Setting(**values | {"data": Path(options.data), "folder": Path(options.folder)})
+    names = options.only.split(",") if options.only else None
+    if options.dry_run:
+        planned = experiments.recipes(setting, experiments.choose(names))
+        print_json(**{experiment.name: describe(recipe) for experiment, recipe in planned})
+        return
+    if setting.minutes > 0:
+        for experiment, steps in experiments.runs(setting, names):
+            print(f"Training {experiment.name}.")
+            follow(steps, setting.folder / experiment.name)
+    extractor = features.load_extractor(pick_device(options.device), "float32", options.inception)
+    for record in measurements.measure(setting, extractor, Path(options.results), names, options.n):
+        if record["kind"] == "fid":
+            print(f"{record['name']:24} fid{record['count']} {record['fid']:.2f}")
+    print("\n" + tables.page(tables.tables(tables.read(Path(options.results)))), end="")
+
+
+def show_tables(options: argparse.Namespace) -> None:
+    """Print the thesis's tables with our figures, from the results file, as Markdown, or write them."""
+    built = tables.tables(tables.read(Path(options.results) if options.results else zoo.checkpoints() / "results.json"))
+    targets = [Path(options.csv, f"{table.name}.csv") for table in built] if options.csv else []
+    if options.dry_run:
+        print_json(tables=[table.title for table in built], readme=options.readme, csv=list(map(str, targets)))
+        return
+    text = tables.insert(_read_text(Path(options.readme)), built) if options.readme else ""
+    for table, path in zip(built, targets, strict=False):
+        with atomic_write(path) as temporary:
+            temporary.write_text(tables.as_csv(table), encoding="utf-8")
+    if options.readme:
+        with atomic_write(Path(options.readme)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    if not (options.csv or options.readme):
+        print(tables.page(built), end="")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as text; name a Markdown file.") from error

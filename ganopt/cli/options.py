@@ -1,0 +1,57 @@
+"""Command-line options made of a recipe's settings, with its own help and defaults."""
+
+import argparse
+import dataclasses
+from typing import Any
+
+from ganopt.training.recipes import RECIPES, SCRATCH_RECIPES, Recipe, option_type
+
+
+class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Descriptions as they are written, and each option's default behind its help."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        # a recipe's defaults are its own and stand in the help text; nothing is said of options without one
+        silent = action.default in (None, False, "", argparse.SUPPRESS)
+        return action.help if silent else super()._get_help_string(action)
+
+
+def add_settings(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
+    """An option for each setting of a recipe; one that is not given is left to the recipe."""
+    command.add_argument("--out", help="run folder; by default a new one in runs/, or in $GANOPT_RUNS")
+    for field in dataclasses.fields(kind):
+        option, settings = f"--{field.name.replace('_', '-')}", dict(field.metadata)
+        plain = option_type(kind, field.name)
+        arguments: dict[str, Any] = {"help": _help(kind, field), "default": argparse.SUPPRESS, "type": plain}
+        if plain is bool:
+            arguments |= {"action": argparse.BooleanOptionalAction}
+            del arguments["type"]
+        elif plain not in (int, float, str):  # a tuple of names
+            arguments |= {"type": _names, "metavar": "NAMES"}
+        if settings["choices"]:
+            arguments |= {"choices": settings["choices"]}
+        command.add_argument(option, **arguments)
+
+
+def _help(kind: type[Recipe], field: dataclasses.Field) -> str:
+    """A setting's help with its default, or with each recipe's where they differ."""
+    text = field.metadata["help"]
+    if kind is not Recipe:
+        return text + (f" (default: {_text(field.default)})" if field.default not in (None, "") else "")
+    defaults = {name: _default(RECIPES[name], field.name) for name in SCRATCH_RECIPES}
+    if len(set(defaults.values())) == 1:
+        default = defaults["r1"]
+        return text + (f" (default: {_text(default)})" if default not in (None, "") else "")
+    return f"{text} (default: {', '.join(f'{_text(value)} for {name}' for name, value in defaults.items())})"
+
+
+def _default(kind: type[Recipe], name: str) -> Any:
+    return next(field.default for field in dataclasses.fields(kind) if field.name == name)
+
+
+def _text(value: Any) -> str:
+    return ",".join(value) or "none" if isinstance(value, tuple) else str(value)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(filter(None, text.replace(" ", "").split(",")))

@@ -1,0 +1,175 @@
+"""The command line: `python -m ganopt COMMAND`; --help lists the commands."""
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from ganopt import __version__
+from ganopt.cli import commands, measure
+from ganopt.cli.options import HelpFormatter, add_settings
+from ganopt.data.download import SOURCES
+from ganopt.errors import exit_on_user_error
+from ganopt.training.recipes import RECIPES, SCRATCH_RECIPES, Recipe
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run one command. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options, 130 interrupted."""
+    options = _parser().parse_args(arguments)
+    try:
+        with exit_on_user_error():
+            options.command(options)
+    except KeyboardInterrupt:
+        print("ganopt: interrupted.", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m ganopt", description="GANs of animal faces, made cheaper.")
+    parser.add_argument("--version", action="version", version=__version__)
+    group = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = _command(group, commands.generate, "generate", "python -m ganopt generate --seeds 0-15 --out faces")
+    _add_model(command)
+    command.add_argument("--seeds", default="0-15", help="as in 0-8, 42")
+    command.add_argument("--scale", type=float, default=1.0, help="factor on the latents; below 1 is safer and duller")
+    command.add_argument("--out", default="faces", help="folder for the PNG files")
+    _add_device(command)
+
+    _add_training(group)
+    _add_fid(group)
+    _add_experiments(group)
+    _add_nearest(group)
+
+    command = _command(group, measure.show_tables, "report", "python -m ganopt report --readme README.md")
+    command.add_argument("--results", default="", help="file of the measurements; else that of checkpoints/")
+    command.add_argument("--readme", default="", help="Markdown file in which to renew the tables, between its markers")
+    command.add_argument("--csv", default="", help="folder to write the tables into as CSV files")
+
+    command = _command(group, commands.make_film, "film", "python -m ganopt film runs/r1-1 --sheet history.png")
+    command.add_argument("run", help="run folder")
+    command.add_argument("--out", default="film.webp", help="animated WebP file")
+    command.add_argument("--sheet", default="", help="PNG file: a row a latent, a column a step")
+
+    _add_data(group)
+
+    command = _command(group, commands.models, "models", "python -m ganopt models")
+    command.add_argument("--json", action="store_true", help="everything in the catalogue, as JSON")
+
+    command = _command(group, commands.publish, "publish", "python -m ganopt publish runs/r1-1 me/cats")
+    command.add_argument("model", help="a name, a file or a run folder")
+    command.add_argument("repository", help="user/repo on the Hub, made if it is not there")
+    command.add_argument("--token", help="of the Hub; else that of `hf auth login` or $HF_TOKEN")
+    command.add_argument("--private", action="store_true", help="make the repository private")
+    return parser
+
+
+def _add_training(group: Any) -> None:
+    example = "python -m ganopt train --data pictures/cats --generator big/4 --minutes 30"
+    command = _command(group, commands.train, "train", example)
+    command.add_argument("--recipe", choices=SCRATCH_RECIPES, default="r1", help="the loss and its settings")
+    command.add_argument("--resume", metavar="FOLDER", help="go on with a run, to its budget or to the one given")
+    add_settings(command, Recipe)
+    for name, example in (
+        ("distill", "python -m ganopt distill --teacher cats-teacher --data pictures/cats --minutes 30"),
+        ("transfer", "python -m ganopt transfer --source cats-teacher --data pictures/dogs --minutes 30"),
+    ):
+        command = _command(group, commands.train, name, example, RECIPES[name].__doc__)
+        command.set_defaults(recipe=name)
+        add_settings(command, RECIPES[name])
+
+
+def _add_fid(group: Any) -> None:
+    command = _command(group, measure.fid, "fid", "python -m ganopt fid --model cats-teacher --reference cats --n 500")
+    command.add_argument(
+        "paths", nargs="*", help="folders, zip or .npz files; of two alone, the second is the reference"
+    )
+    command.add_argument("--model", action="append", help="a model to draw from; may be given more than once")
+    command.add_argument("--reference", default="", help="cats, dogs, a folder, a zip or an .npz file (default: cats)")
+    command.add_argument("--against", default="", help="a model, the teacher say, whose faces are compared with, too")
+    command.add_argument("--n", type=int, default=500, help="pictures of each sample")
+    command.add_argument("--repeats", type=int, default=3, help="samples of each model, for the spread")
+    command.add_argument("--seed", type=int, default=0, help="the first seed")
+    command.add_argument(
+        "--precision",
+        choices=("float32", "bfloat16"),
+        default="float32",
+        help="of Inception; the references that come with the project are float32, which bfloat16 misses by a percent",
+    )
+    _add_inception(command)
+    _add_device(command)
+    command.add_argument("--results", default="results.json", help="file to append to, with the protocol; '' for none")
+    command.add_argument("--json", action="store_true", help="print the records as JSON")
+    command.add_argument("--save", metavar="NPZ", help="only write the statistics of the first one, for pytorch-fid")
+
+
+def _add_nearest(group: Any) -> None:
+    example = "python -m ganopt nearest --model cats-teacher --data pictures --classes cat --reference cats"
+    command = _command(group, measure.show_nearest, "nearest", example)
+    _add_model(command)
+    command.add_argument("--data", required=True, help="folder of the pictures that the model was trained on")
+    command.add_argument("--classes", default="", help="use only the folders of this name")
+    command.add_argument("--reference", default="", help="held-out pictures to compare with: cats or dogs")
+    command.add_argument("--seeds", default="0-7", help="as in 0-8, 42")
+    command.add_argument("--out", default="nearest.png", help="PNG file")
+    _add_inception(command)
+    _add_device(command)
+
+
+def _add_experiments(group: Any) -> None:
+    example = "python -m ganopt experiments --data pictures --minutes 600 --divisor 4"
+    command = _command(group, measure.run_experiments, "experiments", example)
+    command.add_argument("--data", required=True, help="folder that holds a folder cat and a folder dog")
+    command.add_argument("--minutes", type=float, required=True, help="of training for all of them; 0 to measure only")
+    command.add_argument("--only", default="", help="names of experiments, as in cats-teacher,dogs-transfer")
+    command.add_argument("--folder", default="runs/experiments", help="of the runs")
+    command.add_argument("--results", default="results.json", help="file of the measurements")
+    command.add_argument("--divisor", type=int, default=1, choices=(1, 2, 4, 8, 16, 32), help="of every width")
+    command.add_argument("--side", type=int, default=128, choices=(32, 64, 128), help="of the pictures, pixels")
+    command.add_argument("--batch", type=int, default=16, help="pictures in a batch")
+    command.add_argument("--n", type=int, default=500, help="pictures of each sample of FID")
+    command.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of training")
+    command.add_argument("--channels-last", action="store_true", help="memory format of training")
+    _add_inception(command)
+    _add_device(command)
+
+
+def _add_data(group: Any) -> None:
+    text = "Look into a folder of pictures, or download a public set of them."
+    group = group.add_parser("data", help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
+    command = _command(group, commands.inspect_data, "inspect", "python -m ganopt data inspect pictures --classes cat")
+    command.add_argument("folder", help="folder of pictures, nested or not")
+    command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")
+    command.add_argument("--classes", default="", help="use only the folders of this name")
+    command = _command(group, commands.fetch_data, "fetch", "python -m ganopt data fetch pets --out pictures/pets")
+    command.add_argument("name", choices=SOURCES, help="the set; --dry-run says more of it")
+    command.add_argument("--out", default="", help="new folder, with a folder a class in it; else pictures/NAME")
+    command.add_argument("--most", type=int, help="keep the first pictures of each class, this many")
+
+
+def _add_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--model", default="cats-teacher", help="a name, a file, a run folder or user/repo")
+
+
+def _add_inception(command: argparse.ArgumentParser) -> None:
+    text = "file of pytorch-fid's weights, or 'official' for their download; else ours"
+    command.add_argument("--inception", default="", help=text)
+
+
+def _add_device(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
+
+
+def _command(group: Any, function: Any, name: str, example: str, text: str | None = None) -> argparse.ArgumentParser:
+    text = text or function.__doc__
+    command = group.add_parser(
+        name,
+        help=text.splitlines()[0],
+        description=f"{text}\n\nexample: {example}",
+        formatter_class=HelpFormatter,
+    )
+    command.set_defaults(command=function)
+    command.add_argument("--dry-run", action="store_true", help="say what would be done and stop")
+    return command

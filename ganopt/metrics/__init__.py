@@ -1,0 +1,1 @@
+"""Distances between sets of pictures: FID, KID, precision and recall."""

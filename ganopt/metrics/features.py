@@ -1,0 +1,241 @@
+"""Pictures -> Inception features: of a model's seeds, of a folder, of a reference that comes with the project.
+
+The functions `of_...` that see pictures are generators: they yield how many more they have seen, return the sample,
+and stop when they are closed. `finish` runs one to its end.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import itertools
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import ZipFile
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ganopt.data import archives, image_folder
+from ganopt.data.decode import decode_whole
+from ganopt.errors import UserError
+from ganopt.files import atomic_write, cache_folder, sha256
+from ganopt.metrics import inception
+from ganopt.metrics.extraction import extract
+from ganopt.metrics.fid import Gaussian, Moments, fit, from_covariance
+from ganopt.metrics.inception import Inception
+from ganopt.models import zoo
+from ganopt.models.latents import latents
+from ganopt.models.sampling import draw, fused
+
+BLOCK = 1000  # rows that a covariance takes at a time
+KEPT = 5000  # rows that are kept of a sample; of those beyond, only mean and covariance
+FEWEST, MOST = 50, 50_000  # pictures in a sample
+BATCH_CPU, BATCH_GPU = 4, 64  # on a CPU small batches stay in its caches, one a thread
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What is measured: pictures by their features, or, of a file of statistics, by mean and covariance alone."""
+
+    name: str
+    hash: str  # of what it was made from
+    count: int  # pictures; 0 where a file of statistics does not say
+    rows: Tensor  # (min(count, KEPT), 2048) float32
+    gaussian: Gaussian
+    seeds: str = ""  # of a model's faces
+
+
+# batches, and the function from one to its features
+Work = tuple[Iterable[Tensor], Callable[[Tensor], Tensor]]
+# yields how many more pictures have been seen, and returns the sample
+Seeing = Generator[int, None, Sample]
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """The network that sees the pictures, where it runs, and how it computes."""
+
+    network: Inception
+    device: torch.device
+    precision: str
+
+    @property
+    def hash(self) -> str:
+        return f"{self.network.digest[:16]}-{self.precision}"
+
+    @property
+    def batch(self) -> int:
+        """Pictures that it sees at once."""
+        return BATCH_CPU if self.device.type == "cpu" else BATCH_GPU
+
+
+def load_extractor(device: torch.device, precision: str = "float32", source: str = "") -> Extractor:
+    """The network, ready on a device. Samples seen in bfloat16 and in float32 do not compare to the last percent."""
+    network = inception.load(source, precision).to(device)
+    if device.type == "cpu" and precision == "float32":
+        network.quicken()
+    return Extractor(network, device, precision)
+
+
+def of_model(name: str, seeds: range, extractor: Extractor) -> Seeing:
+    """The faces that a model draws from these seeds, rounded to bytes as in a PNG file."""
+    text = f"{seeds.start}-{seeds.stop - 1}"
+
+    def prepare(size: int) -> Work:
+        generator = fused(zoo.load(name), extractor.device)
+        return latents(seeds).split(size), lambda z: extractor.network(draw(generator, z).to(extractor.device))
+
+    sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), prepare, extractor)
+    return dataclasses.replace(sample, seeds=text)
+
+
+def of_folder(folder: Path, extractor: Extractor, most: int = MOST, label: str = "") -> Seeing:
+    """The pictures of a folder as they are, without a crop; unreadable ones are left out.
+
+    Raises UserError where fewer than 50 can be read.
+    """
+    names, label = image_folder.find(folder)[:most], label or folder.resolve().name
+    if len(names) < FEWEST:
+        raise UserError(f"{label} holds {len(names)} pictures; FID needs at least {FEWEST}.")
+    digest = hashlib.sha256()
+    for name in names:
+        with contextlib.suppress(OSError):  # it cannot be decoded either
+            digest.update(bytes.fromhex(sha256(folder / name)))
+
+    def batches(size: int) -> Iterator[Tensor]:
+        decoded = (decode_whole(str(folder / name)) for name in names)
+        pictures = (torch.from_numpy(picture) for picture in decoded if not isinstance(picture, str))
+        readable = 0
+        for _, same in itertools.groupby(pictures, key=lambda picture: picture.shape):
+            while chunk := list(itertools.islice(same, size)):
+                readable += len(chunk)
+                yield torch.stack(chunk)
+        if readable < FEWEST:
+            raise UserError(f"Only {readable} pictures in {label} can be read; FID needs at least {FEWEST}.")
+
+    def prepare(size: int) -> Work:
+        return batches(size), extractor.network
+
+    return (yield from _sample(label, digest.hexdigest()[:32], len(names), prepare, extractor))
+
+
+def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Seeing:
+    """Pictures in memory, uint8 (N, 3, H, W)."""
+    digest = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
+    return (
+        yield from _sample(
+            name, digest, len(pictures), lambda size: (pictures.split(size), extractor.network), extractor
+        )
+    )
+
+
+def of_path(path: Path, extractor: Extractor, most: int = MOST) -> Seeing:
+    """The pictures of a folder or a zip file, or pytorch-fid's statistics in an .npz file."""
+    if path.suffix.lower() == ".npz":
+        return read_statistics(path)
+    if os.path.isfile(path):  # unlike Path.is_file, never raises
+        with archives.unpacked(path) as folder:
+            return (yield from of_folder(folder, extractor, most, path.name))
+    return (yield from of_folder(path, extractor, most))
+
+
+def finish(seeing: Seeing) -> Sample:
+    """The sample, all at once."""
+    while True:
+        try:
+            next(seeing)
+        except StopIteration as end:
+            return end.value
+
+
+def of_reference(name: str) -> tuple[Sample, Tensor]:
+    """A reference of the project, and the features of other real pictures of its kind, for the floor.
+
+    Raises UserError where there is none of that name.
+    """
+    path = zoo.checkpoints() / f"reference-{name}.safetensors"
+    if name not in references():
+        offered = ", ".join((*references(), "a folder, a zip or an .npz file"))
+        raise UserError(f"'{name[:60]}' is no reference; take {offered}.")
+    try:
+        with safe_open(path, framework="pt") as file:
+            rows, others = file.get_tensor("reference").float(), file.get_tensor("others").float()
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is damaged; restore it from the project's repository.") from error
+    return Sample(name, sha256(path)[:32], len(rows), rows, fit(rows)), others
+
+
+def of_rows(name: str, rows: Tensor) -> Sample:
+    """A sample of features that are there already, (n, 2048) float32. Raises UserError for fewer than two."""
+    return Sample(name, hashlib.sha256(rows.contiguous().numpy().data).hexdigest()[:32], len(rows), rows, fit(rows))
+
+
+def references() -> list[str]:
+    """The names of the references that come with the project."""
+    return sorted(path.stem.removeprefix("reference-") for path in zoo.checkpoints().glob("reference-*.safetensors"))
+
+
+def read_statistics(path: Path) -> Sample:
+    """Mean and covariance from an .npz file of pytorch-fid. Raises UserError for another file."""
+    try:
+        with ZipFile(path) as file:
+            if sum(member.file_size for member in file.infolist()) > archives.MOST_BYTES_EACH:
+                raise ValueError("2048 features take 34 MB")
+        with np.load(path, allow_pickle=False) as arrays:
+            mean, covariance = torch.from_numpy(arrays["mu"]), torch.from_numpy(arrays["sigma"])
+    except (*archives.UNREADABLE, KeyError, TypeError, MemoryError) as error:
+        raise UserError(f"{path.name} holds no statistics of pytorch-fid; name another file.") from error
+    gaussian = from_covariance(mean, covariance)
+    return Sample(path.name, sha256(path)[:32], 0, torch.empty(0, len(gaussian.mean)), gaussian)
+
+
+def write_statistics(sample: Sample, path: Path) -> None:
+    """Mean and covariance as an .npz file that pytorch-fid reads. Raises UserError where it cannot be written."""
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, mu=sample.gaussian.mean.numpy(), sigma=sample.gaussian.covariance.numpy())
+
+
+def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], extractor: Extractor) -> Seeing:
+    """A sample from the cache, or seen now, in batches of the size that `prepare` is told, and put there."""
+    digest = hashlib.sha256(f"{digest} {extractor.hash}".encode()).hexdigest()[:32]
+    cached = cache_folder() / "features" / f"{digest}.safetensors"
+    with contextlib.suppress(SafetensorError, OSError, KeyError), safe_open(cached, framework="pt") as file:
+        sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
+        yield count
+        return sample
+    moments = Moments()
+    kept: list[Tensor] = []
+    block: list[Tensor] = []
+    for rows in extract(*prepare(extractor.batch), extractor.device):
+        yield len(rows)
+        block.append(rows)
+        if sum(map(len, block)) >= BLOCK:
+            _take(torch.cat(block), moments, kept)
+            block = []
+    if block:
+        _take(torch.cat(block), moments, kept)
+    tensors = {"rows": torch.cat(kept), "count": torch.tensor(moments.count)}
+    if moments.count > KEPT:
+        gaussian = moments.gaussian()
+        tensors |= {"mean": gaussian.mean, "factor": gaussian.factor.contiguous()}
+    with atomic_write(cached) as temporary:
+        save_file(tensors, temporary)
+    return _restored(name, digest, tensors)
+
+
+def _take(rows: Tensor, moments: Moments, kept: list[Tensor]) -> None:
+    """Count rows, and keep the first KEPT of all."""
+    if moments.count < KEPT:
+        kept.append(rows[: KEPT - moments.count])
+    moments.add(rows)
+
+
+def _restored(name: str, digest: str, tensors: dict[str, Tensor]) -> Sample:
+    rows = tensors["rows"]
+    gaussian = Gaussian(tensors["mean"], tensors["factor"]) if "mean" in tensors else fit(rows)
+    return Sample(name, digest, int(tensors["count"]), rows, gaussian)

@@ -1,0 +1,172 @@
+"""The Inception network of FID (Szegedy et al. 2016, weights of Heusel et al. 2017), arranged for speed.
+
+The same function as pytorch-fid's, to rounding: BatchNorm is folded into the convolutions, the 1x1 convolutions that
+read one block's input are one, average pooling comes behind its 1x1 convolution, where there are fewer channels, and
+on a CPU the larger kernels take fewer multiplications.
+"""
+
+import os
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d
+
+from ganopt.errors import UserError
+from ganopt.files import sha256
+from ganopt.metrics.fast_convolution import Convolution
+from ganopt.metrics.inception_weights import UNREADABLE, locate, read, shipped
+
+FEATURES = 2048
+SIDE = 299  # pixels, what the network was trained on
+
+# A block: chains of convolutions on its input, whose results are concatenated; a tuple in a chain forks it.
+_A = (
+    ("branch1x1",),
+    ("branch5x5_1", "branch5x5_2"),
+    ("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"),
+)
+_B = (("branch3x3",), ("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"))
+_C = (
+    ("branch1x1",),
+    ("branch7x7_1", "branch7x7_2", "branch7x7_3"),
+    ("branch7x7dbl_1", "branch7x7dbl_2", "branch7x7dbl_3", "branch7x7dbl_4", "branch7x7dbl_5"),
+)
+_D = (("branch3x3_1", "branch3x3_2"), ("branch7x7x3_1", "branch7x7x3_2", "branch7x7x3_3", "branch7x7x3_4"))
+_E = (
+    ("branch1x1",),
+    ("branch3x3_1", ("branch3x3_2a", "branch3x3_2b")),
+    ("branch3x3dbl_1", "branch3x3dbl_2", ("branch3x3dbl_3a", "branch3x3dbl_3b")),
+)
+# and how its input is pooled: averaged before a convolution, maximum before one, or maximum alone at half the side
+BLOCKS = {
+    **{f"Mixed_5{letter}": (_A, "average") for letter in "bcd"},
+    "Mixed_6a": (_B, "halve"),
+    **{f"Mixed_6{letter}": (_C, "average") for letter in "bcde"},
+    "Mixed_7a": (_D, "halve"),
+    "Mixed_7b": (_E, "average"),
+    "Mixed_7c": (_E, "maximum"),
+}
+HALVING = {
+    "Conv2d_1a_3x3",
+    "Mixed_6a.branch3x3",
+    "Mixed_6a.branch3x3dbl_3",
+    "Mixed_7a.branch3x3_2",
+    "Mixed_7a.branch7x7x3_4",
+}
+UNPADDED = HALVING | {"Conv2d_2a_3x3", "Conv2d_4a_3x3"}
+LINE = 17  # pixels of a side where kernels have seven taps
+MANY = 48  # input channels: with fewer, a convolution with fewer multiplications takes as long
+
+
+class Inception(nn.Module):
+    """Pictures -> features. Its weights are those that `fold` returns; raises KeyError if one is missing."""
+
+    digest = ""  # of the file that it was loaded from
+
+    def __init__(self, weights: Mapping[str, Tensor]):
+        super().__init__()
+        self.widths: dict[str, list[int]] = {}
+        self.quick: dict[str, Convolution] = {}
+        weights = dict(weights)
+        for block, (chains, pool) in BLOCKS.items():
+            first = [f"{block}.{chain[0]}" for chain in chains if _is_stemmed(chain)]
+            if pool == "average":
+                first.append(f"{block}.branch_pool")
+            self.widths[block] = [len(weights[f"{name}.bias"]) for name in first]
+            for part in ("weight", "bias"):
+                weights[f"{block}.stem.{part}"] = torch.cat([weights.pop(f"{name}.{part}") for name in first])
+        for name, value in weights.items():
+            value = value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+            self.register_buffer(name.replace(".", ":"), value)
+
+    def quicken(self) -> None:
+        """From now on, compute by convolutions with fewer multiplications; for float32 on a CPU."""
+        for key in [key for key, value in self.named_buffers() if value.ndim == 4]:
+            name, weight = key.removesuffix(":weight").replace(":", "."), self.get_buffer(key)
+            if name not in HALVING and weight[0, 0].numel() > 1 and weight.shape[1] >= MANY:
+                bias = self.get_buffer(key.replace("weight", "bias"))
+                self.quick[name] = Convolution(weight, bias, _padding(name, weight), LINE)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """uint8 (N, 3, H, W) -> features (N, 2048), float32."""
+        parts = pictures.split(1 if self.quick else len(pictures))  # one by one, large maps stay in a CPU's caches
+        x = torch.cat([self._begin(part) for part in parts])
+        for block in BLOCKS:
+            x = self._block(block, x)  # (N, 768, 17, 17), then (N, 2048, 8, 8)
+        return x.float().mean(dim=(2, 3))
+
+    def _begin(self, x: Tensor) -> Tensor:
+        """uint8 (N, 3, H, W) -> (N, 192, 35, 35)."""
+        x = x.float().contiguous(memory_format=torch.channels_last)
+        x = interpolate(x, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+        x = self._convolve("Conv2d_2a_3x3", self._convolve("Conv2d_1a_3x3", x))
+        x = _halve(self._convolve("Conv2d_2b_3x3", x, activate=False)).relu_()  # (N, 64, 73, 73)
+        x = self._convolve("Conv2d_4a_3x3", self._convolve("Conv2d_3b_1x1", x))
+        return _halve(x)
+
+    def _block(self, block: str, x: Tensor) -> Tensor:
+        chains, pool = BLOCKS[block]
+        stem = iter(self._convolve(f"{block}.stem", x, activate=False).split(self.widths[block], dim=1))
+        results = []
+        for chain in chains:
+            y, rest = (next(stem).relu_(), chain[1:]) if _is_stemmed(chain) else (x, chain)
+            for link in rest:
+                links = link if isinstance(link, tuple) else (link,)
+                y = [self._convolve(f"{block}.{name}", y) for name in links]
+                y = y[0] if len(y) == 1 else torch.cat(y, dim=1)
+            results.append(y)
+        if pool == "halve":
+            results.append(_halve(x))
+        elif pool == "maximum":
+            results.append(self._convolve(f"{block}.branch_pool", max_pool2d(x, 3, 1, 1)))
+        else:  # a mean over fewer pixels at the border, as in TensorFlow
+            results.append(avg_pool2d(next(stem), 3, 1, 1, count_include_pad=False).relu())
+        return torch.cat(results, dim=1)
+
+    def _convolve(self, name: str, x: Tensor, activate: bool = True) -> Tensor:
+        if name in self.quick:
+            return self.quick[name](x)
+        weight, bias = (getattr(self, f"{name}.{part}".replace(".", ":")) for part in ("weight", "bias"))
+        stride = 2 if name in HALVING else 1
+        x = conv2d(x.to(weight.dtype), weight, bias, stride, _padding(name, weight))
+        return x.relu_() if activate else x
+
+
+def _is_stemmed(chain: tuple) -> bool:
+    """Whether a chain begins with a 1x1 convolution, which is computed in one with its neighbours'."""
+    return len(chain) > 1 or "1x1" in chain[0]
+
+
+def _halve(x: Tensor) -> Tensor:
+    """What max_pool2d(x, 3, 2) takes twice as long for on a CPU."""
+    for axis in (2, 3):
+        windows = x.unfold(axis, 3, 2)
+        x = torch.maximum(windows[..., 0], windows[..., 1])
+        torch.maximum(x, windows[..., 2], out=x)
+    return x
+
+
+def _padding(name: str, weight: Tensor) -> tuple[int, int]:
+    height, width = weight.shape[2:]
+    return (0, 0) if name in UNPADDED else (height // 2, width // 2)
+
+
+def load(source: str = "", precision: str = "float32") -> Inception:
+    """The network, on the CPU, computing in `precision`, float32 or bfloat16; its first convolution stays float32.
+
+    `source` is a file of pytorch-fid's weights, or "official" for their download; by default $GANOPT_INCEPTION, else
+    the float16 copy in checkpoints/, else the download. Raises UserError where there are none.
+    """
+    path = locate(source or os.environ.get("GANOPT_INCEPTION", ""))
+    try:
+        network = Inception(read(path))
+    except UNREADABLE as error:
+        remedy = "restore it from the project's repository" if path == shipped() else "name another file"
+        raise UserError(f"{path} holds no weights of pytorch-fid's Inception, or is damaged; {remedy}.") from error
+    network.digest = sha256(path)
+    if precision == "bfloat16":
+        for name, value in network.named_buffers():
+            if not name.startswith("Conv2d_1a"):
+                setattr(network, name, value.bfloat16())
+    return network.requires_grad_(False).eval()

@@ -1,0 +1,38 @@
+"""The training pictures that are nearest to generated ones: does a model draw, or does it copy?"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ganopt.errors import UserError
+from ganopt.metrics import features
+from ganopt.metrics.extraction import extract
+from ganopt.metrics.features import KEPT, Extractor, Sample
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """Of each generated picture, its nearest training pictures, the nearest first."""
+
+    indices: Tensor  # (N, k) into the training pictures
+    distances: Tensor  # (N, k), of Inception's features, Euclidean
+    typical: float | None  # the median distance of held-out photographs to their nearest; None without any
+
+
+def nearest(
+    pictures: Tensor, training: Tensor, held_out: Sample | None, extractor: Extractor, count: int = 3
+) -> Nearest:
+    """Compare pictures, uint8 (N, 3, side, side), with training pictures of any number, of which the first 5,000 count.
+
+    Raises UserError where there are fewer training pictures than `count`.
+    """
+    if len(training) < count:
+        raise UserError(f"{len(training)} training pictures are too few; at least {count} are needed.")
+    known = features.finish(features.of_pictures("training", training[:KEPT], extractor)).rows
+    rows = torch.cat(list(extract(pictures.split(extractor.batch), extractor.network, extractor.device)))
+    distances, indices = torch.cdist(rows, known).topk(count, largest=False)
+    typical = None
+    if held_out is not None and len(held_out.rows):
+        typical = float(torch.cdist(held_out.rows, known).amin(dim=1).median())
+    return Nearest(indices, distances, typical)

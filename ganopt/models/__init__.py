@@ -1,0 +1,1 @@
+"""Networks, their names and weights, and drawing with them."""

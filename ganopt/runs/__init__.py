@@ -1,0 +1,1 @@
+"""Training runs as processes of their own: start, follow, stop and resume them."""

@@ -1,0 +1,1 @@
+"""The thesis's experiments: what is trained and measured for its tables."""

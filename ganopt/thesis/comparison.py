@@ -1,0 +1,143 @@
+"""Models side by side on the same seeds: their faces, the distance to the first model's, what is known."""
+
+import functools
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cosine_similarity, interpolate
+
+from ganopt.errors import UserError
+from ganopt.metrics import features
+from ganopt.metrics.extraction import extract
+from ganopt.models import model_cache, zoo
+from ganopt.models.catalogue import Entry, catalogue, checkpoints
+from ganopt.thesis import protocols, tables
+from ganopt.thesis.results import Records
+from ganopt.viz.charts import Plot, Point
+
+MOST_MODELS, MOST_SEEDS = 5, 16
+BRIGHTEST = 0.25  # the difference at which a map ends in its brightest colour
+RAMP = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))  # its colours, evenly apart
+
+load_extractor = functools.lru_cache(maxsize=1)(features.load_extractor)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What models draw from the same seeds."""
+
+    models: list[str]
+    seeds: list[int]
+    pictures: Tensor  # uint8 (models, seeds, 3, side, side)
+    differences: Tensor  # (models, seeds): mean absolute difference to the first model's picture, 0 to 1
+    seconds: float  # of drawing
+
+
+def compare(models: list[str], device: torch.device, seeds: list[int]) -> Comparison:
+    """Draw the same seeds with each of some models of the catalogue or of runs.
+
+    Smaller pictures are brought to the side of the largest by repeating pixels, and differ by that, too.
+    Raises UserError for a name of neither, and for too many or too few models or seeds.
+    """
+    for what, count, most in (("models", len(models), MOST_MODELS), ("seeds", len(seeds), MOST_SEEDS)):
+        if not 1 <= count <= most:
+            raise UserError(f"{count} {what} cannot be compared at once; take 1 to {most}.")
+    zoo.check_offered(models)
+    drawn = [model_cache.faces(name, device, seeds, 1.0) for name in models]
+    side = max(faces.pictures.shape[-1] for faces in drawn)
+    pictures = torch.stack([interpolate(faces.pictures, size=side) for faces in drawn])
+    differences = _difference(pictures, pictures[:1]).mean(dim=(2, 3, 4))
+    return Comparison(models, seeds, pictures, differences, sum(faces.seconds for faces in drawn))
+
+
+def cosines(first: Tensor, second: Tensor, device: torch.device) -> list[float]:
+    """How alike Inception finds pictures uint8 (N, 3, H, W) and others: the cosine of each pair of features, 0 to 1."""
+    extractor = load_extractor(device)
+    rows = torch.cat(list(extract(torch.cat([first, second]).split(1), extractor.network, device)))
+    ours, theirs = rows.chunk(2)
+    return cosine_similarity(ours, theirs).tolist()
+
+
+def difference_map(first: Tensor, second: Tensor) -> Tensor:
+    """Where two pictures uint8 (3, H, W) differ, as such a picture.
+
+    The mean absolute difference of the colours: black is 0, pale yellow BRIGHTEST or more of the whole range.
+    """
+    ramp = torch.tensor(RAMP, dtype=torch.float32)
+    place = (_difference(first, second).mean(dim=0) / BRIGHTEST).clamp(max=1) * (len(ramp) - 1)  # (H, W)
+    below = place.long().clamp(max=len(ramp) - 2)
+    colours = torch.lerp(ramp[below], ramp[below + 1], (place - below)[..., None])  # (H, W, 3)
+    return colours.round().to(torch.uint8).permute(2, 0, 1)
+
+
+def results() -> Records:
+    """What has been measured of the shipped models; empty without a file of results."""
+    try:
+        return tables.read(checkpoints() / "results.json")
+    except UserError:
+        return {}
+
+
+def facts(model: str, records: Records) -> list[str]:
+    """What is known of a model, in lines: title, name and size, latency, fid500 and its spread if measured."""
+    entry = zoo.entry(model)
+    lines = [entry.title, f"{model}, {entry.bytes / 1e6:.1f} MB"]
+    if cost := records.get(("cost", model)):
+        drawing = cost["drawing"]
+        lines.append(f"{1000 * drawing['latency']:.1f} ms a face on {drawing['device']}")
+    if fid := records.get(("fid", model)):
+        lines.append(f"fid{fid['count']} {fid['fid']:.2f}, {fid['reference']}")
+        if len(fid["fids"]) > 1:
+            lines.append(f"({min(fid['fids']):.2f} to {max(fid['fids']):.2f})")
+    return lines
+
+
+def plots(records: Records) -> list[Plot]:
+    """Size against FID of the models of the catalogue: a plot for each protocol and reference."""
+    groups: dict[tuple, list[str]] = {}
+    for name in catalogue():
+        if record := records.get(("fid", name)):
+            key = (*protocols.protocol(record), record["reference"], record["reference_hash"])
+            groups.setdefault(key, []).append(name)
+    found = []
+    for (count, *_, reference, _), names in groups.items():
+        points = (Point(name, catalogue()[name].bytes / 1e6, records["fid", name]["fid"]) for name in names)
+        floor = protocols.floor(records, records["fid", names[0]])
+        found.append(Plot(f"fid{count} against {reference}", tuple(points), floor))
+    return found
+
+
+def presets() -> dict[str, list[str]]:
+    """Comparisons that explain a method, the model that others are compared with first; those that can be made."""
+    entries, found = catalogue(), {}
+    teacher = _teacher(entries)
+    if students := [name for name in _like(teacher, entries) if entries[name].role == "student"]:
+        found["Teacher and students"] = [teacher, *students]
+    sources = {name: entry.source or teacher for name, entry in entries.items() if entry.role == "transfer"}
+    sources.pop(teacher, None)  # a transfer alone
+    if (source := next(iter(sources.values()), "")) in entries:
+        found["Before and after transfer"] = [source, *(name for name, each in sources.items() if each == source)]
+    return {text: names[:MOST_MODELS] for text, names in found.items()}
+
+
+def first_choice() -> list[str]:
+    """A teacher and the first other model of its kind of animal, if any. The catalogue must not be empty."""
+    entries = catalogue()
+    teacher = _teacher(entries)
+    return [teacher, *(name for name in _like(teacher, entries) if name != teacher)][:2]
+
+
+def _teacher(entries: dict[str, Entry]) -> str:
+    """The first teacher of a catalogue, else its first model."""
+    return next((name for name, entry in entries.items() if entry.role == "teacher"), next(iter(entries)))
+
+
+def _like(model: str, entries: dict[str, Entry]) -> list[str]:
+    """The models of the same kind of animal, which is the beginning of a name: cats-teacher, cats-student."""
+    return [name for name in entries if name.partition("-")[0] == model.partition("-")[0]]
+
+
+def _difference(first: Tensor, second: Tensor) -> Tensor:
+    """Bytes -> their absolute difference, 0 to 1."""
+    return (first.float() - second.float()).abs() / 255

@@ -1,0 +1,180 @@
+"""The experiments behind the tables: which models are trained, from what, and for how long.
+
+`runs` trains each experiment for its share of a budget of minutes, and goes on where it was stopped.
+"""
+
+import dataclasses
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ganopt.errors import UserError
+from ganopt.models.catalogue import catalogue
+from ganopt.models.networks import parse_architecture
+from ganopt.training import loop
+from ganopt.training.recipes import RECIPES, Recipe, parse
+from ganopt.training.run_folder import CONFIG
+
+ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are the controls
+R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
+AUGMENTED = {"augment": ("color", "translation")}
+JUDGED = {"inherit_critic": True, "critic_chunk": 0} | R1_TUNED | {"lr_g": 5e-4} | AUGMENTED  # of students
+IMITATING = {"pixel": "l1", "feature": 1.0, "alpha": 0.3, "snapshots": 6}  # of the best of them
+
+
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
+    """A model to train. `settings` are of its recipe, and what they leave out is the recipe's default."""
+
+    name: str
+    recipe: str
+    classes: str  # the folder of its pictures: cat or dog
+    share: float  # of the minutes
+    settings: dict[str, Any] = field(default_factory=dict)
+    needs: str = ""  # the experiment whose model is its source or teacher
+
+    @property
+    def reference(self) -> str:
+        """The name of the pictures that it is measured against."""
+        return f"{self.classes}s"
+
+    @property
+    def origin(self) -> str:
+        """The setting of its recipe that names the model that it needs."""
+        return "source" if self.recipe == "transfer" else "teacher"
+
+
+EXPERIMENTS = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment(name="cats-teacher", recipe="r1", classes="cat", share=30, settings={"generator": "big"}),
+        Experiment(name="cats-thesis", recipe="wgan-gp", classes="cat", share=10, settings={"generator": "big"}),
+        Experiment(name="cats-small", recipe="r1", classes="cat", share=8, settings={"generator": "kd"}),
+        Experiment(name="dogs-scratch", recipe="r1", classes="dog", share=10, settings={"generator": "big"}),
+        Experiment(
+            name="dogs-transfer-thesis",
+            recipe="transfer",
+            classes="dog",
+            share=5,
+            settings={"freeze_g": 2, "freeze_d": 4},
+            needs="cats-teacher",
+        ),
+        Experiment(
+            name="dogs-transfer",
+            recipe="transfer",
+            classes="dog",
+            share=10,
+            settings={"freeze_g": 1, "freeze_d": 2, "critic_chunk": 0, "snapshots": 10} | R1_TUNED | AUGMENTED,
+            needs="cats-teacher",
+        ),
+        *(
+            Experiment(
+                name=f"cats-kd-{alpha:g}",
+                recipe="distill",
+                classes="cat",
+                share=3,
+                settings={"generator": "kd", "alpha": alpha} | JUDGED,
+                needs="cats-teacher",
+            )
+            for alpha in ALPHAS
+        ),
+        Experiment(
+            name="cats-student",
+            recipe="distill",
+            classes="cat",
+            share=9,
+            settings={"generator": "big/4", "inherit": True} | JUDGED | IMITATING,
+            needs="cats-teacher",
+        ),
+        Experiment(
+            name="cats-fast",
+            recipe="distill",
+            classes="cat",
+            share=9,
+            settings={"generator": "shuffle"} | JUDGED | IMITATING,
+            needs="cats-teacher",
+        ),
+        # two recipes from scratch, the same generator, the same minutes
+        Experiment(
+            name="race-ours", recipe="r1", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
+        ),
+        Experiment(
+            name="race-thesis", recipe="wgan-gp", classes="cat", share=4, settings={"generator": "big", "snapshots": 3}
+        ),
+    )
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setting:
+    """Where and how large experiments are run."""
+
+    data: Path  # holds a folder of pictures of each class, cat and dog
+    folder: Path  # of the runs
+    minutes: float  # of training, shared among the experiments that are chosen
+    divisor: int = 1  # of a generator's widths: 1 for the thesis's networks, more where there is no GPU
+    side: int = 128
+    batch: int = 16
+    device: str = "auto"
+    precision: str = "float32"
+    channels_last: bool = False
+
+
+def choose(names: list[str] | None = None) -> list[Experiment]:
+    """Experiments by their names, all of them by default. Raises UserError for an unknown name."""
+    names = names or list(EXPERIMENTS)
+    if unknown := set(names) - set(EXPERIMENTS):
+        raise UserError(f"There is no experiment '{min(unknown)}'; take any of {', '.join(EXPERIMENTS)}.")
+    return [EXPERIMENTS[name] for name in names]
+
+
+def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experiment, Recipe]]:
+    """What each of some experiments trains in a setting. Raises UserError where a source has not been trained."""
+    shares = sum(each.share for each in chosen)
+    for experiment in chosen:
+        values: dict[str, Any] = {"recipe": experiment.recipe, "data": str(setting.data), "classes": experiment.classes}
+        for name in ("batch", "device", "precision", "channels_last"):
+            values[name] = getattr(setting, name)
+        values["minutes"] = setting.minutes * experiment.share / shares
+        values |= experiment.settings
+        defaults: dict[str, Any] = {
+            field.name: field.default for field in dataclasses.fields(RECIPES[experiment.recipe])
+        }
+        if experiment.recipe != "transfer":  # whose networks are those of its source
+            divisors = {"generator": setting.divisor, "critic": max(setting.divisor // 2, 1)}  # a judge sees more
+            for name, divisor in divisors.items():
+                values[name] = _scaled(values.get(name, defaults[name]), divisor, setting.side)
+        if experiment.needs:
+            source = locate(setting, experiment.needs)
+            if source is None:
+                raise UserError(f"{experiment.name} starts from {experiment.needs}; train that one first.")
+            values[experiment.origin] = source
+        yield experiment, parse(values)
+
+
+def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Generator[loop.Step]]]:
+    """Experiments, all of them by default, in their order, each with the steps that it has still to do.
+
+    Raises UserError for an unknown name, and where a source has not been trained.
+    """
+    for experiment, recipe in recipes(setting, choose(names)):
+        folder = setting.folder / experiment.name
+        if (folder / CONFIG).exists():
+            yield experiment, loop.resume(folder, budget={"minutes": recipe.minutes})
+        else:
+            yield experiment, loop.train(recipe, folder)
+
+
+def locate(setting: Setting, name: str) -> str | None:
+    """The model of an experiment as `zoo` takes it: of its run if that has saved one, else the shipped one."""
+    folder = setting.folder / name
+    if (folder / "generator.safetensors").exists():
+        return str(folder)
+    return name if name in catalogue() else None
+
+
+def _scaled(name: str, divisor: int, side: int) -> str:
+    """A network with its widths divided once more, for pictures of a side."""
+    architecture = parse_architecture(name)
+    return str(dataclasses.replace(architecture, divisor=min(architecture.divisor * divisor, 64), side=side))

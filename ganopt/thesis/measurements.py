@@ -1,0 +1,120 @@
+"""What is measured of the experiments, as records of results.json: FID and its floor, costs, curves, storages."""
+
+import dataclasses
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from ganopt.metrics import evaluation, features
+from ganopt.metrics.evaluation import FLOOR, Plan
+from ganopt.metrics.features import Extractor, Sample
+from ganopt.metrics.fid import frechet_distance
+from ganopt.models import weights, zoo
+from ganopt.models.catalogue import catalogue
+from ganopt.thesis.experiments import Experiment, Setting, choose, locate
+from ganopt.thesis.results import Record, replace
+from ganopt.training import profiling, run_folder
+from ganopt.training.recipes import RECIPES, parse
+
+STORED = ("cats-teacher", "cats-student", "cats-fast")  # what is measured in each storage
+
+
+def measure(
+    setting: Setting, extractor: Extractor, results: Path, names: list[str] | None = None, count: int = 500
+) -> Iterator[Record]:
+    """Measure experiments, all by default, that have a model: FID and its floor, costs, curves, storages.
+
+    Yields the records as they are written; they take the place of earlier ones of the same name and kind.
+    """
+    floors: set[str] = set()
+    for experiment in choose(names):
+        model = locate(setting, experiment.name)
+        if model is None:
+            continue
+        for record in _measured(experiment, model, setting, extractor, count):
+            if record["name"] not in floors:  # one for all that share a reference
+                replace(results, record)
+                yield record
+            if record["name"].startswith("floor-"):
+                floors.add(record["name"])
+
+
+def _measured(
+    experiment: Experiment, model: str, setting: Setting, extractor: Extractor, count: int
+) -> Iterator[Record]:
+    yield from _scores(experiment, model, setting, extractor, count)
+    yield _cost(experiment, model, setting, extractor.device)
+    reference, _ = features.of_reference(experiment.reference)
+    protocol = evaluation.protocol(extractor) | {"reference": reference.name, "reference_hash": reference.hash}
+    common = protocol | {"name": experiment.name, "count": count, "seeds": f"0-{count - 1}"}
+    snapshots = sorted((setting.folder / experiment.name / "snapshots").glob("*.safetensors"))
+    if snapshots:
+        yield {"kind": "curve", "points": _curve(snapshots, reference, extractor, count)} | common
+    if experiment.name in STORED:
+        yield {"kind": "storage", "forms": _storages(model, reference, extractor, count)} | common
+
+
+def _scores(experiment: Experiment, model: str, setting: Setting, extractor: Extractor, count: int) -> Iterator[Record]:
+    """FID with its floor; of a student also the FID to its teacher."""
+    against = locate(setting, experiment.needs) if experiment.recipe == "distill" else None
+    plan = Plan(models=(model,), reference=experiment.reference, against=against or "", count=count)
+    for update in evaluation.evaluate(plan, extractor):
+        if update.score:
+            name = f"floor-{experiment.reference}" if update.score.name == FLOOR else experiment.name
+            against = experiment.needs if update.score.against else ""
+            yield evaluation.record(update.score, extractor) | {"name": name, "against": against}
+
+
+def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.device) -> Record:
+    """What a model costs to draw with and to train; minutes only of a run that is still there."""
+    values = json.loads(weights.read_metadata(zoo.locate(model))["recipe"])
+    known = {field.name for field in dataclasses.fields(RECIPES[experiment.recipe])} | {"recipe"}
+    values = {key: value for key, value in values.items() if key in known}  # not what older versions called otherwise
+    values |= {"data": str(setting.data), "device": setting.device}
+    values |= {"precision": setting.precision, "channels_last": setting.channels_last}
+    if experiment.needs:
+        values[experiment.origin] = locate(setting, experiment.needs)
+    recipe, folder = parse(values), setting.folder / experiment.name
+    run = run_folder.read_counters(folder) if model == str(folder) else None
+    return {
+        "kind": "cost",
+        "name": experiment.name,
+        "recipe": recipe.name,
+        "generator": recipe.generator,
+        "images": run["images"] if run else catalogue()[model].images,
+        "minutes": run["seconds"] / 60 if run else None,
+        "drawing": dataclasses.asdict(profiling.cost_of_drawing(zoo.load(model), device)),
+        "training": dataclasses.asdict(profiling.measure_apart(recipe)),
+    }
+
+
+def _curve(snapshots: list[Path], reference: Sample, extractor: Extractor, count: int) -> list[dict[str, float]]:
+    """FID at each snapshot of a run, with the pictures that its critic had seen and the minutes of training."""
+    run = snapshots[0].parent.parent
+    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    steps = {line["step"]: line for line in lines}
+    points = []
+    for path in snapshots:
+        line = steps[int(path.stem)]
+        point = {"step": line["step"], "images": line["images"], "minutes": line["seconds"] / 60}
+        points.append(point | {"fid": _fid(path, reference, extractor, count)})
+    return points
+
+
+def _storages(model: str, reference: Sample, extractor: Extractor, count: int) -> dict[str, dict[str, float]]:
+    """Bytes and FID of a model in each storage."""
+    network, forms = zoo.load(model), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, dtype in weights.STORAGES.items():
+            path = Path(folder, f"{name}.safetensors")
+            weights.save(network, path, dtype=dtype)
+            forms[name] = {"bytes": path.stat().st_size, "fid": _fid(path, reference, extractor, count)}
+    return forms
+
+
+def _fid(path: Path, reference: Sample, extractor: Extractor, count: int) -> float:
+    sample = features.finish(features.of_model(str(path), range(count), extractor))
+    return frechet_distance(sample.gaussian, reference.gaussian)

@@ -1,0 +1,135 @@
+"""Putting things into `checkpoints/`: the model of a run, with its entry in the catalogue; what FID needs.
+
+python -m ganopt.thesis.release model RUN NAME --title TITLE --role teacher --trained-on TEXT --licence TEXT
+python -m ganopt.thesis.release inception FILE
+python -m ganopt.thesis.release reference NAME HELD_OUT TRAINING --inception FILE
+"""
+
+import argparse
+import dataclasses
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+
+from ganopt.data import image_folder
+from ganopt.errors import exit_on_user_error
+from ganopt.files import atomic_write, sha256
+from ganopt.metrics import features, inception_weights
+from ganopt.models import weights, zoo
+from ganopt.models.catalogue import ROLES, Entry, File, catalogue, checkpoints
+from ganopt.training.recipes import Transfer
+from ganopt.training.run_folder import read_counters, read_recipe, travelling
+
+
+def ship(
+    run: Path,
+    name: str,
+    title: str,
+    role: str,
+    trained_on: str,
+    licence: str,
+    storage: str = "float16",
+    without_critic: bool = False,
+) -> Entry:
+    """Store a run's generator, and its critic as float16, and enter them in the catalogue, in place of their namesakes.
+
+    A transfer from another model of the catalogue is stored as the difference to it: whoever ships that one again
+    ships this one again. Raises UserError where the run has saved nothing or checkpoints/ cannot be written.
+    """
+    recipe = read_recipe(run)
+    source = recipe.source if isinstance(recipe, Transfer) and recipe.source in set(catalogue()) - {name} else ""
+    files: dict[str, File | None] = {"generator": None, "critic": None}
+    for kind, file, dtype in (
+        ("generator", f"{name}.safetensors", weights.STORAGES[storage]),
+        ("critic", f"{name}-critic.safetensors", torch.float16),
+    ):
+        path = run / f"{kind}.safetensors"
+        if kind == "generator" or (path.exists() and not without_critic):
+            files[kind] = _store(weights.load(path), file, travelling(recipe), dtype, source)
+    entry = Entry(
+        **vars(files["generator"]),
+        name=name,
+        title=title,
+        role=role,
+        trained_on=trained_on,
+        licence=licence,
+        images=read_counters(run)["images"],
+        critic=files["critic"],
+        source=source,
+    )
+    entries = catalogue() | {name: entry}
+    with atomic_write(checkpoints() / "catalogue.json") as temporary:
+        models = [dataclasses.asdict(entry) for entry in entries.values()]
+        temporary.write_text(json.dumps({"models": models}, indent=1) + "\n")
+    if entry.critic is None:
+        (checkpoints() / f"{name}-critic.safetensors").unlink(missing_ok=True)  # of a namesake
+    return entry
+
+
+def _store(network: weights.Network, file: str, recipe: dict[str, Any], dtype: torch.dtype, source: str) -> File:
+    path = checkpoints() / file
+    if source:
+        zoo.save_delta(network, source, path, recipe, dtype)
+    else:
+        weights.save(network, path, recipe, dtype)
+    return File(file=file, bytes=path.stat().st_size, sha256=sha256(path), architecture=str(network.architecture))
+
+
+def ship_inception(file: Path) -> None:
+    """Store pytorch-fid's weights as `inception.load` reads them: folded, float16."""
+    state = torch.load(file, map_location="cpu", weights_only=True)
+    tensors = {name: value.half().contiguous() for name, value in inception_weights.fold(state).items()}
+    source = "TensorFlow's inception-2015-12-05 (Apache 2.0), as arranged by pytorch-fid; BatchNorm folded"
+    with atomic_write(checkpoints() / inception_weights.SHIPPED) as temporary:
+        save_file(tensors, temporary, {"source": source})
+
+
+def ship_reference(name: str, held_out: Path, training: Path, inception: str) -> None:
+    """Store the features of held-out pictures, and of as many training pictures evenly taken from their folder."""
+    extractor = features.load_extractor(torch.device("cpu"), "float32", inception)
+    reference = features.finish(features.of_folder(held_out, extractor))
+    files = image_folder.find(training)
+    chosen = [files[index * len(files) // reference.count] for index in range(reference.count)]
+    with tempfile.TemporaryDirectory() as folder:
+        for file in chosen:
+            Path(folder, Path(file).name).symlink_to((training / file).resolve())
+        others = features.finish(features.of_folder(Path(folder), extractor))
+    tensors = {"reference": reference.rows.half(), "others": others.rows.half()}
+    with atomic_write(checkpoints() / f"reference-{name}.safetensors") as temporary:
+        save_file(tensors, temporary, {"reference": reference.hash, "others": others.hash})
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Store one thing. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options."""
+    parser = argparse.ArgumentParser("python -m ganopt.thesis.release", description="Put things into checkpoints/.")
+    commands = parser.add_subparsers(required=True)
+    model = commands.add_parser("model", help=ship.__doc__)
+    model.set_defaults(command=ship)
+    model.add_argument("run", type=Path, help="run folder")
+    model.add_argument("name", help="name in the catalogue, as in cats-teacher")
+    model.add_argument("--title", required=True, help="what people read")
+    model.add_argument("--role", choices=ROLES, default="teacher")
+    model.add_argument("--trained-on", required=True, help="the pictures")
+    model.add_argument("--licence", required=True, help="what their licence means for the weights")
+    model.add_argument("--storage", choices=tuple(weights.STORAGES), default="float16", help="of the generator")
+    model.add_argument("--without-critic", action="store_true", help="leave out what only further training needs")
+    network = commands.add_parser("inception", help=ship_inception.__doc__)
+    network.set_defaults(command=ship_inception)
+    network.add_argument("file", type=Path, help="pt_inception-2015-12-05-6726825d.pth, or its copy")
+    reference = commands.add_parser("reference", help=ship_reference.__doc__)
+    reference.set_defaults(command=ship_reference)
+    reference.add_argument("name", help="as in cats")
+    reference.add_argument("held_out", type=Path, help="folder of pictures that nothing was trained on")
+    reference.add_argument("training", type=Path, help="folder of other pictures, for the floor")
+    reference.add_argument("--inception", default="official", help="weights of pytorch-fid")
+    options = vars(parser.parse_args(arguments))
+    with exit_on_user_error():
+        print(options.pop("command")(**options) or "Done.")
+
+
+if __name__ == "__main__":
+    main()

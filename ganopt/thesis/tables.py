@@ -1,0 +1,250 @@
+"""The thesis's three tables with our figures beside its own, and what else was measured, from results.json."""
+
+import csv
+import io
+import json
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ganopt.errors import UserError
+from ganopt.thesis import curves, protocols
+from ganopt.thesis.experiments import ALPHAS, EXPERIMENTS
+from ganopt.thesis.published import THESIS
+from ganopt.thesis.results import Record, Records
+
+MODELS = ("cats-thesis", "cats-teacher", "dogs-scratch", "dogs-transfer-thesis", "dogs-transfer")
+STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student", "cats-fast")
+METHODS = {  # a model -> the ordinary one that it is compared with
+    "cats-thesis": "",
+    "cats-teacher": "",
+    "dogs-scratch": "",
+    "dogs-transfer-thesis": "dogs-scratch",
+    "dogs-transfer": "dogs-scratch",
+    "cats-kd-0.05": "cats-teacher",
+    "cats-student": "cats-teacher",
+    "cats-fast": "cats-teacher",
+}
+CROSSED = {"cats": "cats-thesis", "dogs": "dogs-transfer-thesis"}  # curves say when they fell below the thesis's FID
+THEIRS = "thesis: "  # before the head of a column that repeats the thesis's figures
+COSTS = ["epoch, s", f"{THEIRS}epoch, s", "training memory, GB", f"{THEIRS}training memory, GB"]
+
+START, END = "<!-- tables of python -m ganopt report -->", "<!-- end of the tables -->"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as text, an empty one for what is not known. `notes` says what it depends on, and what was left out."""
+
+    name: str
+    title: str
+    heads: list[str]
+    rows: list[list[str]]
+    notes: str = ""
+
+
+def read(path: Path) -> Records:
+    """The records of a results file by kind and name, the latest of each. Raises UserError where there are none."""
+    try:
+        return {(each["kind"], each["name"]): each for each in json.loads(path.read_text())["records"]}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(f"{path} holds no results; measure some with python -m ganopt experiments.") from error
+
+
+def tables(records: Records) -> list[Table]:
+    """Tables 3.1, 3.2 and 3.3 of the thesis, storages, curves; one column holds one protocol, that of most records.
+
+    Raises UserError for a record that lacks something.
+    """
+    try:
+        return _tables(records)
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise UserError(f"A record of the results is damaged ({error}); measure its model again.") from error
+
+
+def _tables(records: Records) -> list[Table]:
+    planned = {key: record for key, record in records.items() if key[1] in EXPERIMENTS}
+    kept = protocols.comparable(planned)
+    known = kept | {key: record for key, record in records.items() if key[0] == "fid" and key not in planned}  # floors
+
+    def notes(names: Collection[str], *kinds: str) -> str:
+        return " ".join(filter(None, (protocols.sentence(kept, planned, kind, names) for kind in kinds)))
+
+    fid = ["FID", "floor", f"{THEIRS}FID"]
+    to_teacher = ["FID to teacher", f"{THEIRS}FID to teacher"]
+    saved = ["training memory, GB", f"{THEIRS}training memory, GB", "as float16, MB", f"{THEIRS}as float32, MB"]
+    saved += ["GFLOP a face", "latency, ms", "change of FID, %", f"{THEIRS}change of FID, %"]
+    curve = ["network", "minutes", "pictures seen", "FID", f"{THEIRS}FID", "below that after", "predicted"]
+    worse = "A change below zero is a worse FID, as in the thesis."
+    twice = "Predicted: with twice the pictures, if it goes on as over the later half of the curve."
+    return [
+        Table(
+            "table-3.1",
+            "Table 3.1: from scratch and by transfer",
+            ["model", "network", "pictures seen", *fid, *COSTS],
+            [[name, *_run(known, name), *_fid(known, name), *_training(known, name)] for name in MODELS],
+            notes(MODELS, "fid", "cost"),
+        ),
+        Table(
+            "table-3.2",
+            "Table 3.2: students of the cat teacher",
+            ["student", "network", "pictures seen", *fid, *to_teacher, *COSTS],
+            [
+                [name, *_run(known, name), *_fid(known, name), *_to_teacher(known, name), *_training(known, name)]
+                for name in STUDENTS
+            ],
+            notes(STUDENTS, "fid", "cost"),
+        ),
+        Table(
+            "table-3.3",
+            "Table 3.3: what each method saves",
+            ["model", *saved],
+            [[name, *_saved(known, name, base)] for name, base in METHODS.items()],
+            f"{notes(METHODS, 'fid', 'cost')} {worse}".strip(),
+        ),
+        Table(
+            "storage", "Storage", ["model", "stored as", "MB", "FID"], _storages(known), notes(EXPERIMENTS, "storage")
+        ),
+        Table(
+            "curves",
+            "FID while training",
+            ["run", *curve],
+            _curves(known),
+            " ".join(filter(None, [notes(EXPERIMENTS, "curve"), twice, _race(known)])),
+        ),
+    ]
+
+
+def shown(table: Table) -> Table:
+    """A table without the rows that hold only the thesis's figures, and then without the columns that hold nothing."""
+    ours = [index for index, head in enumerate(table.heads) if index and not head.startswith(THEIRS)]
+    rows = [row for row in table.rows if any(row[index] for index in ours)]
+    kept = [index for index in range(len(table.heads)) if any(row[index] for row in rows)]
+    heads, *rows = ([line[index] for index in kept] for line in [table.heads, *rows])
+    return replace(table, heads=heads, rows=rows)
+
+
+def markdown(table: Table) -> str:
+    """What is shown of a table as Markdown, its title above it and its notes below; empty where no row is left."""
+    table = shown(table)
+    lines = [table.heads, ["---"] * len(table.heads), *table.rows]
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return f"**{table.title}**\n\n{body}\n" + (f"\n{table.notes}\n" if table.notes else "") if table.rows else ""
+
+
+def page(built: list[Table]) -> str:
+    """Tables as Markdown, one below the other, those without any row left out."""
+    return "\n".join(filter(None, map(markdown, built))) or "Nothing has been measured yet.\n"
+
+
+def insert(text: str, inserted: list[Table]) -> str:
+    """A Markdown text with other tables between its markers. Raises UserError where it has no markers."""
+    before, start, rest = text.partition(START)
+    _, end, after = rest.partition(END)
+    if not (start and end):
+        raise UserError(f"There is no {START} with {END} after it; put both where the tables belong.")
+    return before + start + "\n" + page(inserted) + end + after
+
+
+def as_csv(table: Table) -> str:
+    """A table as CSV, with all of its rows."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows([table.heads, *table.rows])
+    return text.getvalue()
+
+
+def _run(records: Records, name: str) -> list[str]:
+    """The network, and the pictures that its critic has seen."""
+    cost = records.get(("cost", name))
+    return [cost["generator"], f"{cost['images']:,}"] if cost else ["", ""]
+
+
+def _fid(records: Records, name: str) -> list[str]:
+    """FID with its spread, the floor, and the thesis's figure."""
+    record = records.get(("fid", name))
+    if record is None:
+        return ["", "", _thesis(name, "fid")]
+    text, fids = f"{record['fid']:.2f}", record["fids"]
+    if len(fids) > 1:
+        text += f" ({min(fids):.2f} to {max(fids):.2f})"
+    floor = protocols.floor(records, record)
+    return [text, "" if floor is None else f"{floor:.2f}", _thesis(name, "fid")]
+
+
+def _to_teacher(records: Records, name: str) -> list[str]:
+    value = records.get(("fid", name), {}).get("fid_to_model")
+    return ["" if value is None else f"{value:.2f}", _thesis(name, "fid_to_teacher")]
+
+
+def _training(records: Records, name: str) -> list[str]:
+    cost = records.get(("cost", name), {}).get("training", {})
+    ours = [f"{cost['epoch_seconds']:.1f}", _memory(cost)] if cost else ["", ""]
+    return [ours[0], _thesis(name, "epoch_seconds"), ours[1], _thesis(name, "memory")]
+
+
+def _memory(cost: Record) -> str:
+    """Gigabytes of a training, above what torch itself takes."""
+    return f"{(cost['peak'] - cost['baseline']) / 1e9:.2f}"
+
+
+def _saved(records: Records, name: str, base: str) -> list[str]:
+    """Memory, size and work of a model, and how its FID differs from that of the ordinary one."""
+    cost, thesis = records.get(("cost", name)), THESIS.get(name)
+    ours = [""] * 4
+    if cost:
+        drawing = cost["drawing"]
+        ours = [_memory(cost["training"]), f"{2 * drawing['parameters'] / 1e6:.1f}"]
+        ours += [f"{drawing['operations'] / 1e9:.2f}", f"{1000 * drawing['latency']:.1f}"]
+    fids = [records.get(("fid", each), {}).get("fid") for each in (base, name)]
+    bases = [THESIS.get("cats-thesis" if base == "cats-teacher" else base), thesis]
+    theirs = [each.fid if each else None for each in bases]
+    sizes = [_thesis(name, "memory"), _thesis(name, "size")]
+    return [ours[0], sizes[0], ours[1], sizes[1], *ours[2:], _change(*fids), _change(*theirs)]
+
+
+def _thesis(name: str, key: str) -> str:
+    value = getattr(THESIS.get(name), key, None)
+    return "" if value is None else f"{value:g}"
+
+
+def _change(before: float | None, after: float | None) -> str:
+    return f"{100 * (before - after) / before:+.1f}" if before and after else ""
+
+
+def _storages(records: Records) -> list[list[str]]:
+    return [
+        [name, form, f"{figures['bytes'] / 1e6:.2f}", f"{figures['fid']:.2f}"]
+        for (kind, name), record in records.items()
+        if kind == "storage"
+        for form, figures in record["forms"].items()
+    ]
+
+
+def _curves(records: Records) -> list[list[str]]:
+    rows = []
+    for (kind, name), record in records.items():
+        if kind == "curve":
+            points, last = record["points"], record["points"][-1]
+            theirs = CROSSED[record["reference"]]
+            below = curves.first_below(points, THESIS[theirs].fid)
+            floor = protocols.floor(records, record)
+            later = None if floor is None else curves.predict(points, floor, 2 * last["images"])
+            after = f"{below['minutes']:.0f} minutes, {below['images']:,} pictures" if below else "not yet"
+            rows.append(
+                [name, _run(records, name)[0], f"{last['minutes']:.0f}", f"{last['images']:,}", f"{last['fid']:.2f}"]
+                + [_thesis(theirs, "fid"), after, "" if later is None else f"{later:.1f}"]
+            )
+    return rows
+
+
+def _race(records: Records) -> str:
+    """Our recipe against the thesis's, in no more time, as a sentence."""
+    ours, theirs = (records.get(("curve", name), {}).get("points", []) for name in ("race-ours", "race-thesis"))
+    reached = theirs and curves.at_minutes(ours, theirs[-1]["minutes"])
+    if not reached:
+        return ""
+    last = theirs[-1]
+    return (
+        f"From scratch our recipe has reached {reached['fid']:.2f} after {reached['minutes']:.0f} minutes, "
+        f"the thesis's {last['fid']:.2f} after {last['minutes']:.0f}."
+    )

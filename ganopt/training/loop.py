@@ -1,0 +1,222 @@
+"""The training loop: `for step in train(recipe): ...`, one loop for every recipe.
+
+Stopping is closing the iterator. With a folder, a run leaves there `config.json`, `metrics.jsonl`, `previews/`,
+`generator.safetensors` (the moving average), `critic.safetensors` and `state.safetensors`, `snapshots/` if any are
+asked for, and can be resumed: on the CPU in float32 a resumed run equals the straight one bit for bit.
+"""
+
+import contextlib
+import dataclasses
+import json
+import math
+import time
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from ganopt.data import image_folder, synthetic
+from ganopt.errors import UserError
+from ganopt.files import atomic_write, remove_leftovers, write_error
+from ganopt.models import weights
+from ganopt.models.latents import FIXED_SEEDS, latents
+from ganopt.models.sampling import draw, save_png, strip
+from ganopt.training import live_fid
+from ganopt.training.profiling import peak_memory
+from ganopt.training.recipes import Recipe
+from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe, travelling, write_recipe
+from ganopt.training.state import State, resolved
+from ganopt.training.train_step import update
+
+
+@dataclass(frozen=True)
+class Step:
+    """What one step did: one generator update and the critic updates before it."""
+
+    step: int
+    epoch: float  # in the thesis's unit of the recipe
+    images: int  # real pictures that the critic has seen
+    seconds: float  # of training, over all sessions of the run
+    losses: dict[str, float]
+    memory: int  # peak so far, bytes
+    progress: float  # share of the budget spent
+    preview: Tensor | None  # uint8 (6, 3, side, side), the six fixed latents, on some steps
+    fid: float | None  # fid100 against the run's own pictures, on some steps
+    saved: bool
+
+
+def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = None) -> Generator[Step]:
+    """Train from step 0; the pictures, uint8 (N, 3, side, side), are read from `recipe.data` unless given.
+
+    Raises UserError before the first step for whatever does not fit, and later if the run diverges or the
+    folder cannot be written.
+    """
+    if folder is not None and (folder / CONFIG).exists():
+        raise UserError(f"{folder} holds a run already; resume it or choose another folder.")
+    recipe = resolved(recipe)
+    state = State(recipe, _pictures(recipe, pictures))
+    if folder is not None:
+        write_recipe(folder, state.recipe)
+    return _loop(state, folder)
+
+
+def resume(
+    folder: Path, pictures: Tensor | None = None, budget: dict[str, int | float | None] | None = None
+) -> Generator[Step]:
+    """Go on with the run in a folder from its last save, to its own budget or to another one.
+
+    Raises UserError as `train` does, and where there is no run or its pictures have changed.
+    """
+    recipe = read_recipe(folder)
+    if budget:
+        whole: dict[str, Any] = {"steps": None, "images": None, "minutes": None, **budget}
+        recipe = dataclasses.replace(recipe, **whole)
+    state = State(recipe, _pictures(recipe, pictures))
+    if (folder / STATE).exists():
+        counters = read_counters(folder)
+        with safe_open(folder / STATE, framework="pt") as file:
+            state.restore({name: file.get_tensor(name) for name in file.keys()}, counters)
+        _save_weights(state, folder)  # a kill may have come between the state and them
+    write_recipe(folder, state.recipe)
+    _cut(folder, state.step)
+    remove_leftovers(folder)
+    return _loop(state, folder)
+
+
+def _loop(state: State, folder: Path | None) -> Generator[Step]:
+    recipe = state.recipe
+    fixed, measure = latents(FIXED_SEEDS), live_fid.measure(state) if recipe.live_fids else None
+    progress = recipe.progress(state.step, state.images, state.seconds)
+    with _metrics(folder) as metrics:
+        saved_at = state.step
+        try:
+            while progress < 1:
+                start = time.perf_counter()
+                losses = _finite(update(state))
+                state.step += 1
+                state.seconds += time.perf_counter() - start
+                before, progress = progress, recipe.progress(state.step, state.images, state.seconds)
+                preview = draw(state.average, fixed) if state.step % recipe.preview_every == 0 else None
+                measured = measure and _parts(progress, recipe.live_fids) > _parts(before, recipe.live_fids)
+                save = state.step % recipe.save_every == 0 or progress >= 1
+                step = Step(
+                    step=state.step,
+                    epoch=state.step / recipe.epoch_steps,
+                    images=state.images,
+                    seconds=state.seconds,
+                    losses=losses,
+                    memory=peak_memory(state.device),
+                    progress=progress,
+                    preview=preview,
+                    fid=measure() if measure and measured else None,
+                    saved=save and folder is not None,
+                )
+                if folder is not None and metrics is not None:
+                    _log(metrics, step, folder)
+                    if _parts(progress, recipe.snapshots) > _parts(before, recipe.snapshots):
+                        _keep_snapshot(state, folder)
+                    if save:
+                        _save(state, folder)
+                        saved_at = state.step
+                yield step
+        except GeneratorExit:
+            if folder is not None and state.step > saved_at:
+                _save(state, folder)
+            raise
+
+
+def _finite(losses: dict[str, Tensor]) -> dict[str, float]:
+    """Losses as numbers, fetched from the device at once. Raises UserError if one is no number any more."""
+    numbers = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise UserError(
+                f"The run diverged: its loss '{name}' is {value}; lower the learning rates and start again."
+            )
+    return numbers
+
+
+def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
+    if not recipe.needs_pictures:
+        return None
+    if pictures is not None:
+        return pictures
+    if not recipe.data:
+        raise UserError("The run needs pictures; name their folder, as in --data pictures/cats.")
+    if recipe.data.startswith(synthetic.PREFIX):
+        return synthetic.load(recipe.data.removeprefix(synthetic.PREFIX), recipe.side)
+    return torch.from_numpy(image_folder.load(Path(recipe.data), recipe.side, recipe.classes).pictures)
+
+
+@contextlib.contextmanager
+def _metrics(folder: Path | None) -> Iterator[BinaryIO | None]:
+    if folder is None:
+        yield None
+        return
+    try:
+        file = open(folder / "metrics.jsonl", "ab", buffering=0)  # a kill loses no line that was written
+    except OSError as error:
+        raise write_error(folder / "metrics.jsonl", error) from error
+    with file:
+        yield file
+
+
+def _log(metrics: BinaryIO, step: Step, folder: Path) -> None:
+    values = {name: value for name, value in vars(step).items() if name not in ("losses", "preview", "fid", "saved")}
+    values |= {} if step.fid is None else {"fid": step.fid}
+    try:
+        metrics.write(f"{json.dumps(values | step.losses)}\n".encode())
+    except OSError as error:
+        raise write_error(folder / "metrics.jsonl", error) from error
+    if step.preview is not None:
+        save_png(strip(step.preview), folder / "previews" / f"{step.step:07}.png")
+
+
+def _save(state: State, folder: Path) -> None:
+    """The state first: a kill between the files leaves weights that are one save old, and nothing damaged."""
+    with atomic_write(folder / STATE) as temporary:
+        save_file(state.tensors(), temporary, {"counters": json.dumps(state.counters())})
+    _save_weights(state, folder)
+
+
+def _save_weights(state: State, folder: Path) -> None:
+    recipe = travelling(state.recipe)
+    weights.save(state.average, folder / "generator.safetensors", recipe)
+    if state.pictures is not None:
+        weights.save(state.critic, folder / "critic.safetensors", recipe)
+
+
+def _parts(progress: float, count: int) -> int:
+    """How many of the parts that a budget is divided into are done; 15 / 22 * 22 is 14.999999999999998."""
+    return int(progress * count + 1e-9)
+
+
+def _keep_snapshot(state: State, folder: Path) -> None:
+    """A copy of the moving average as float16; what it cost stands in the metrics under its step."""
+    path = folder / "snapshots" / f"{state.step:07}.safetensors"
+    weights.save(state.average, path, travelling(state.recipe), torch.float16)
+
+
+def _cut(folder: Path, last_step: int) -> None:
+    """Drop what a killed run logged and drew after its last save, a half-written line with it."""
+    for later in (*folder.glob("snapshots/*.safetensors"), *folder.glob("previews/*.png")):
+        if later.stem.isdigit() and int(later.stem) > last_step:
+            later.unlink()
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text().splitlines(keepends=True):
+        try:
+            if json.loads(line)["step"] > last_step:
+                break
+        except ValueError:
+            break
+        kept.append(line)
+    with atomic_write(path) as temporary:
+        temporary.write_text("".join(kept))

@@ -1,0 +1,49 @@
+"""What a run's folder says of the run: its recipe, and the counters of its last save."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from ganopt.errors import UserError
+from ganopt.files import atomic_write
+from ganopt.models import hub
+from ganopt.training.recipes import Recipe, describe, parse
+
+CONFIG, STATE = "config.json", "state.safetensors"
+
+
+def read_recipe(folder: Path) -> Recipe:
+    """The recipe of the run in a folder. Raises UserError if there is none."""
+    try:
+        return parse(json.loads((folder / CONFIG).read_text()))
+    except (OSError, ValueError, TypeError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"{folder} holds no run that can be read; give the folder of a run.") from error
+
+
+def write_recipe(folder: Path, recipe: Recipe) -> None:
+    """Write the recipe of a run where `read_recipe` reads it. Raises UserError where the folder cannot be written."""
+    with atomic_write(folder / CONFIG) as temporary:
+        temporary.write_text(json.dumps(describe(recipe), indent=1) + "\n")
+
+
+def read_counters(folder: Path) -> dict:
+    """Step, images, seconds and so on of the last save in a folder. Raises UserError if there is none."""
+    try:
+        with safe_open(folder / STATE, framework="pt") as file:
+            return json.loads(file.metadata()["counters"])
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+        raise UserError(f"{folder} holds no saved state that can be read; give the folder of a run.") from error
+
+
+def travelling(recipe: Recipe) -> dict[str, Any]:
+    """A recipe for files that travel: of a path only its last name goes with them."""
+    values = describe(recipe)
+    for name in {"data", "source", "teacher"} & set(values):
+        model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
+        if values[name] and not model:
+            values[name] = Path(values[name]).absolute().name
+    return values

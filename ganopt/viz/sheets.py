@@ -1,0 +1,81 @@
+"""Sheets of labelled pictures, and walks as animated files."""
+
+import io
+import math
+import zipfile
+from pathlib import Path
+
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from ganopt.files import atomic_write
+from ganopt.models.sampling import to_image
+
+GAP = 8  # pixels between the pictures of a sheet
+CAPTION = 20  # pixels for the text under each
+INK, PAPER = "#1c1e21", "#ffffff"
+
+
+def sheet(pictures: Tensor, captions: list[str], columns: int | None = None) -> Image.Image:
+    """Pictures uint8 (N, 3, H, W) in a grid, a caption under each; by default about as many columns as rows."""
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
+    rows = math.ceil(len(pictures) / columns)
+    height, width = pictures.shape[2:]
+    page = Image.new("RGB", (GAP + columns * (width + GAP), GAP + rows * (height + CAPTION + GAP)), PAPER)
+    pen, font = ImageDraw.Draw(page), ImageFont.load_default(13)
+    for index, (picture, caption) in enumerate(zip(pictures, captions, strict=True)):
+        left = GAP + index % columns * (width + GAP)
+        top = GAP + index // columns * (height + CAPTION + GAP)
+        page.paste(to_image(picture), (left, top))
+        pen.text((left + width / 2, top + height + CAPTION / 2), caption, INK, font, anchor="mm")
+    return page
+
+
+def comparison(pictures: Tensor, heads: list[list[str]], captions: list[list[str]]) -> Image.Image:
+    """Pictures uint8 (models, seeds, 3, H, W): a model's in a column under the lines of its head, a caption under each.
+
+    Equal input gives equal pixels.
+    """
+    font = ImageFont.load_default(13)
+    texts = [text for column in (*heads, *captions) for text in column]
+    (models, seeds), (height, width) = pictures.shape[:2], pictures.shape[3:]
+    column = math.ceil(max(width, *map(font.getlength, texts))) + GAP
+    row, top = height + CAPTION + GAP, 2 * GAP + max(map(len, heads)) * CAPTION
+    page = Image.new("RGB", (GAP + models * column, top + seeds * row), PAPER)
+    pen = ImageDraw.Draw(page)
+    for x, faces, head, captioned in zip(range(models), pictures, heads, captions, strict=True):
+        middle = GAP + x * column + (column - GAP) // 2
+        for line, text in enumerate(head):
+            pen.text((middle, GAP + (line + 0.5) * CAPTION), text, INK, font, anchor="mm")
+        for y, face, caption in zip(range(seeds), faces, captioned, strict=True):
+            page.paste(to_image(face), (middle - width // 2, top + y * row))
+            pen.text((middle, top + y * row + height + CAPTION / 2), caption, INK, font, anchor="mm")
+    return page
+
+
+def save_animation(pictures: Tensor, path: Path, seconds: float = 3.0) -> None:
+    """Frames uint8 (N, 3, H, W) as a lossless animated WebP that runs there and back for ever.
+
+    `seconds` is the time of one way. Raises UserError where the file cannot be written.
+    """
+    frames = [to_image(picture) for picture in [*pictures, *pictures[1:-1].flip(0)]]
+    with atomic_write(path) as temporary:
+        frames[0].save(
+            temporary,
+            format="WebP",
+            save_all=True,
+            append_images=frames[1:],
+            duration=round(1000 * seconds / max(len(pictures) - 1, 1)),
+            loop=0,
+            lossless=True,
+        )
+
+
+def save_zip(pictures: Tensor, names: list[str], path: Path) -> None:
+    """Pictures uint8 (N, 3, H, W) as `NAME.png` in a zip file, with their sheet; equal input gives equal bytes."""
+    with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
+        images = {name: to_image(picture) for name, picture in zip(names, pictures, strict=True)}
+        for name, image in (images | {"sheet": sheet(pictures, names)}).items():
+            buffer = io.BytesIO()
+            image.save(buffer, format="PNG")
+            archive.writestr(zipfile.ZipInfo(f"{name}.png"), buffer.getvalue())

@@ -1,0 +1,370 @@
+"""The command line, in this process and, where signals matter, in one of its own."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ganopt.cli.parser import main
+from ganopt.models import weights
+from ganopt.models.networks import build_generator
+from ganopt.thesis.tables import END, START
+from tests.thesis.test_tables import score, storage
+
+ROOT = Path(__file__).resolve().parents[2]
+TINY = ["--generator", "big/32@32", "--critic", "plain-critic/16", "--batch", "4", "--device", "cpu"]
+
+
+@pytest.fixture
+def model(tmp_path) -> str:
+    torch.manual_seed(3)
+    path = tmp_path / "tiny.safetensors"
+    weights.save(build_generator("big/32@32"), path)
+    return str(path)
+
+
+def refused(arguments: list[str], *fragments: str) -> None:
+    """The command ends with status 1 and one sentence."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    sentence = str(ended.value)
+    assert sentence.startswith("ganopt: ") and sentence.endswith(".") and "\n" not in sentence, sentence
+    for fragment in fragments:
+        assert fragment in sentence
+
+
+def test_generate_writes_a_picture_a_seed_and_a_sheet_the_same_each_time(model, tmp_path, capsys):
+    for name in ("once", "again"):
+        main(["generate", "--model", model, "--seeds", "0-3, 42", "--out", str(tmp_path / name), "--device", "cpu"])
+    assert "5 faces" in capsys.readouterr().out
+    names = sorted(path.name for path in (tmp_path / "once").iterdir())
+    assert names == [*(f"seed-{seed:04}.png" for seed in (0, 1, 2, 3, 42)), "sheet.png"]
+    for name in names:
+        assert (tmp_path / "once" / name).read_bytes() == (tmp_path / "again" / name).read_bytes()
+    with Image.open(tmp_path / "once" / "seed-0042.png") as image:
+        assert image.size == (32, 32) and np.asarray(image).std() > 0
+
+
+@pytest.mark.parametrize(
+    ("seeds", "fragment"),
+    [("5-2", "backwards"), ("a", "'a' is no seed"), ("-1", "'-1' is no seed"), ("0-9999", "more than 5000 seeds")],
+)
+def test_generate_refuses_bad_seeds(model, tmp_path, seeds, fragment):
+    refused(["generate", "--model", model, f"--seeds={seeds}", "--out", str(tmp_path / "out")], fragment)
+    assert not (tmp_path / "out").exists()
+
+
+def test_generate_refuses_bad_models(model, tmp_path):
+    truncated, pickled = tmp_path / "truncated.safetensors", tmp_path / "pickled.safetensors"
+    truncated.write_bytes(Path(model).read_bytes()[:5000])
+    torch.save({"a": torch.ones(1)}, pickled)
+    out = ["--out", str(tmp_path / "out")]
+    refused(["generate", "--model", "cats-teecher", *out], "cats-teecher")
+    refused(["generate", "--model", str(truncated), *out], "truncated.safetensors")
+    refused(["generate", "--model", str(pickled), *out], "pickled.safetensors")
+    refused(["generate", "--model", model, "--scale", "nan", *out], "--scale")
+    refused(["generate", "--model", model, "--device", "abacus", *out], "abacus")
+    refused(["generate", "--model", model, "--out", "/dev/null/out"], "cannot be written")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(model, small_disk):
+    disk = small_disk("64k")
+    refused(["generate", "--model", model, "--seeds", "0-99", "--out", str(disk / "out")], "disk is full")
+    left = list((disk / "out").iterdir())
+    assert left
+    for path in left:
+        with Image.open(path) as image:
+            image.load()
+
+
+def test_dry_runs_print_the_configuration_and_write_nothing(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    main(["train", "--data", "cats", "--steps", "5", "--augment", "color,cutout", "--no-flip", "--dry-run"])
+    recipe = json.loads(capsys.readouterr().out)
+    assert recipe["recipe"] == "r1" and recipe["steps"] == 5 and recipe["flip"] is False
+    assert recipe["augment"] == ["color", "cutout"]
+    main(["distill", "--teacher", "cats-teacher", "--minutes", "2", "--alpha", "0.3", "--dry-run"])
+    assert json.loads(capsys.readouterr().out)["alpha"] == 0.3
+    main(["transfer", "--source", "cats-teacher", "--images", "500", "--dry-run"])
+    assert json.loads(capsys.readouterr().out)["freeze_d"] == 4
+    main(["generate", "--seeds", "1, 2, 3, 9", "--dry-run"])
+    assert json.loads(capsys.readouterr().out)["seeds"] == "1-3, 9"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        ([], "budget"),
+        (["--steps", "0"], "--steps is 0"),
+        (["--minutes=-1"], "--minutes is -1"),
+        (["--steps", "5", "--generator", "huge"], "'huge' is no network"),
+        (["--steps", "5", "--lr-g", "nan"], "--lr-g is nan"),
+        (["--steps", "5", "--augment", "blur"], "'blur' is no augmentation"),
+        (["--steps", "5"], "needs pictures"),
+        (["--steps", "5", "--data", "/nowhere"], "no folder /nowhere"),
+        (["--resume", "/nowhere"], "/nowhere holds no run"),
+        (["--resume", "/nowhere", "--batch", "4"], "leave out --batch"),
+    ],
+)
+def test_train_refuses_what_makes_no_sense(arguments, fragment, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    refused(["train", *arguments], fragment)
+    assert not list(tmp_path.iterdir())
+
+
+def test_data_says_what_is_in_a_folder(tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "faces", 20)
+    (tmp_path / "faces" / "text.jpg").write_text("no picture")
+    main(["data", "inspect", str(tmp_path / "faces"), "--side", "32"])
+    said = capsys.readouterr().out
+    assert "20 pictures of 32x32" in said and "1 skipped" in said and "text.jpg" in said
+    (tmp_path / "empty").mkdir()
+    refused(["data", "inspect", str(tmp_path / "empty")], "holds 0 pictures")
+
+
+@pytest.fixture
+def fid(thin_inception, tmp_path, monkeypatch) -> list[str]:
+    """The start of a `fid` command with a small Inception, in an empty folder."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return ["fid", "--inception", str(thin_inception), "--device", "cpu", "--precision", "float32"]
+
+
+def test_fid_of_two_folders_as_json_and_in_a_file(fid, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "first", 50)
+    draw_faces(tmp_path / "second", 100, size=(40, 64))
+    folders = [str(tmp_path / "first"), str(tmp_path / "second")]
+    main([*fid, *folders, "--json", "--results", "found.json"])
+    records = json.loads(capsys.readouterr().out)["records"]
+    assert [record["name"] for record in records] == ["real against real", "first"]
+    assert (records[1]["reference"], records[1]["count"], records[1]["reference_count"]) == ("second", 50, 100)
+    assert records[1]["fid"] > 0 and records[1]["arithmetic"] == "float32"
+    assert json.loads(Path("found.json").read_text()) == {"records": records}
+    main([*fid, folders[0], "--reference", folders[1], "--json", "--results", "found.json"])
+    assert json.loads(Path("found.json").read_text()) == {"records": records * 2}
+    assert json.loads(capsys.readouterr().out) == {"records": records}
+    assert [path.name for path in Path().iterdir()] == ["found.json"]
+
+
+def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "faces", 100)
+    options = ["--reference", str(tmp_path / "faces"), "--n", "50", "--results", ""]
+    main([*fid, "--model", model, "--against", model, "--repeats", "2", *options])
+    floor, line = capsys.readouterr().out.splitlines()
+    number = r"-?[0-9]+\.[0-9]{2}"
+    measured = rf"fid50 +{number}( \({number} to {number}\))?   KID {number} \+- {number} e-3   "
+    measured += r"precision [01]\.[0-9]{2}   recall [01]\.[0-9]{2}"
+    assert re.fullmatch(rf"real against real +{measured}", floor)
+    assert re.fullmatch(rf"{re.escape(model)} {measured}   to {re.escape(model)} -?0\.00", line) and " to " in line
+    main([*fid, str(tmp_path / "faces"), *options])
+    assert [line.split(" fid")[0].strip() for line in capsys.readouterr().out.splitlines()] == [
+        "real against real",
+        "faces",
+    ]
+    assert not list(Path().iterdir())
+
+
+def test_fid_writes_down_each_result_at_once(fid, model, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "faces", 100)
+    (tmp_path / "broken").mkdir()
+    for index in range(50):
+        (tmp_path / f"broken/{index}.png").write_text("no picture")
+    options = ["--reference", str(tmp_path / "faces"), "--n", "50", "--repeats", "1"]
+    refused([*fid, "--model", model, str(tmp_path / "broken"), *options], "Only 0 pictures in broken")
+    records = json.loads(Path("results.json").read_text())["records"]
+    assert [record["name"] for record in records] == ["real against real", model]
+
+
+def test_fid_saves_statistics_that_are_a_reference(fid, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "faces", 60)
+    main([*fid, str(tmp_path / "faces"), "--save", "faces.npz"])
+    main([*fid, str(tmp_path / "faces"), "--reference", "faces.npz", "--json", "--results", ""])
+    printed = capsys.readouterr().out
+    (record,) = json.loads(printed[printed.index("{") :])["records"]
+    assert abs(record["fid"]) < 1e-3
+
+
+def test_fid_dry_run(fid, tmp_path, capsys):
+    main([*fid, "one", "two.npz", "--n", "100", "--dry-run"])
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["paths"], plan["reference"], plan["models"], plan["count"]) == (["one"], "two.npz", [], 100)
+    main([*fid, "one", "two.zip", "--model", "a", "--model", "b", "--against", "c", "--dry-run"])
+    plan = json.loads(capsys.readouterr().out)
+    assert (plan["paths"], plan["reference"], plan["models"]) == (["one", "two.zip"], "cats", ["a", "b"])
+    assert (plan["against"], plan["repeats"], plan["seed"]) == ("c", 3, 0)
+    assert not list(Path().iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fragment"),
+    [
+        ([], "nothing to measure"),
+        (["--model", "nobody"], "no model 'nobody'"),
+        (["--model", "MODEL", "--against", "nobody"], "no model 'nobody'"),
+        (["--model", "MODEL", "--reference", "cat"], "'cat' is no reference; take cats, dogs"),
+        (["--model", "MODEL", "--n", "5"], "take 50 to 50000"),
+        (["--model", "MODEL", "--repeats", "0"], "0 samples"),
+        (["--model", "MODEL", "--seed", "-1"], "first seed is -1"),
+        (["--model", "MODEL", "--inception", "nowhere.pth"], "no file nowhere.pth"),
+        (["--model", "MODEL", "--device", "abacus"], "abacus"),
+        (["nowhere"], "no folder nowhere"),
+        (["nowhere.zip", "--dry-run", "--n", "5"], "take 50"),
+        (["MODEL"], "tiny.safetensors is no zip file"),
+        (["nowhere", "nowhere-else"], "no folder nowhere"),
+    ],
+)
+def test_fid_refuses_what_makes_no_sense(fid, model, arguments, fragment):
+    refused([*fid, "--results", "", *(model if word == "MODEL" else word for word in arguments)], fragment)
+    assert not list(Path().iterdir())
+
+
+def test_fid_refuses_a_damaged_file_of_results_before_it_draws(fid, model, cache):
+    Path("results.json").write_text("{")
+    refused([*fid, "--model", model, "--n", "50"], "results.json holds no results")
+    assert Path("results.json").read_text() == "{" and not cache.exists()
+
+
+@pytest.fixture
+def results(tmp_path, monkeypatch) -> Path:
+    """The results of checkpoints/, in which two things were measured; the working directory is empty."""
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"records": [score("cats-teacher"), storage("cats-student")]}))
+    return path
+
+
+TABLES = ("table-3.1", "table-3.2", "table-3.3", "storage", "curves")
+
+
+def test_report_prints_the_tables_as_markdown(results, tmp_path, capsys):
+    main(["report"])
+    printed = capsys.readouterr().out
+    assert printed.startswith("**Table 3.1: from scratch and by transfer**\n\n| model | FID |\n")
+    assert "| cats-teacher | 40.00 (39.00 to 41.00) |" in printed and "| cats-student | int8 | 3.65 |" in printed
+    assert "dogs" not in printed and printed.endswith(".\n")
+    other = tmp_path / "other.json"
+    other.write_text(json.dumps({"records": [score("dogs-scratch")]}))
+    main(["report", "--results", str(other)])
+    assert "| dogs-scratch |" in (printed := capsys.readouterr().out) and "| cats-teacher |" not in printed
+    assert not list(Path().iterdir())
+
+
+def test_report_writes_a_csv_file_a_table(results, capsys):
+    main(["report", "--csv", "tables"])
+    assert not capsys.readouterr().out
+    assert {path.name for path in Path("tables").iterdir()} == {f"{name}.csv" for name in TABLES}
+    assert Path("tables/storage.csv").read_text().splitlines()[0] == "model,stored as,MB,FID"
+    assert "cats-teacher,,,40.00 (39.00 to 41.00)" in Path("tables/table-3.1.csv").read_text()
+
+
+def test_report_renews_the_tables_of_a_readme_and_nothing_else(results, capsys):
+    readme = Path("README.md")
+    readme.write_text(f"# Käse\n\n{START}\n{END}\n\nMore.\n", encoding="utf-8")
+    main(["report", "--readme", "README.md"])
+    once = readme.read_text(encoding="utf-8")
+    assert once.startswith(f"# Käse\n\n{START}\n**Table 3.1") and once.endswith(f"\n{END}\n\nMore.\n")
+    main(["report", "--readme", "README.md"])
+    assert readme.read_text(encoding="utf-8") == once and not capsys.readouterr().out
+    results.write_text(json.dumps({"records": [score("cats-teacher", 50.0)]}))
+    main(["report", "--readme", "README.md", "--csv", "."])
+    assert "50.00 (49.00 to 51.00)" in readme.read_text(encoding="utf-8") and "40.00" not in readme.read_text()
+    assert sorted(path.name for path in Path().iterdir()) == sorted([*(f"{name}.csv" for name in TABLES), "README.md"])
+
+
+def test_report_dry_run_says_what_would_be_written_and_writes_nothing(results, capsys):
+    Path("README.md").write_text(f"{START}\n{END}\n")
+    main(["report", "--readme", "README.md", "--csv", "tables", "--dry-run"])
+    planned = json.loads(capsys.readouterr().out)
+    assert planned["readme"] == "README.md" and len(planned["tables"]) == 5
+    assert planned["csv"] == [str(Path("tables", f"{name}.csv")) for name in TABLES]
+    assert Path("README.md").read_text() == f"{START}\n{END}\n" and len(list(Path().iterdir())) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        (None, "results.json holds no results"),
+        ("{", "results.json holds no results"),
+        ('{"records": [{"kind": "fid", "name": "cats-teacher"}]}', "is damaged"),
+    ],
+)
+def test_report_of_no_results_is_one_sentence(results, content, fragment):
+    results.unlink() if content is None else results.write_text(content)
+    Path("README.md").write_text(f"{START}\n{END}\n")
+    refused(["report", "--readme", "README.md", "--csv", "tables"], fragment)
+    assert Path("README.md").read_text() == f"{START}\n{END}\n" and not Path("tables").exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        (None, "README.md cannot be read as text"),
+        (f"{START}\n\xff\n{END}".encode("latin-1"), "README.md cannot be read as text"),
+        (b"# Title\n", "put both where the tables belong"),
+        (f"{END}\n{START}".encode(), "put both where the tables belong"),
+    ],
+)
+def test_report_refuses_a_readme_that_it_cannot_renew_before_it_writes(results, content, fragment):
+    if content is not None:
+        Path("README.md").write_bytes(content)
+    refused(["report", "--readme", "README.md", "--csv", "tables"], fragment)
+    assert [path.name for path in Path().iterdir()] == ["README.md"] * (content is not None)
+    assert content is None or Path("README.md").read_bytes() == content
+
+
+def test_report_refuses_folders_that_cannot_be_written(results):
+    Path("tables").write_text("a file")
+    refused(["report", "--csv", "tables"], "cannot be written")
+    refused(["report", "--readme", "."], "cannot be read as text")
+    assert [path.name for path in Path().iterdir()] == ["tables"]
+
+
+def test_a_mistake_is_one_line_on_stderr_and_status_1(tmp_path):
+    command = [sys.executable, "-m", "ganopt", "fid", str(tmp_path / "nowhere")]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines()[-1] == f"ganopt: There is no folder {tmp_path / 'nowhere'}; check the name."
+    assert "Traceback" not in done.stderr
+
+
+def test_a_run_interrupted_by_ctrl_c_is_saved_and_goes_on(tmp_path, draw_faces):
+    draw_faces(tmp_path / "faces", 20)
+    run, environment = tmp_path / "run", os.environ | {"OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "ganopt", "train"]
+    start = [*command, "--data", str(tmp_path / "faces"), "--steps", "100000", "--out", str(run), *TINY]
+    with subprocess.Popen(start, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not _steps(run):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Stopped at step" in said and "--resume" in said
+    stopped_at = _steps(run)
+    refused(["train", "--resume", str(run), "--steps", "0"], "--steps is 0")
+    resume = [*command, "--resume", str(run), "--steps", str(stopped_at + 3)]
+    done = subprocess.run(resume, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    assert f"Done at step {stopped_at + 3}" in done.stdout
+    assert _steps(run) == stopped_at + 3
+    main(["generate", "--model", str(run), "--seeds", "0", "--out", str(tmp_path / "out"), "--device", "cpu"])
+
+
+def _steps(run: Path) -> int:
+    """The last whole line's step in the metrics of a run, 0 before there is one."""
+    try:
+        lines = (run / "metrics.jsonl").read_text().split("\n")[:-1]
+    except FileNotFoundError:
+        return 0
+    return json.loads(lines[-1])["step"] if lines else 0

@@ -1,0 +1,40 @@
+"""Uploads -> a folder of pictures."""
+
+import zipfile
+
+import pytest
+
+from ganopt.data import image_folder
+from ganopt.data.uploads import collect
+
+
+def test_pictures_come_under_our_names(draw_faces, tmp_path):
+    loose = draw_faces(tmp_path / "loose", 3)
+    loose[0].rename(strange := loose[0].with_name("a ; strange name.PNG"))
+    collect([strange, *loose[1:]], tmp_path / "out")
+    assert image_folder.find(tmp_path / "out") == ["00000.png", "00001.png", "00002.png"]
+
+
+def test_a_zip_keeps_its_folders(draw_faces, tmp_path, refuses):
+    with zipfile.ZipFile(tmp_path / "more.ZIP", "w") as archive:
+        for index, path in enumerate(draw_faces(tmp_path / "zipped", 16)):
+            archive.write(path, f"cats/{index:02}.png")
+    collect([tmp_path / "more.ZIP"], tmp_path / "out")
+    assert len(image_folder.load(tmp_path / "out", 32, "cats").files) == 16
+    with refuses("either pictures or one zip"):
+        collect([tmp_path / "more.ZIP"] * 2, tmp_path / "other")
+
+
+@pytest.mark.parametrize(("name", "content", "fragment"), [("notes.txt", b"hi", "neither"), ("a.zip", b"hi", "no zip")])
+def test_anything_else_is_refused(name, content, fragment, tmp_path, refuses):
+    (tmp_path / name).write_bytes(content)
+    with refuses(name, fragment):
+        collect([tmp_path / name], tmp_path / "out")
+
+
+def test_a_way_out_of_the_zip_is_refused(draw_face, tmp_path, refuses):
+    draw_face(0).save(tmp_path / "face.png")
+    with zipfile.ZipFile(tmp_path / "bad.zip", "w") as archive:
+        archive.write(tmp_path / "face.png", "../../face.png")
+    with refuses("outside its folder"):
+        collect([tmp_path / "bad.zip"], tmp_path / "out")

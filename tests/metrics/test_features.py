@@ -1,0 +1,413 @@
+"""Samples of features: of models, folders, zip files, statistics and references, and their cache."""
+
+import os
+import tempfile
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from ganopt.data import image_folder
+from ganopt.data.decode import decode_whole
+from ganopt.metrics import features
+from ganopt.metrics.features import Extractor, finish, of_folder, of_model, of_path, of_reference, read_statistics
+from ganopt.metrics.fid import fit, frechet_distance
+from ganopt.models import weights, zoo
+from ganopt.models.latents import latents
+from ganopt.models.networks import Generator, build_generator
+from ganopt.models.sampling import draw, fused, save_png, to_image
+from ganopt.thesis import release
+
+CPU = torch.device("cpu")
+
+
+class Counting(nn.Module):
+    """The network, which counts the pictures that it sees."""
+
+    def __init__(self, network: nn.Module):
+        super().__init__()
+        self.network, self.digest, self.seen = network, network.digest, 0
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        self.seen += len(pictures)
+        return self.network(pictures)
+
+
+@pytest.fixture
+def counting(extractor) -> Extractor:
+    return Extractor(Counting(extractor.network), CPU, "float32")
+
+
+@pytest.fixture
+def few(monkeypatch) -> None:
+    """Ten pictures are enough."""
+    monkeypatch.setattr(features, "FEWEST", 10)
+
+
+@pytest.fixture
+def faces(few, tmp_path, draw_faces) -> Path:
+    """A folder of 12 drawn faces."""
+    draw_faces(tmp_path / "faces", 12)
+    return tmp_path / "faces"
+
+
+@pytest.fixture
+def model(tmp_path) -> str:
+    """A run folder with a generator of 32 pixels."""
+    weights.save(random_generator(5), tmp_path / "run/generator.safetensors")
+    return str(tmp_path / "run")
+
+
+def random_generator(seed: int) -> Generator:
+    """One whose pictures differ."""
+    torch.manual_seed(seed)
+    generator = build_generator("big/32@32")
+    with torch.no_grad():
+        for parameter in generator.parameters():
+            parameter.mul_(10 if parameter.ndim > 1 else 1)
+    return generator
+
+
+def files(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+class TestModel:
+    def test_its_faces_are_those_of_its_png_files(self, few, model, tmp_path, extractor):
+        seeds = range(7, 27)
+        for seed, picture in zip(seeds, draw(fused(zoo.load(model), torch.device("cpu")), latents(seeds)), strict=True):
+            save_png(to_image(picture), tmp_path / f"png/{seed:04}.png")
+        drawn, read = finish(of_model(model, seeds, extractor)), finish(of_folder(tmp_path / "png", extractor))
+        assert torch.allclose(drawn.rows, read.rows, atol=1e-6) and drawn.rows.std(dim=0).norm() > 0.01
+        assert abs(frechet_distance(drawn.gaussian, read.gaussian)) < 1e-6
+        assert (drawn.name, drawn.count, drawn.seeds) == (model, 20, "7-26")
+        assert (read.name, read.count, read.seeds) == ("png", 20, "")
+
+    def test_other_seeds_or_other_weights_are_another_sample(self, model, counting):
+        first = finish(of_model(model, range(10), counting))
+        assert counting.network.seen == 10
+        assert torch.equal(first.rows, finish(of_model(model, range(10), counting)).rows)
+        assert counting.network.seen == 10
+        other = finish(of_model(model, range(10, 20), counting))
+        weights.save(random_generator(6), Path(model) / "generator.safetensors")
+        third = finish(of_model(model, range(10), counting))
+        assert counting.network.seen == 30
+        assert len({first.hash, other.hash, third.hash}) == 3
+        assert not torch.allclose(first.rows, other.rows) and not torch.allclose(first.rows, third.rows)
+
+    def test_what_is_no_model_is_refused(self, extractor, refuses):
+        with refuses("There is no model 'nobody'"):
+            finish(of_model("nobody", range(10), extractor))
+
+
+class TestFolder:
+    def test_pictures_of_any_size_keep_their_order(self, few, tmp_path, draw_face, extractor):
+        sizes = [(48, 48), (48, 48), (64, 40), (48, 48), (33, 97), (64, 40), (64, 40)] * 2
+        for index, size in enumerate(sizes):
+            path = tmp_path / f"faces/{index % 3}/{index:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            draw_face(index, size).save(path)
+        (tmp_path / "faces/0/00.png.cat").write_text("9 12 20 28 20 20 30 10 12 8 4 14 8 26 8 32 4 30 12")
+        sample = finish(of_folder(tmp_path / "faces", extractor))
+        alone = []
+        for name in image_folder.find(tmp_path / "faces"):
+            picture = torch.from_numpy(decode_whole(str(tmp_path / "faces" / name)))
+            alone.append(extractor.network(picture[None]))
+        assert torch.allclose(sample.rows, torch.cat(alone), atol=1e-5)
+        assert sample.count == len(sizes)
+
+    def test_pictures_that_cannot_be_read_are_left_out(self, faces, extractor):
+        alone = finish(of_folder(faces, extractor))
+        content = (faces / "face000.png").read_bytes()
+        (faces / "face0000.png").write_bytes(content[: len(content) // 2])
+        (faces / "text.jpg").write_text("no picture")
+        (faces / "gone.png").symlink_to(faces / "nowhere.png")
+        sample = finish(of_folder(faces, extractor))
+        assert sample.count == 12 and torch.allclose(sample.rows, alone.rows, atol=1e-5)
+        assert sample.hash != alone.hash
+
+    def test_too_few_are_refused(self, tmp_path, draw_faces, extractor, cache, refuses):
+        folder = tmp_path / "cats"
+        with refuses("no folder", "cats"):
+            finish(of_folder(folder, extractor))
+        draw_faces(folder, 49)
+        with refuses("cats holds 49 pictures", "at least 50"):
+            finish(of_folder(folder, extractor))
+        (folder / "text.png").write_text("no picture")
+        for _ in range(2):
+            with refuses("Only 49 pictures in cats can be read", "at least 50"):
+                finish(of_folder(folder, extractor))
+        assert not files(cache)
+        draw_faces(folder, 50)
+        assert finish(of_folder(folder, extractor)).count == 50
+
+    def test_none_that_can_be_read_are_refused(self, few, tmp_path, extractor, cache, refuses):
+        for index in range(10):
+            (tmp_path / f"{index}.png").write_text("no picture")
+        with refuses("Only 0 pictures"):
+            finish(of_folder(tmp_path, extractor))
+        assert not files(cache)
+
+    def test_the_first_ones_by_name_can_be_taken_alone(self, faces, extractor):
+        whole, part = finish(of_folder(faces, extractor)), finish(of_folder(faces, extractor, most=10))
+        assert part.count == 10 and torch.allclose(part.rows, whole.rows[:10], atol=1e-5)
+
+    def test_the_folder_one_is_in_has_a_name(self, faces, extractor, monkeypatch):
+        monkeypatch.chdir(faces)
+        assert finish(of_folder(Path("."), extractor)).name == "faces"
+
+
+class TestCache:
+    def test_an_unchanged_folder_is_not_seen_again(self, faces, counting):
+        steps, first = [], None
+        seeing = of_folder(faces, counting)
+        while first is None:
+            try:
+                steps.append(next(seeing))
+            except StopIteration as end:
+                first = end.value
+        assert sum(steps) == counting.network.seen == 12 and len(steps) > 1
+        seeing = of_folder(faces, counting)
+        assert list(seeing) == [12]
+        again = finish(of_folder(faces, counting))
+        assert counting.network.seen == 12
+        assert again.hash == first.hash and torch.equal(again.rows, first.rows)
+        assert frechet_distance(again.gaussian, first.gaussian) == pytest.approx(0, abs=1e-6)
+
+    def test_a_changed_folder_is_seen_again(self, faces, counting, draw_face):
+        hashes = [finish(of_folder(faces, counting)).hash]
+        stat = (faces / "face003.png").stat()
+        draw_face(99).save(faces / "face003.png")
+        os.utime(faces / "face003.png", ns=(stat.st_atime_ns, stat.st_mtime_ns))
+        hashes.append(finish(of_folder(faces, counting)).hash)
+        assert counting.network.seen == 24
+        (faces / "face001.png").unlink()
+        hashes.append(finish(of_folder(faces, counting)).hash)
+        assert counting.network.seen == 24 + 11
+        (faces / "face000.png").rename(faces / "z.png")  # another order
+        hashes.append(finish(of_folder(faces, counting)).hash)
+        assert counting.network.seen == 24 + 22 and len(set(hashes)) == 4
+        faces.rename(faces.with_name("moved"))
+        assert finish(of_folder(faces.with_name("moved"), counting)).name == "moved"
+        assert counting.network.seen == 24 + 22
+
+    def test_another_network_or_precision_sees_for_itself(self, faces, counting, extractor):
+        first = finish(of_folder(faces, counting)).hash
+        rounded = Extractor(counting.network, CPU, "bfloat16")
+        assert finish(of_folder(faces, rounded)).hash != first and counting.network.seen == 24
+        counting.network.digest = "another"
+        assert finish(of_folder(faces, counting)).hash != first and counting.network.seen == 36
+
+    @pytest.mark.parametrize("damage", ["empty", "text", "cut", "others"])
+    def test_a_damaged_file_is_made_again(self, faces, counting, cache, damage):
+        first = finish(of_folder(faces, counting))
+        [path] = files(cache)
+        content = path.read_bytes()
+        if damage == "others":
+            save_file({"numbers": torch.zeros(3)}, path)
+        else:
+            path.write_bytes({"empty": b"", "text": b"no numbers", "cut": content[:-100]}[damage])
+        again = finish(of_folder(faces, counting))
+        assert counting.network.seen == 24 and torch.equal(first.rows, again.rows)
+        assert path.read_bytes() == content
+
+    def test_a_cache_that_cannot_be_written_is_one_sentence(self, faces, extractor, monkeypatch, refuses):
+        monkeypatch.setenv("GANOPT_CACHE", "/dev/null/cache")
+        with refuses("cannot be written"):
+            finish(of_folder(faces, extractor))
+
+    def test_closing_stops_at_once_and_keeps_nothing(self, tmp_path, draw_faces, counting, cache, model):
+        draw_faces(tmp_path / "faces", 60)
+        for seeing in (of_folder(tmp_path / "faces", counting), of_model(model, range(60), counting)):
+            counting.network.seen = 0
+            next(seeing)
+            seeing.close()
+            assert 0 < counting.network.seen <= 20
+        assert not files(cache)
+
+
+class TestManyPictures:
+    @pytest.fixture(autouse=True)
+    def small(self, few, monkeypatch) -> None:
+        monkeypatch.setattr(features, "KEPT", 30)
+        monkeypatch.setattr(features, "BLOCK", 20)
+
+    def test_beyond_the_rows_that_are_kept_mean_and_covariance_go_on(self, tmp_path, draw_faces, extractor, cache):
+        draw_faces(tmp_path / "faces", 50)
+        pictures = [torch.from_numpy(decode_whole(str(path))) for path in sorted((tmp_path / "faces").iterdir())]
+        everything = torch.cat([extractor.network(torch.stack(pictures[i : i + 4])) for i in range(0, 50, 4)])
+        for sample in (finish(of_folder(tmp_path / "faces", extractor)) for _ in range(2)):  # the second from the cache
+            assert sample.count == 50 and torch.allclose(sample.rows, everything[:30], atol=1e-6)
+            assert torch.allclose(sample.gaussian.mean, fit(everything).mean)
+            assert torch.allclose(sample.gaussian.covariance, fit(everything).covariance, atol=1e-9)
+            assert abs(frechet_distance(sample.gaussian, fit(everything))) < 1e-6
+        [path] = files(cache)
+        assert len(load_file(path)["rows"]) == 30
+
+    @pytest.mark.parametrize("count", [30, 31])
+    def test_the_last_one_that_is_kept(self, tmp_path, draw_faces, extractor, count):
+        draw_faces(tmp_path / "faces", count)
+        sample = finish(of_folder(tmp_path / "faces", extractor))
+        assert (sample.count, len(sample.rows), len(sample.gaussian.factor)) == (count, 30, 30 if count == 30 else 128)
+
+
+class TestZip:
+    @pytest.fixture
+    def archive(self, faces, tmp_path, monkeypatch) -> Path:
+        (tmp_path / "temporary").mkdir()
+        monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+        with zipfile.ZipFile(tmp_path / "cats.zip", "w") as zipped:
+            for path in sorted(faces.iterdir()):
+                zipped.write(path, f"pictures/{path.name}")
+        return tmp_path / "cats.zip"
+
+    def test_it_is_the_folder_that_was_packed(self, archive, faces, extractor, tmp_path):
+        zipped, folder = finish(of_path(archive, extractor)), finish(of_path(faces, extractor))
+        assert zipped.name == "cats.zip" and zipped.count == 12 and torch.equal(zipped.rows, folder.rows)
+        assert finish(of_path(archive, extractor, most=10)).count == 10
+        assert not list((tmp_path / "temporary").iterdir())
+
+    def test_stopping_half_way_removes_what_was_unpacked(self, archive, counting, tmp_path, cache):
+        seeing = of_path(archive, counting)
+        next(seeing)
+        assert list((tmp_path / "temporary").iterdir())
+        seeing.close()
+        assert not list((tmp_path / "temporary").iterdir()) and not files(cache)
+
+    def test_what_is_no_zip_file_of_pictures_is_refused(self, archive, tmp_path, extractor, refuses):
+        (tmp_path / "text.zip").write_text("no zip")
+        with refuses("text.zip is no zip file"):
+            finish(of_path(tmp_path / "text.zip", extractor))
+        with zipfile.ZipFile(archive, "w") as zipped:
+            zipped.writestr("a.png", "no picture")
+        with refuses("cats.zip holds 1 pictures"):
+            finish(of_path(archive, extractor))
+        for name in ("nowhere.zip", "x" * 5000, "a\0b"):
+            with refuses("There is no folder"):
+                finish(of_path(tmp_path / name, extractor))
+
+
+class TestStatistics:
+    def test_what_is_written_is_what_pytorch_fid_writes_and_reads(self, faces, tmp_path, extractor):
+        sample = finish(of_folder(faces, extractor))
+        path = tmp_path / "cats.npz"
+        features.write_statistics(sample, path)
+        with np.load(path) as arrays:
+            rows = sample.rows.double().numpy()
+            assert np.allclose(arrays["mu"], rows.mean(axis=0)) and arrays["mu"].shape == (128,)
+            assert np.allclose(arrays["sigma"], np.cov(rows, rowvar=False)) and arrays["sigma"].shape == (128, 128)
+        found = finish(of_path(path, extractor))
+        assert (found.name, found.count, len(found.rows)) == ("cats.npz", 0, 0)
+        assert abs(frechet_distance(found.gaussian, sample.gaussian)) < 1e-5
+        other = fit(sample.rows + 1)
+        expected = frechet_distance(sample.gaussian, other)
+        assert frechet_distance(found.gaussian, other) == pytest.approx(expected, rel=1e-5)
+
+    def test_numbers_of_any_kind_are_read(self, tmp_path):
+        np.savez_compressed(tmp_path / "a.npz", mu=np.arange(3, dtype=np.int64), sigma=np.eye(3, dtype=np.float32))
+        sample = read_statistics(tmp_path / "a.npz")
+        assert sample.gaussian.mean.tolist() == [0, 1, 2]
+        assert torch.allclose(sample.gaussian.covariance, torch.eye(3).double())
+
+    @pytest.mark.parametrize(
+        "arrays",
+        [
+            {},
+            {"mu": np.zeros(3)},
+            {"sigma": np.eye(3)},
+            {"mu": np.array([{}, [1], None], dtype=object), "sigma": np.eye(3)},
+            {"mu": np.array(["a", "b", "c"]), "sigma": np.eye(3)},
+        ],
+    )
+    def test_other_arrays_are_refused(self, tmp_path, refuses, arrays):
+        np.savez(tmp_path / "a.npz", **arrays)
+        with refuses("a.npz holds no statistics of pytorch-fid"):
+            read_statistics(tmp_path / "a.npz")
+
+    @pytest.mark.parametrize(
+        ("mean", "covariance"),
+        [((3,), (2, 2)), ((), ()), ((), (1, 1)), ((2, 2), (2, 2)), ((3,), (3,)), ((3,), (3, 3, 3))],
+    )
+    def test_shapes_that_do_not_fit_are_refused(self, tmp_path, refuses, mean, covariance):
+        np.savez(tmp_path / "a.npz", mu=np.zeros(mean), sigma=np.zeros(covariance))
+        with refuses("do not fit"):
+            read_statistics(tmp_path / "a.npz")
+        np.savez(tmp_path / "a.npz", mu=np.zeros(3), sigma=np.full((3, 3), np.nan))
+        with refuses("no numbers"):
+            read_statistics(tmp_path / "a.npz")
+
+    @pytest.mark.parametrize("damage", ["text", "empty", "cut", "flipped", "npy", "folder", "zip", "absent"])
+    def test_other_files_are_refused(self, tmp_path, refuses, damage):
+        path = tmp_path / "a.npz"
+        np.savez_compressed(path, mu=np.random.rand(200), sigma=np.random.rand(200, 200))
+        content = bytearray(path.read_bytes())
+        path.unlink()
+        if damage == "folder":
+            path.mkdir()
+        elif damage == "npy":
+            np.save(tmp_path / "a.npy", np.zeros(3))
+            (tmp_path / "a.npy").rename(path)
+        elif damage == "zip":
+            with zipfile.ZipFile(path, "w") as zipped:
+                zipped.writestr("mu.npy", "text")
+                zipped.writestr("sigma", "text")
+        elif damage != "absent":
+            content[5000:5200] = bytes(200) if damage == "flipped" else content[5000:5200]
+            path.write_bytes({"text": b"text", "empty": b"", "cut": content[:-2000]}.get(damage, content))
+        with refuses("a.npz holds no statistics of pytorch-fid"):
+            read_statistics(path)
+
+    def test_what_unpacks_to_too_much_is_refused_unread(self, tmp_path, refuses):
+        path = tmp_path / "a.npz"
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped, zipped.open("mu.npy", "w") as member:
+            for _ in range(201):
+                member.write(bytes(1_000_000))
+        with refuses("a.npz holds no statistics"):
+            read_statistics(path)
+
+    def test_where_nothing_can_be_written(self, faces, extractor, refuses):
+        with refuses("cannot be written"):
+            features.write_statistics(finish(of_folder(faces, extractor)), Path("/dev/null/a.npz"))
+
+
+class TestReferences:
+    def test_those_that_come_with_the_project(self):
+        assert features.references() == ["cats", "dogs"]
+        samples, others = zip(*map(of_reference, features.references()), strict=True)
+        for sample, other in zip(samples, others, strict=True):
+            assert sample.count == len(sample.rows) == 500 and sample.rows.shape == other.shape == (500, 2048)
+            assert sample.rows.dtype == torch.float32
+        cats, dogs = (sample.gaussian for sample in samples)
+        floor = frechet_distance(cats, fit(others[0]))
+        assert 10 < floor < 40 < frechet_distance(cats, dogs)
+
+    def test_one_is_shipped_and_found(self, tmp_path, faces, draw_faces, thin_inception, extractor, monkeypatch):
+        monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path / "checkpoints"))
+        assert features.references() == []
+        draw_faces(tmp_path / "training", 40)
+        release.ship_reference("drawings", faces, tmp_path / "training", str(thin_inception))
+        assert features.references() == ["drawings"]
+        sample, others = of_reference("drawings")
+        expected = finish(of_folder(faces, extractor))
+        assert (sample.name, sample.count, len(others)) == ("drawings", 12, 12)
+        assert torch.equal(sample.rows, expected.rows.half().float())
+        assert abs(frechet_distance(sample.gaussian, fit(others))) > 1e-3
+
+    @pytest.mark.parametrize("name", ["cat", "", "../cats", "*", "cats.safetensors"])
+    def test_other_names_are_refused_with_those_there_are(self, refuses, name):
+        with refuses(f"'{name}' is no reference", "cats, dogs"):
+            of_reference(name)
+
+    @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", None])
+    def test_a_damaged_one_is_refused(self, tmp_path, monkeypatch, refuses, content):
+        monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
+        path = tmp_path / "reference-cats.safetensors"
+        save_file({"reference": torch.zeros(2, 2)}, path)
+        if content is not None:
+            path.write_bytes(content)
+        with refuses("reference-cats.safetensors", "restore it"):
+            of_reference("cats")

@@ -1,0 +1,614 @@
+"""The zoo against files on disk and against a stand-in Hub that the real client talks to."""
+
+import dataclasses
+import json
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from huggingface_hub import constants
+from safetensors.torch import save_file
+
+from ganopt.errors import UserError
+from ganopt.files import sha256
+from ganopt.models import hub, weights, zoo
+from ganopt.models.networks import build_critic, build_generator
+from tests.hub import READER, WRITER, Hub
+
+GENERATOR, CRITIC = "big/32@32", "critic/8@32"
+
+
+def refused(call, *needles: str) -> str:
+    """The one sentence that a call is refused with; it must hold the needles."""
+    with pytest.raises(UserError) as caught:
+        call()
+    text = str(caught.value)
+    assert "\n" not in text and text.endswith(".") and "; " in text, text
+    for needle in needles:
+        assert needle in text, text
+    return text
+
+
+def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
+    """Whether two networks are equal to the last bit."""
+    pairs = zip(first.state_dict().items(), second.state_dict().items(), strict=True)
+    return all(a == b and x.numpy().tobytes() == y.numpy().tobytes() for (a, x), (b, y) in pairs)
+
+
+@pytest.fixture(autouse=True)
+def checkpoints(tmp_path, monkeypatch) -> Path:
+    folder = tmp_path / "checkpoints"
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(folder))
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    return folder
+
+
+@pytest.fixture
+def server(tmp_path, monkeypatch):
+    with Hub() as running:
+        running.connect(monkeypatch, tmp_path)
+        yield running
+
+
+def run_folder(folder: Path, critic: bool = True) -> Path:
+    """What a run leaves behind: a generator, a critic, its state."""
+    recipe = {"recipe": "r1", "data": "/home/somebody/pictures/cats", "lr_g": 0.0002, "steps": 10}
+    weights.save(build_generator(GENERATOR), folder / "generator.safetensors", recipe)
+    if critic:
+        weights.save(build_critic(CRITIC), folder / "critic.safetensors", recipe)
+    save_file({"order": torch.zeros(1)}, folder / "state.safetensors", {"counters": json.dumps({"images": 1234})})
+    return folder
+
+
+def describe(path: Path) -> dict:
+    architecture = weights.read_metadata(path)["architecture"]
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": sha256(path), "architecture": architecture}
+
+
+def entry(name: str, generator: Path, critic: Path | None = None, **facts) -> dict:
+    values = {"name": name, "title": "Cats", "role": "teacher", "trained_on": "cats", "licence": "CC BY 4.0"}
+    values |= {"images": 5000, "source": "", "repository": "", "revision": "", **describe(generator), **facts}
+    return {**values, "critic": describe(critic) if critic else None}
+
+
+def write_catalogue(checkpoints: Path, *entries: dict) -> None:
+    checkpoints.mkdir(exist_ok=True)
+    (checkpoints / "catalogue.json").write_text(json.dumps({"models": entries}))
+
+
+@pytest.fixture
+def cats(checkpoints) -> dict:
+    """A catalogue of one model with a critic, in checkpoints/."""
+    folder = run_folder(checkpoints)
+    described = entry("cats-teacher", folder / "generator.safetensors", folder / "critic.safetensors")
+    write_catalogue(checkpoints, described)
+    return described
+
+
+@pytest.fixture
+def hub_cats(server, tmp_path, checkpoints) -> dict:
+    """A catalogue of one model that is only on the Hub, at a pinned commit."""
+    folder = run_folder(tmp_path / "made")
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.stem in ("generator", "critic")}
+    commit = server.add("cat/cats", files)
+    paths = folder / "generator.safetensors", folder / "critic.safetensors"
+    described = entry("cats-teacher", *paths, repository="cat/cats", revision=commit)
+    write_catalogue(checkpoints, described)
+    return described
+
+
+class TestCatalogue:
+    def test_reads_what_is_written(self, cats):
+        found = zoo.catalogue()["cats-teacher"]
+        assert (found.title, found.images, found.licence, found.notes) == ("Cats", 5000, "CC BY 4.0", "")
+        assert found.critic.architecture == CRITIC
+        assert dataclasses.is_dataclass(found) and found.sha256 == cats["sha256"]
+
+    def test_no_catalogue_is_an_empty_one(self):
+        assert zoo.catalogue() == {}
+
+    @pytest.mark.parametrize(
+        "text",
+        ["", "[]", '{"models": [', '{"modells": []}', '{"models": [1]}', '{"models": [{}]}', '{"models": null}', "\0"],
+    )
+    def test_damaged(self, checkpoints, text):
+        checkpoints.mkdir()
+        (checkpoints / "catalogue.json").write_text(text)
+        refused(zoo.catalogue, "catalogue.json", "damaged")
+
+    @pytest.mark.parametrize(
+        "change", [{"bytes": "1"}, {"role": "boss"}, {"colour": "red"}, {"critic": {"file": "x"}}, {"critic": [1]}]
+    )
+    def test_wrong_facts(self, checkpoints, cats, change):
+        write_catalogue(checkpoints, {**cats, **change})
+        refused(zoo.catalogue, "damaged")
+
+    def test_two_of_one_name(self, checkpoints, cats):
+        write_catalogue(checkpoints, cats, cats)
+        refused(zoo.catalogue, "two models have one name")
+
+
+class TestLocal:
+    def test_by_name_folder_and_file(self, cats, checkpoints):
+        generator = zoo.load("cats-teacher")
+        assert str(generator.architecture) == GENERATOR and not generator.training
+        assert {p.dtype for p in generator.parameters()} == {torch.float32}
+        assert {p.device.type for p in generator.parameters()} == {"cpu"}
+        assert same(generator, zoo.load(checkpoints)) and same(generator, zoo.load("checkpoints/generator.safetensors"))
+        assert same(zoo.load_critic("cats-teacher"), zoo.load_critic(str(checkpoints)))
+        assert zoo.locate("cats-teacher") == checkpoints / "generator.safetensors"
+
+    def test_float16_is_loaded_as_float32(self, tmp_path):
+        weights.save(build_generator(GENERATOR), tmp_path / "half.safetensors", dtype=torch.float16)
+        assert {p.dtype for p in zoo.load("half.safetensors").parameters()} == {torch.float32}
+
+    def test_unknown_name_lists_the_catalogue(self, cats):
+        refused(lambda: zoo.load("cats-techer"), "is it cats-teacher?", "the folder of a run")
+        refused(lambda: zoo.load(""), "cats-teacher")
+        refused(lambda: zoo.load("x" * 5000), "cats-teacher")
+        refused(lambda: zoo.load("a\nb\0c"), "cats-teacher")
+        refused(lambda: zoo.load("runs/no.safetensors"), "cats-teacher")
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "../x",
+            "./x",
+            "/etc/passwd",
+            "checkpoints",
+            "checkpoints/generator.safetensors",
+            "a/b/c",
+            "a/..",
+            "..",
+            "~/x",
+            "C:\\x",
+            "a/b@../../c",
+            "a/b@/etc",
+            "a/b@",
+            "@main",
+            "https://huggingface.co/a/b",
+            "",
+        ],
+    )
+    def test_no_paths_unless_local(self, cats, name):
+        refused(lambda: zoo.load(name, local=False), "There is no model", "cats-teacher")
+        refused(lambda: zoo.load_critic(name, local=False), "There is no model")
+
+    def test_catalogue_without_paths(self, cats):
+        assert zoo.load("cats-teacher", local=False) and zoo.load_critic("cats-teacher", local=False)
+
+    def test_wrong_hash(self, cats, checkpoints):
+        path = checkpoints / "generator.safetensors"
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content)
+        refused(lambda: zoo.load("cats-teacher"), "not the file that the catalogue describes", "restore")
+        assert path.exists()
+
+    def test_wrong_size(self, cats, checkpoints):
+        (checkpoints / "critic.safetensors").write_text("version https://git-lfs.github.com/spec/v1\n")
+        refused(lambda: zoo.load_critic("cats-teacher"), "not the file that the catalogue describes")
+
+    def test_missing_and_not_on_the_hub(self, cats, checkpoints):
+        (checkpoints / "generator.safetensors").unlink()
+        refused(lambda: zoo.load("cats-teacher"), "is missing", "restore")
+
+    def test_no_critic(self, cats, checkpoints, tmp_path):
+        write_catalogue(checkpoints, {**cats, "critic": None})
+        refused(lambda: zoo.load_critic("cats-teacher"), "without a critic")
+        refused(lambda: zoo.load_critic(run_folder(tmp_path / "run", critic=False)), "critic.safetensors")
+
+    def test_the_other_kind(self, checkpoints, cats):
+        refused(lambda: zoo.load("checkpoints/critic.safetensors"), "holds a critic, not a generator")
+        refused(lambda: zoo.load_critic("checkpoints/generator.safetensors"), "holds a generator, not a critic")
+
+    def test_truncated(self, cats, tmp_path):
+        content = Path(zoo.locate("cats-teacher")).read_bytes()
+        for size in (0, 5, 100, len(content) - 1):
+            (tmp_path / "cut.safetensors").write_bytes(content[:size])
+            refused(lambda: zoo.load("cut.safetensors"), "cut.safetensors is damaged")
+
+    def test_foreign(self, tmp_path):
+        save_file({"weight": torch.zeros(2)}, tmp_path / "foreign.safetensors", {"format": "pt"})
+        refused(lambda: zoo.load("foreign.safetensors"), "was not written by ganopt")
+        save_file({"weight": torch.zeros(2)}, tmp_path / "foreign.safetensors")
+        refused(lambda: zoo.load("foreign.safetensors"), "was not written by ganopt")
+
+    @pytest.mark.parametrize("architecture", ["", "bigger", "big/3", "../x"])
+    def test_no_such_network(self, tmp_path, architecture):
+        metadata = {"format": "ganopt", "architecture": architecture}
+        save_file({"weight": torch.zeros(2)}, tmp_path / "odd.safetensors", metadata)
+        refused(lambda: zoo.load("odd.safetensors"), "which network it holds")
+
+    @pytest.mark.parametrize("change", ["absent", "extra", "shape", "complex", "integer"])
+    def test_other_tensors(self, tmp_path, change):
+        tensors = build_generator(GENERATOR).state_dict()
+        name = "layers.0.0.weight"
+        if change == "absent":
+            del tensors[name]
+        else:
+            key = "more" if change == "extra" else name
+            kind = {"complex": torch.complex64, "integer": torch.int32}.get(change, torch.float32)
+            tensors[key] = (
+                tensors[name].transpose(0, 1).contiguous() if change == "shape" else tensors[name].to(kind, copy=True)
+            )
+        try:
+            save_file(tensors, tmp_path / "odd.safetensors", {"format": "ganopt", "architecture": GENERATOR})
+        except KeyError:
+            pytest.skip("this version of safetensors has no complex numbers")
+        refused(lambda: zoo.load("odd.safetensors"), f"does not hold the weights of a {GENERATOR}")
+
+    def test_a_pickle_is_never_opened(self, tmp_path):
+        class Bomb:
+            def __reduce__(self):
+                return os.mkdir, (str(tmp_path / "burst"),)
+
+        for write in (lambda path: path.write_bytes(pickle.dumps(Bomb())), lambda path: torch.save(Bomb(), path)):
+            write(tmp_path / "generator.safetensors")
+            refused(lambda: zoo.load("generator.safetensors"), "no safetensors file")
+            refused(lambda: zoo.load(tmp_path), "no safetensors file")
+        assert not (tmp_path / "burst").exists()
+
+
+class TestHub:
+    def test_download_once_then_from_the_cache(self, server, hub_cats, tmp_path, capsys):
+        first = zoo.load("cats-teacher")
+        assert same(first, zoo.load(tmp_path / "made"))
+        assert "Downloading generator.safetensors (0." in capsys.readouterr().err
+        server.requests.clear()
+        assert same(first, zoo.load("cats-teacher")) and server.requests == []
+        server.stop()
+        assert same(first, zoo.load("cats-teacher"))
+        assert capsys.readouterr().err == ""
+
+    def test_critic(self, hub_cats, tmp_path):
+        assert same(zoo.load_critic("cats-teacher"), zoo.load_critic(tmp_path / "made"))
+
+    def test_checkpoints_come_first(self, server, hub_cats, checkpoints, tmp_path):
+        (checkpoints / "generator.safetensors").write_bytes((tmp_path / "made/generator.safetensors").read_bytes())
+        zoo.load("cats-teacher")
+        assert server.requests == []
+
+    def test_wrong_hash_then_a_correct_file(self, server, hub_cats, tmp_path):
+        right = server.repositories["cat/cats"].files()
+        good = right["generator.safetensors"]
+        right["generator.safetensors"] = good[:-1] + bytes([good[-1] ^ 1])
+        refused(lambda: zoo.load("cats-teacher"), "not the file that the catalogue describes", "try again")
+        right["generator.safetensors"] = good
+        assert same(zoo.load("cats-teacher"), zoo.load(tmp_path / "made"))
+        assert server.downloads() == 2
+
+    def test_a_spoilt_cache_mends_itself(self, server, hub_cats):
+        path = zoo.locate("cats-teacher")
+        path.resolve().write_bytes(b"spoilt")
+        refused(lambda: zoo.load("cats-teacher"), "not the file that the catalogue describes", "try again")
+        assert zoo.load("cats-teacher") and server.downloads() == 2
+
+    def test_by_repository(self, server, hub_cats, tmp_path):
+        made = zoo.load(tmp_path / "made")
+        assert same(made, zoo.load("cat/cats")) and same(made, zoo.load("cat/cats", local=False))
+        assert same(made, zoo.load(f"cat/cats@{hub_cats['revision']}"))
+        assert zoo.load_critic("cat/cats") and server.downloads() == 2
+        server.stop()
+        assert same(made, zoo.load("cat/cats"))
+
+    def test_a_repository_that_moved_on(self, server, hub_cats, tmp_path):
+        before = zoo.load("cat/cats")
+        new = run_folder(tmp_path / "new")
+        server.add("cat/cats", {"generator.safetensors": (new / "generator.safetensors").read_bytes()})
+        assert same(zoo.load("cat/cats"), zoo.load(new))
+        assert same(zoo.load(f"cat/cats@{hub_cats['revision']}"), before)
+
+    def test_missing_parts(self, server, hub_cats):
+        server.add("cat/empty", {"README.md": b"nothing"})
+        refused(lambda: zoo.load("cat/dogs"), "has no model cat/dogs", "check the name")
+        refused(lambda: zoo.load("cat/cats@v2"), "no revision v2")
+        refused(lambda: zoo.load("cat/empty"), "cat/empty has no generator.safetensors")
+        refused(lambda: zoo.load_critic("cat/empty"), "cat/empty has no critic.safetensors")
+
+    def test_private(self, server, hub_cats, monkeypatch):
+        server.repositories["cat/cats"].private = True
+        refused(lambda: zoo.load("cats-teacher"), "that you may read", "hf auth login")
+        monkeypatch.setenv("HF_TOKEN", READER)
+        refused(lambda: zoo.load("cats-teacher"), "that you may read")
+        monkeypatch.setenv("HF_TOKEN", "hf_wrong")
+        text = refused(lambda: zoo.load("cats-teacher"), "refused your token")
+        assert "hf_wrong" not in text
+        monkeypatch.setenv("HF_TOKEN", WRITER)
+        assert zoo.load("cats-teacher")
+        assert {request.token for request in server.requests if request.path.startswith("/cdn/")} == {""}
+
+    def test_gated(self, server, hub_cats, monkeypatch):
+        server.repositories["cat/cats"].gated = True
+        refused(lambda: zoo.load("cats-teacher"), "accept its terms", "hf auth login")
+        monkeypatch.setenv("HF_TOKEN", READER)
+        refused(lambda: zoo.load("cats-teacher"), "accept its terms")
+        monkeypatch.setenv("HF_TOKEN", WRITER)
+        assert zoo.load("cats-teacher")
+
+    def test_server_down(self, server, hub_cats):
+        server.stop()
+        refused(lambda: zoo.load("cats-teacher"), server.url, "cannot be reached")
+        refused(lambda: zoo.load("cat/cats"), "cannot be reached")
+
+    def test_offline(self, server, hub_cats, monkeypatch):
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        refused(lambda: zoo.load("cats-teacher"), "HF_HUB_OFFLINE")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        found = zoo.load("cat/cats")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        assert same(zoo.load("cats-teacher"), found) and same(zoo.load("cat/cats"), found)
+
+    def test_trouble(self, server, hub_cats):
+        for trouble, needle in (
+            ("garbage", "does not answer as a Hub"),
+            ("busy", "cannot be reached"),
+            ("short", "broken"),
+        ):
+            server.trouble = trouble
+            refused(lambda: zoo.load("cats-teacher"), server.url, needle)
+        server.trouble = ""
+        assert zoo.load("cats-teacher")
+
+    def test_what_is_no_model_leaves_the_cache(self, server, hub_cats):
+        good = server.repositories["cat/cats"].files()["generator.safetensors"]
+        critic = server.repositories["cat/cats"].files()["critic.safetensors"]
+        for content, needle in (
+            (b"<html></html>", "damaged"),
+            (pickle.dumps([b"\0"]), "damaged"),
+            (critic, "a critic"),
+        ):
+            server.add("cat/odd", {"generator.safetensors": content})
+            refused(lambda: zoo.load("cat/odd"), "generator.safetensors of cat/odd", needle)
+        server.repositories["cat/odd"].files()["generator.safetensors"] = good
+        assert zoo.load("cat/odd")
+
+    def test_too_large(self, server, hub_cats, monkeypatch):
+        monkeypatch.setattr(hub, "LARGEST", 1000)
+        refused(lambda: zoo.load("cat/cats"), "no ganopt model is that large")
+        assert server.downloads() == 0
+
+
+class TestDelta:
+    @pytest.fixture
+    def source(self, cats, checkpoints) -> dict:
+        """The catalogue's model, with its generator stored as float16."""
+        weights.save(zoo.load("cats-teacher"), checkpoints / "generator.safetensors", dtype=torch.float16)
+        critic = checkpoints / "critic.safetensors"
+        described = entry("cats-teacher", checkpoints / "generator.safetensors", critic)
+        write_catalogue(checkpoints, described)
+        return described
+
+    def transferred(self, source: torch.nn.Module, frozen: int) -> torch.nn.Module:
+        """The source after a transfer that left its first layers alone."""
+        with torch.no_grad():
+            for layer in source.layers[frozen:]:
+                for tensor in layer.state_dict().values():
+                    tensor.add_(1)
+        return source
+
+    def test_round_trip(self, source, tmp_path):
+        network = self.transferred(zoo.load("cats-teacher"), 2)
+        zoo.save_delta(network, "cats-teacher", tmp_path / "dogs.safetensors", {"recipe": "transfer"})
+        assert same(zoo.load("dogs.safetensors"), network)
+        weights.save(network, tmp_path / "whole.safetensors")
+        assert (tmp_path / "dogs.safetensors").stat().st_size * 4 < (tmp_path / "whole.safetensors").stat().st_size
+        metadata = weights.read_metadata(tmp_path / "dogs.safetensors")
+        assert metadata["source"] == "cats-teacher" and metadata["source_sha256"] == source["sha256"]
+        assert json.loads(metadata["recipe"]) == {"recipe": "transfer"}
+
+    def test_critic(self, source, tmp_path):
+        critic = self.transferred(zoo.load_critic("cats-teacher"), 2)
+        zoo.save_delta(critic, "cats-teacher", tmp_path / "critic.safetensors")
+        assert same(zoo.load_critic("critic.safetensors"), critic)
+
+    def test_in_8_bits(self, source, tmp_path):
+        network = self.transferred(zoo.load("cats-teacher"), 2)
+        for name, dtype in (("float32", torch.float32), ("int8", torch.int8)):
+            zoo.save_delta(network, "cats-teacher", tmp_path / f"{name}.safetensors", dtype=dtype)
+        loaded = zoo.load("int8.safetensors")
+        assert same(loaded.layers[:2], network.layers[:2]) and not same(loaded.layers[2:], network.layers[2:])
+        for name, tensor in network.state_dict().items():
+            assert ((loaded.state_dict()[name] - tensor).abs() <= tensor.abs().max() / 254 + 1e-6).all()
+        small, large = (tmp_path / f"{name}.safetensors" for name in ("int8", "float32"))
+        assert small.stat().st_size < 0.5 * large.stat().st_size
+
+    def test_nothing_changed_and_signs_of_zero(self, source, tmp_path):
+        network = zoo.load("cats-teacher")
+        network.layers[0][0].bias.data.zero_()
+        zoo.save_delta(network, "cats-teacher", tmp_path / "same.safetensors")
+        assert weights.read(tmp_path / "same.safetensors")[0] == {}
+        network.layers[0][0].bias.data.neg_()
+        zoo.save_delta(network, "cats-teacher", tmp_path / "minus.safetensors")
+        assert same(zoo.load("minus.safetensors"), network)
+
+    def test_another_source(self, source, checkpoints, tmp_path):
+        network = self.transferred(zoo.load("cats-teacher"), 2)
+        zoo.save_delta(network, "cats-teacher", tmp_path / "dogs.safetensors")
+        weights.save(build_generator(GENERATOR), checkpoints / "generator.safetensors")
+        write_catalogue(checkpoints, entry("cats-teacher", checkpoints / "generator.safetensors"))
+        refused(lambda: zoo.load("dogs.safetensors"), "difference to another cats-teacher")
+        write_catalogue(checkpoints)
+        refused(lambda: zoo.load("dogs.safetensors"), "difference to cats-teacher", "There is no model")
+
+    def test_sources_that_cannot_be(self, source, tmp_path):
+        network = build_generator(GENERATOR)
+        path = tmp_path / "delta.safetensors"
+        refused(lambda: zoo.save_delta(network, str(run_folder(tmp_path / "run")), path), "There is no model")
+        refused(lambda: zoo.save_delta(build_generator("big/64@32"), "cats-teacher", path), "not a big/64@32")
+        assert not path.exists()
+
+    def test_a_delta_cannot_point_into_the_disk(self, source, tmp_path):
+        folder = run_folder(tmp_path / "run")
+        digest = sha256(folder / "generator.safetensors")
+        metadata = {"format": "ganopt", "architecture": GENERATOR, "source": str(folder), "source_sha256": digest}
+        save_file({}, tmp_path / "sly.safetensors", metadata)
+        refused(lambda: zoo.load("sly.safetensors"), "There is no model")
+
+    def test_not_without_the_zoo(self, source, tmp_path):
+        zoo.save_delta(zoo.load("cats-teacher"), "cats-teacher", tmp_path / "delta.safetensors")
+        refused(lambda: weights.load(tmp_path / "delta.safetensors"), "difference to cats-teacher")
+
+    def test_from_the_hub(self, server, hub_cats, tmp_path):
+        source = f"cat/cats@{hub_cats['revision']}"
+        network = self.transferred(zoo.load(source), 2)
+        zoo.save_delta(network, source, tmp_path / "dogs.safetensors")
+        server.add("cat/dogs", {"generator.safetensors": (tmp_path / "dogs.safetensors").read_bytes()})
+        assert same(zoo.load("cat/dogs"), network)
+
+
+class TestPublish:
+    def test_and_load_back(self, server, tmp_path, caplog, capsys):
+        caplog.set_level("DEBUG")
+        folder = run_folder(tmp_path / "run")
+        assert zoo.publish(folder, "cat/new", WRITER) == f"{server.url}/cat/new"
+        repository = server.repositories["cat/new"]
+        assert not repository.private and len(repository.commits) == 1
+        assert set(repository.files()) == {"generator.safetensors", "critic.safetensors", "README.md"}
+        for name in ("generator.safetensors", "critic.safetensors"):
+            assert repository.files()[name] == (folder / name).read_bytes()
+        assert same(zoo.load("cat/new"), zoo.load(folder)) and same(zoo.load_critic("cat/new"), zoo.load_critic(folder))
+        printed = capsys.readouterr()
+        assert WRITER not in caplog.text + printed.out + printed.err
+        assert not [path for path in tmp_path.rglob("*") if path.is_file() and WRITER.encode() in path.read_bytes()]
+
+    def test_card(self, server, cats, checkpoints):
+        record = {"kind": "fid", "name": "cats-teacher", "fid": 63.95, "count": 500, "kid": [1, 2]}
+        (checkpoints / "results.json").write_text(json.dumps({"records": [record]}))
+        zoo.publish("cats-teacher", "cat/new", WRITER)
+        card = server.repositories["cat/new"].files()["README.md"].decode()
+        front = card.split("---")[1]
+        for line in ("license: cc-by-4.0", "library_name: ganopt", "pipeline_tag: unconditional-image-generation"):
+            assert line in front
+        for text in (
+            "# Cats",
+            GENERATOR,
+            "5,000",
+            "CC BY 4.0",
+            "| fid500 | 63.95 |",
+            "| lr_g | 0.0002 |",
+            "| recipe | r1 |",
+        ):
+            assert text in card, text
+        assert 'load("cat/new")' in card and "/home/somebody" not in card and "kid" not in card
+
+    def test_the_code_of_the_card_runs(self, server, tmp_path):
+        zoo.publish(run_folder(tmp_path / "run"), "cat/new", WRITER)
+        card = server.repositories["cat/new"].files()["README.md"].decode()
+        exec(card.split("```python\n")[1].split("```")[0], {})
+        assert (tmp_path / "face.png").read_bytes().startswith(b"\x89PNG")
+        assert "| trained on | cats |" in card and "1,234" in card and "license: unknown" in card
+
+    def test_licence_of_ones_own(self, server, cats, checkpoints):
+        write_catalogue(checkpoints, {**cats, "licence": "As AFHQ: not for sale"})
+        zoo.publish("cats-teacher", "cat/new", WRITER)
+        card = server.repositories["cat/new"].files()["README.md"].decode()
+        assert "license: other" in card and "license_name: as-afhq-not-for-sale" in card
+
+    def test_without_a_critic(self, server, tmp_path):
+        run_folder(tmp_path / "run", critic=False)
+        zoo.publish("run", "cat/one", WRITER)
+        zoo.publish("run/generator.safetensors", "cat/two", WRITER)
+        for name in ("cat/one", "cat/two"):
+            assert set(server.repositories[name].files()) == {"generator.safetensors", "README.md"}
+
+    def test_again(self, server, tmp_path):
+        zoo.publish(run_folder(tmp_path / "run"), "cat/new", WRITER)
+        zoo.load("cat/new")
+        zoo.publish(run_folder(tmp_path / "better"), "cat/new", WRITER)
+        assert same(zoo.load("cat/new"), zoo.load("better"))
+        assert len(server.repositories["cat/new"].commits) == 2
+
+    def test_private(self, server, tmp_path, monkeypatch):
+        folder = run_folder(tmp_path / "run")
+        zoo.publish(folder, "cat/secret", WRITER, private=True)
+        assert server.repositories["cat/secret"].private
+        refused(lambda: zoo.load("cat/secret"), "that you may read")
+        monkeypatch.setenv("HF_TOKEN", WRITER)
+        assert same(zoo.load("cat/secret"), zoo.load(folder))
+        server.add("cat/open", {"README.md": b"for all"})
+        refused(lambda: zoo.publish(folder, "cat/open", WRITER, private=True), "is public")
+        assert set(server.repositories["cat/open"].files()) == {"README.md"}
+
+    @pytest.mark.parametrize(
+        ("repository", "token", "needle"),
+        [
+            ("cat/new", "hf_wrongSecret", "refused the token"),
+            ("cat/new", "", "no access token"),
+            ("cat/new", "hf_wrongSecret\n", "no access token"),
+            ("cat/new", "hf_wrongSecrät", "no access token"),
+            ("cat/new", READER, "may not write"),
+            ("dog/new", WRITER, "may not write"),
+            ("dog/open", WRITER, "may not write"),
+            ("new", WRITER, "user/name"),
+            ("cat/a--b", WRITER, "user/name"),
+            ("../cat", WRITER, "user/name"),
+            ("cat/new@main", WRITER, "user/name"),
+            ("cat/settings", WRITER, "Reserved name"),
+        ],
+    )
+    def test_refused(self, server, tmp_path, repository, token, needle):
+        server.add("dog/open", {"README.md": b"for all"})
+        folder = run_folder(tmp_path / "run")
+        text = refused(lambda: zoo.publish(folder, repository, token), needle)
+        assert "Secr" not in text and list(server.repositories) == ["dog/open"]
+
+    def test_server_trouble(self, server, tmp_path, monkeypatch):
+        folder = run_folder(tmp_path / "run")
+        for trouble, needle in (("garbage", "broken answer"), ("busy", "cannot be reached")):
+            server.trouble = trouble
+            refused(lambda: zoo.publish(folder, "cat/new", WRITER), server.url, needle)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+        refused(lambda: zoo.publish(folder, "cat/new", WRITER), "HF_HUB_OFFLINE")
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        server.stop()
+        refused(lambda: zoo.publish(folder, "cat/new", WRITER), "cannot be reached")
+
+    def test_endpoint(self, server, tmp_path, monkeypatch):
+        monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+        zoo.publish(run_folder(tmp_path / "run"), "cat/new", WRITER, endpoint=server.url)
+        assert "cat/new" in server.repositories
+
+    def test_what_is_no_model(self, server, tmp_path):
+        refused(lambda: zoo.publish("nothing", "cat/new", WRITER), "There is no model")
+        assert server.requests == []
+
+
+class TestRuns:
+    """A run by the name `run:NAME`."""
+
+    @pytest.fixture(autouse=True)
+    def folder(self, tmp_path, monkeypatch, source):
+        monkeypatch.setenv("GANOPT_RUNS", str(tmp_path / "runs"))
+        shutil.copytree(source, tmp_path / "runs" / "my cats")
+        return tmp_path / "runs"
+
+    def test_it_is_a_model_safe_to_name_from_anywhere(self, source):
+        expected = zoo.load(source).state_dict()
+        found = zoo.load("run:my cats", local=False).state_dict()
+        assert all(torch.equal(found[name], expected[name]) for name in expected)
+        assert zoo.load_critic("run:my cats", local=False).architecture.kind == "critic"
+        entry = zoo.entry("run:my cats")
+        assert (entry.title, entry.role, entry.architecture, entry.images) == ("my cats", "teacher", "big/32@32", 16)
+        assert zoo.runs() == ["run:my cats"]
+
+    @pytest.mark.parametrize("name", ["run:", "run:../my cats", "run:/etc", "run:a/b", "run:.hidden", "run:gone"])
+    def test_no_name_leads_elsewhere(self, name, refuses):
+        with refuses(name):
+            zoo.load(name, local=False)
+        with refuses(name):
+            zoo.entry(name)
+
+    def test_a_run_that_has_saved_nothing_is_no_model(self, folder, refuses):
+        (folder / "new").mkdir()
+        with refuses("run:new", "generator.safetensors"):
+            zoo.load("run:new")
+        assert zoo.runs() == ["run:my cats"]
+
+    def test_no_delta_is_made_of_it(self, tmp_path, refuses):
+        with refuses("one machine only"):
+            zoo.save_delta(zoo.load("run:my cats"), "run:my cats", tmp_path / "delta.safetensors")

@@ -1,0 +1,234 @@
+"""Runs are processes: they are started, followed, stopped, resumed, renamed and deleted by their folders alone."""
+
+import contextlib
+import dataclasses
+import os
+import shutil
+import signal
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ganopt.runs import manager, monitor
+from ganopt.runs.queue import LOCK, PROCESS, is_taken
+from ganopt.training import loop, run_folder
+from ganopt.training.recipes import R1, Distill, Recipe
+from ganopt.training.run_folder import read_recipe
+
+pytest.importorskip("fcntl", reason="locks of files are not told of here")
+TINY = {"generator": "big/64@32", "critic": "plain-critic/64", "batch": 4, "device": "cpu", "save_every": 5}
+
+
+@pytest.fixture
+def recipe(draw_faces, tmp_path) -> Recipe:
+    """One that trains until it is stopped."""
+    draw_faces(tmp_path / "pictures", 20, (32, 32))
+    return R1(data=str(tmp_path / "pictures"), steps=1_000_000, preview_every=5, **TINY)
+
+
+@pytest.fixture
+def folder(tmp_path) -> Iterator[Path]:
+    """The folder of the runs; whatever still runs there is killed at the end."""
+    yield tmp_path / "runs"
+    for path in (tmp_path / "runs").glob(f"*/{PROCESS}"):
+        while is_taken(path.with_name(LOCK)):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(path.read_text()), signal.SIGKILL)
+            time.sleep(0.05)
+
+
+def until(condition: Callable[[], object]) -> None:
+    end = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def status(folder: Path, name: str) -> str:
+    return manager.read(folder / name).status
+
+
+def test_a_run_is_started_followed_stopped_resumed_renamed_and_deleted(folder, recipe, refuses):
+    path = manager.start(folder, "first run", recipe)
+    until(lambda: len(monitor.follow(path)[0]) >= 12)
+    assert status(folder, "first run") == "training"
+    lines, place = monitor.follow(path)
+    assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
+    until(lambda: monitor.follow(path, place)[0])
+    assert monitor.follow(path, place)[0][0]["step"] == lines[-1]["step"] + 1
+    for act in (lambda: manager.delete(folder, "first run"), lambda: manager.rename(folder, "first run", "b")):
+        with refuses("at work"):
+            act()
+    with refuses("already"):
+        manager.start(folder, "first run", recipe)
+    manager.stop(folder, "first run")
+    until(lambda: status(folder, "first run") == "stopped")
+    last = monitor.follow(path)[0][-1]["step"]
+    assert manager.read(path).step == last and "Stopped at step" in monitor.log(path)
+    manager.resume(folder, "first run", 1000)
+    until(lambda: monitor.follow(path)[0][-1]["step"] > last)
+    manager.stop(folder, "first run")
+    until(lambda: status(folder, "first run") == "stopped")
+    manager.rename(folder, "first run", "second")
+    assert [run.name for run in manager.find(folder)] == ["second"]
+    manager.delete(folder, "second")
+    assert manager.find(folder) == []
+
+
+def test_a_run_that_was_killed_before_it_saved_goes_on_from_its_beginning(folder, recipe):
+    path = manager.start(folder, "early", dataclasses.replace(recipe, save_every=1_000_000))
+    until(lambda: monitor.follow(path)[0])
+    os.kill(int((path / PROCESS).read_text()), signal.SIGKILL)
+    until(lambda: status(folder, "early") == "died")
+    manager.resume(folder, "early")
+    manager.stop(folder, "early")  # at once, when nobody knows yet whom to ask
+    until(lambda: status(folder, "early") == "stopped")
+    manager.resume(folder, "early")
+    until(lambda: status(folder, "early") == "training" and manager.find(folder))
+    until(lambda: (path / "metrics.jsonl").stat().st_mtime > time.time() - 1 and monitor.follow(path)[0])
+    assert monitor.follow(path)[0][0]["step"] == 1
+    manager.stop(folder, "early")
+    until(lambda: status(folder, "early") == "stopped")
+
+
+def test_a_run_cannot_begin_to_work_while_it_is_deleted(folder, recipe, refuses, monkeypatch):
+    path = manager.start(folder, "short", dataclasses.replace(recipe, steps=1))
+    until(lambda: status(folder, "short") == "finished")
+
+    def remove(folder):
+        with refuses("at work already"):
+            manager.resume(path.parent, "short", 5)
+
+    monkeypatch.setattr(shutil, "rmtree", remove)
+    manager.delete(folder, "short")
+
+
+def test_a_second_run_waits_and_a_killed_one_has_died(folder, recipe):
+    first = manager.start(folder, "first", recipe)
+    until(lambda: monitor.follow(first)[0])
+    second = manager.start(folder, "second", recipe)
+    until(lambda: status(folder, "second") == "waiting")
+    assert [(run.name, run.status) for run in manager.find(folder)] == [("first", "training"), ("second", "waiting")]
+    os.kill(int((first / PROCESS).read_text()), signal.SIGKILL)
+    until(lambda: status(folder, "first") == "died")
+    until(lambda: monitor.follow(second)[0])
+    manager.stop(folder, "second")
+    until(lambda: status(folder, "second") == "stopped")
+
+
+def test_a_run_that_cannot_train_has_died_and_its_log_says_why(folder, recipe):
+    first = manager.start(folder, "first", recipe)
+    path = manager.start(folder, "bad", recipe)
+    until(lambda: status(folder, "bad") == "waiting")
+    shutil.rmtree(recipe.data)
+    manager.stop(folder, "first")
+    until(lambda: status(folder, "bad") == "died")
+    assert "There is no folder" in monitor.log(path) and "Traceback" not in monitor.log(path)
+    assert status(folder, first.name) == "stopped"
+
+
+def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_path):
+    files = sorted((tmp_path / "pictures").iterdir())
+    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), files)
+    shutil.rmtree(tmp_path / "pictures")
+    until(lambda: status(folder, "mine") == "finished")
+    assert len(list((path / manager.PICTURES).iterdir())) == len(files)
+    assert list((path / manager.CACHE / "pictures").iterdir())  # they leave nothing elsewhere
+    manager.rename(folder, "mine", "ours")
+    recipe = read_recipe(folder / "ours")
+    assert recipe.data == str(folder / "ours" / manager.PICTURES)
+    assert run_folder.travelling(recipe)["data"] == manager.PICTURES
+    *_, last = loop.resume(folder / "ours", budget={"steps": 6})
+    assert last.step == 6
+
+
+def test_what_cannot_be_trained_on_is_refused_and_leaves_nothing(folder, recipe, draw_face, refuses, tmp_path):
+    lone = tmp_path / "lone.png"
+    draw_face(0).save(lone)
+    with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
+        archive.writestr("a.txt", "hello")
+    bomb = tmp_path / "bomb.zip"
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.png", bytes(50_000_000))
+    huge = tmp_path / "huge.png"
+    Image.new("1", (20_000, 10_000)).save(huge)
+    for files, fragment in (
+        ([lone, lone], "2 pictures"),
+        ([tmp_path / "texts.zip"], "no pictures"),
+        ([bomb], "200 times"),
+        ([huge] * 16, "Only 0 pictures"),
+        ([], "choose some"),
+    ):
+        with refuses(fragment):
+            manager.start(folder, "bad", dataclasses.replace(recipe, data=""), files)
+        assert manager.find(folder) == [] and not (folder / "bad").exists()
+    nowhere = {"data": str(tmp_path / "nowhere")}
+    for change, fragment in ((nowhere, "There is no folder"), ({"batch": 64}, "at least 64")):
+        with refuses(fragment):
+            manager.start(folder, "bad", dataclasses.replace(recipe, **change))
+        assert not (folder / "bad").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_one_sentence(recipe, refuses, tmp_path):
+    (tmp_path / "file").touch()
+    with refuses("cannot be written"):
+        manager.start(tmp_path / "file", "run", recipe)
+
+
+def test_old_runs_make_room_but_not_those_at_work(folder, recipe):
+    short = manager.start(folder, "short", dataclasses.replace(recipe, steps=1))
+    until(lambda: status(folder, "short") == "finished")
+    for _ in range(2):
+        later = shutil.copytree(short, folder / manager.free_name(folder, "short"))
+        (later / LOCK).touch()
+    path = manager.start(folder, "long", recipe)
+    until(lambda: monitor.follow(path)[0])
+    manager.forget(folder, 2)
+    assert [run.name for run in manager.find(folder)] == ["long", "short-2"]
+    manager.forget(folder, 0)
+    assert [run.name for run in manager.find(folder)] == ["long"]
+
+
+@pytest.mark.parametrize("name", ["", "../out", "a/b", ".hidden", "x" * 61, "a\nb", "/etc"])
+def test_no_name_leads_out_of_the_folder(folder, recipe, refuses, name):
+    with refuses("run's name"):
+        manager.start(folder, name, recipe)
+    with refuses("run's name"):
+        manager.delete(folder, name)
+    assert not folder.exists()
+
+
+def test_a_run_that_another_needs_is_neither_deleted_nor_renamed(folder, recipe, refuses, monkeypatch):
+    monkeypatch.setenv("GANOPT_RUNS", str(folder))
+    path = manager.start(folder, "teacher", R1(data=recipe.data, steps=1, **TINY))
+    until(lambda: status(folder, "teacher") == "finished")
+    student = Distill(teacher="run:teacher", alpha=0.0, steps=1, **TINY)
+    manager.start(folder, "student", student)
+    until(lambda: status(folder, "student") == "finished")
+    for act in (lambda: manager.delete(folder, "teacher"), lambda: manager.rename(folder, "teacher", "other")):
+        with refuses("'student' needs the model of 'teacher' to go on"):
+            act()
+    manager.delete(folder, "student")
+    manager.delete(folder, "teacher")
+    assert not path.exists()
+
+
+def test_what_is_not_there_and_what_rests_are_one_sentence(folder, recipe, refuses, tmp_path):
+    for act in (
+        lambda: manager.stop(folder, "no"),
+        lambda: manager.resume(folder, "no", 5),
+        lambda: manager.delete(folder, "no"),
+    ):
+        with refuses("There is no run 'no'"):
+            act()
+    path = manager.start(folder, "short", R1(data=recipe.data, steps=1, **TINY))
+    until(lambda: status(folder, "short") == "finished")
+    with refuses("nothing to stop"):
+        manager.stop(folder, "short")
+    (path / "config.json").unlink()
+    with refuses("no run"):
+        manager.resume(folder, "short", 5)

@@ -1,0 +1,120 @@
+"""The experiments, at toy size: trained, stopped and resumed, measured, and in the tables."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganopt.metrics import evaluation, features
+from ganopt.thesis import release, tables
+from ganopt.thesis.experiments import EXPERIMENTS, Setting, choose, recipes, runs
+from ganopt.thesis.measurements import measure
+from ganopt.training import run_folder
+
+SECONDS = 0.3  # of training for each experiment
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory, draw_faces) -> Path:
+    folder = tmp_path_factory.mktemp("pictures")
+    for kind, size in (("cat", (40, 40)), ("dog", (48, 40))):
+        draw_faces(folder / kind, 20, size)
+    return folder
+
+
+def setting_of(data: Path, folder: Path, **values) -> Setting:
+    minutes = SECONDS / 60 * len(EXPERIMENTS)
+    common = {"minutes": minutes, "divisor": 32, "side": 64, "batch": 4, "device": "cpu"}
+    return Setting(data=data, folder=folder, **common | values)
+
+
+@pytest.fixture(scope="module")
+def trained(data, tmp_path_factory) -> Setting:
+    """All experiments, trained."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("experiments")
+        patch.setenv("GANOPT_CACHE", str(folder / "cache"))
+        setting = setting_of(data, folder / "runs")
+        for _, steps in runs(setting):
+            for _ in steps:
+                pass
+        return setting
+
+
+@pytest.fixture(scope="module")
+def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
+    """Checkpoints with small references of drawn cats and dogs."""
+    folder = tmp_path_factory.mktemp("shipped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANOPT_CACHE", str(folder / "cache"))
+        patch.setenv("GANOPT_CHECKPOINTS", str(folder / "checkpoints"))
+        for name, size in (("cats", (32, 32)), ("dogs", (32, 30))):
+            draw_faces(folder / name, 50, size)
+            release.ship_reference(name, folder / name, folder / name, str(thin_inception))
+    return folder / "checkpoints"
+
+
+def test_every_experiment_trains_what_it_says(trained):
+    planned = {experiment.name: recipe for experiment, recipe in recipes(trained, choose())}
+    for name, experiment in EXPERIMENTS.items():
+        recipe = run_folder.read_recipe(trained.folder / name)
+        assert recipe.name == experiment.recipe and recipe.classes == experiment.classes
+        assert recipe.minutes == pytest.approx(planned[name].minutes)
+        assert all(getattr(recipe, key) == value for key, value in experiment.settings.items() if key not in NETWORKS)
+        assert run_folder.read_counters(trained.folder / name)["seconds"] >= 60 * recipe.minutes
+    assert sum(recipe.minutes for recipe in planned.values()) == pytest.approx(trained.minutes)
+    ((_, alone),) = recipes(trained, choose(["race-ours"]))
+    assert alone.minutes == trained.minutes and alone.generator == "big/32@64" and alone.critic == "plain-critic/16@64"
+
+
+NETWORKS = ("generator", "critic")
+
+
+def test_what_is_done_is_passed_over_and_a_larger_budget_goes_on(trained, data):
+    before = run_folder.read_counters(trained.folder / "cats-teacher")["step"]
+    for _, steps in runs(trained):
+        assert list(steps) == []
+    more = setting_of(data, trained.folder, minutes=SECONDS / 60 * 10)
+    ((experiment, steps),) = runs(more, ["cats-teacher"])
+    assert experiment.name == "cats-teacher"
+    assert next(steps).step == before + 1
+    steps.close()
+    assert run_folder.read_counters(trained.folder / "cats-teacher")["step"] == before + 1
+
+
+def test_an_unknown_experiment_and_an_untrained_source_are_one_sentence(data, tmp_path, refuses, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path / "empty"))
+    setting = setting_of(data, tmp_path)
+    with refuses("'birds'", "cats-teacher"):
+        next(runs(setting, ["birds"]))
+    with refuses("dogs-transfer", "cats-teacher"):
+        next(runs(setting, ["dogs-transfer"]))
+
+
+MEASURED = ("cats-teacher", "dogs-transfer", "cats-student", "race-ours")
+
+
+def test_models_are_measured_and_stand_in_the_tables(trained, checkpoints, extractor, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(checkpoints))
+    for module in (evaluation, features):
+        monkeypatch.setattr(module, "FEWEST", 10)
+    results = tmp_path / "results.json"
+    list(measure(trained, extractor, results, list(MEASURED), count=10))
+    once = json.loads(results.read_text())
+    records = tables.read(results)
+    assert len(records) == len(once["records"])  # a name stands once in each kind
+    for name in MEASURED:
+        experiment, score, cost = EXPERIMENTS[name], records["fid", name], records["cost", name]
+        assert score["reference"] == experiment.reference and len(score["fids"]) == 3
+        assert (score["fid_to_model"] is not None) == (experiment.recipe == "distill")
+        assert cost["images"] >= 0 and cost["drawing"]["parameters"] > 0
+        assert cost["training"]["peak"] > cost["training"]["baseline"] > 0
+    points = records["curve", "race-ours"]["points"]
+    assert points[-1]["fid"] > 0 and points[-1]["images"] == records["cost", "race-ours"]["images"]
+    forms = records["storage", "cats-student"]["forms"]
+    assert forms["int8"]["bytes"] < forms["float16"]["bytes"] < forms["float32"]["bytes"]
+    text = tables.page(tables.tables(records))
+    for name in MEASURED:
+        assert f"| {name} |" in text
+    for name in ("cats-teacher", "floor-cats"):
+        assert f"{records['fid', name]['fid']:.2f}" in text

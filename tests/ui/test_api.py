@@ -1,0 +1,231 @@
+"""What programs may call, on a real server: its endpoints, each of them once, wrong arguments, README's lines."""
+
+import json
+import re
+import shutil
+import subprocess
+import urllib.error
+import urllib.request
+import zipfile
+from pathlib import Path
+
+import pytest
+from gradio_client import Client, handle_file
+from PIL import Image
+
+from ganopt.runs import manager
+from tests.browser.conftest import served
+
+ENDPOINTS = {"/generate", "/map", "/walk", "/compare", "/pair", "/fid", "/cost", "/train"}
+README = (Path(__file__).parents[2] / "README.md").read_text()
+SECTION = README.partition("## From a program")[2].partition("\n## ")[0]
+SERVED = "http://127.0.0.1:7860"  # in README.md
+TINY = {"network": "big/64", "side": 32, "settings": {"batch": 4}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("api")
+
+
+@pytest.fixture(scope="module")
+def address(folder, three_models, thin_inception):
+    """Of a page with three tiny models."""
+    places = {name: str(folder / name) for name in ("GANOPT_RUNS", "GANOPT_CACHE", "GRADIO_TEMP_DIR")}
+    with served(GANOPT_CHECKPOINTS=str(three_models), GANOPT_INCEPTION=str(thin_inception), **places) as (address, _):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def client(address):
+    return Client(address, verbose=False)
+
+
+@pytest.fixture(scope="module")
+def archive(folder, draw_faces):
+    """A zip file of sixty drawn faces."""
+    with zipfile.ZipFile(folder / "faces.zip", "w") as file:
+        for path in draw_faces(folder / "faces", 60):
+            file.write(path, path.name)
+    return handle_file(folder / "faces.zip")
+
+
+def is_png(path: str) -> bool:
+    with Image.open(path) as image:
+        return image.format == "PNG"
+
+
+def test_it_has_these_endpoints_documented_and_with_defaults(client):
+    found = client.view_api(return_format="dict", print_info=False)
+    assert set(found["named_endpoints"]) == ENDPOINTS and not found["unnamed_endpoints"]
+    for endpoint in found["named_endpoints"].values():
+        assert endpoint["description"].endswith(".") and len(endpoint["description"]) > 50
+        assert endpoint["returns"]
+        for parameter in endpoint["parameters"]:
+            assert parameter["parameter_has_default"] and parameter["type"], parameter
+            assert re.fullmatch("[a-z_]+", parameter["parameter_name"]) and "param" not in parameter["parameter_name"]
+
+
+def test_generate(client):
+    pictures, facts, archive = client.predict("cats-student", "3, 5", 0.5, api_name="/generate")
+    assert [picture["caption"] for picture in pictures] == ["seed 3", "seed 5"]
+    assert all(is_png(picture["image"]) for picture in pictures) and "2 faces" in facts
+    with zipfile.ZipFile(archive) as file:
+        assert file.namelist() == ["seed-0003.png", "seed-0005.png", "sheet.png"]
+
+
+def test_map(client):
+    pictures = client.predict(x=7, spacing=0.5, api_name="/map")
+    assert len(pictures) == 25 and all(is_png(picture["image"]) for picture in pictures)
+    [face], *_ = client.predict(seeds="7", api_name="/generate")
+    assert Path(pictures[12]["image"]).read_bytes() == Path(face["image"]).read_bytes()
+
+
+def test_walk(client):
+    film, pictures = client.predict(first=1, last=9, frames=3, api_name="/walk")
+    with Image.open(film) as image:
+        assert image.format == "WEBP" and image.n_frames == 4
+    [_, end], *_ = client.predict(seeds="1, 9", api_name="/generate")
+    assert Path(pictures[-1]["image"]).read_bytes() == Path(end["image"]).read_bytes()
+
+
+def test_compare(client):
+    models = ["cats-teacher", "dogs-transfer"]
+    facts, sheet, known, pictures = client.predict(models, "0-1", api_name="/compare")
+    assert "4 faces" in facts and is_png(sheet) and known[0][0] == "Cats, <teacher>"
+    assert [re.sub(r"[\d.]+$", "", each["caption"]) for each in pictures] == [
+        "seed ",
+        "seed 0 · L1 ",
+        "seed ",
+        "seed 1 · L1 ",
+    ]
+
+
+def test_pair(client):
+    pictures, sentence = client.predict("cats-teacher", "cats-student", 4, api_name="/pair")
+    assert [each["caption"] for each in pictures] == ["cats-teacher", "cats-student", "difference"]
+    assert all(is_png(each["image"]) for each in pictures) and "Cosine" in sentence
+
+
+def test_fid(client, archive):
+    asked = {"models": ["cats-teacher"], "count": 50, "against": "cats-student"}
+    found = client.predict(**asked, own=archive, own_as_reference=True, api_name="/fid")
+    rows = [dict(zip(found["headers"], row, strict=True)) for row in found["rows"]]
+    assert found["said"].startswith("Done") and rows[-1]["Pictures of"] == "cats-teacher" and rows[-1]["n"] == "50"
+    assert float(rows[-1]["FID"]) > 0 and float(rows[-1]["FID to teacher"]) > 0
+    assert Path(found["csv"]).read_text().startswith("Pictures of,n,FID")
+
+
+def test_cost(client):
+    said = client.predict(minutes=1, **TINY, api_name="/cost")
+    assert re.fullmatch(r"A step takes [\d.e-]+ s, so 1 minutes are about [\d,]+ steps, .*GB of .*\.", said)
+
+
+def test_train(client, archive, folder):
+    said, name = client.predict(minutes=10, name="mine", files=[archive], **TINY, api_name="/train")
+    assert name == "mine" and said.endswith("on its way.")
+    manager.stop(folder / "GANOPT_RUNS", "mine")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "said"),
+    [
+        ("generate", {"model": "../../etc/passwd"}, "There is no model"),
+        ("generate", {"model": "user/repository"}, "There is no model"),
+        ("generate", {"model": 3}, "'model' cannot be read"),
+        ("generate", {"seeds": None}, "'seeds' cannot be read"),
+        ("generate", {"seeds": "5-2"}, "runs backwards"),
+        ("generate", {"scale": "wild"}, "'scale' cannot be read"),
+        ("generate", {"scale": float("nan")}, "'scale' cannot be read"),
+        ("generate", {"scale": 2.01}, "'scale' must be a number from 0 to 2"),
+        ("map", {"spacing": 0}, "'spacing' must be a number"),
+        ("walk", {"frames": 10**9}, "'frames' must be a number"),
+        ("walk", {"first": -1}, "is no seed"),
+        ("compare", {"models": []}, "0 models cannot be compared"),
+        ("compare", {"models": "cats-teacher"}, "'models' cannot be read"),
+        ("pair", {"seed": 2**32}, "is too large"),
+        ("fid", {"models": ["nobody"]}, "There is no model"),
+        ("fid", {"models": []}, "There is no reference ''"),
+        ("fid", {"reference": "/etc"}, "There is no reference"),
+        ("fid", {"own": {"path": "/etc/passwd"}}, "must be uploaded first"),
+        ("fid", {"own": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "must be uploaded first"),
+        ("cost", {"minutes": float("nan")}, "'minutes' cannot be read"),
+        ("cost", {"settings": {"source": "x"}}, "There is no setting 'source'"),
+        ("cost", {"settings": {"batch": "many"}}, "is no value for --batch"),
+        ("train", {"method": "magic"}, "is no method"),
+        ("train", {"name": "../x"}, "A run's name takes"),
+        ("train", {"data": "sample:nobody"}, "nobody"),
+        ("train", {"method": "transfer", "origin": "/etc/passwd"}, "There is no model"),
+        ("train", {"files": [{"path": "/etc/passwd"}]}, "must be uploaded first"),
+    ],
+)
+def test_what_is_wrong_comes_back_as_a_sentence(address, name, arguments, said):
+    event, answer = called(f"{address}/gradio_api/call/v2/{name}", arguments)
+    assert event == "error" and said in answer["error"] and answer["error"].endswith("."), answer
+    assert len(answer["error"]) < 500 and "\n" not in answer["error"]
+
+
+@pytest.mark.parametrize("data", [[], ["cats-teacher"], ["cats-teacher", "0", 1, 1]])
+def test_another_number_of_values_is_refused(address, data):
+    event, answer = called(f"{address}/gradio_api/call/generate", {"data": data})
+    assert event == "error" and "takes 3 values" in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("call/v2/generate", b'{"surplus": 1}'),
+        ("call/generate", b'{"data": NaN}'),
+        ("call/generate", b"{"),
+        ("call/v2/nothing", b"{}"),
+        ("call/nothing", b'{"data": []}'),
+    ],
+)
+def test_a_body_that_no_call_has_is_refused(address, path, body):
+    request = urllib.request.Request(f"{address}/gradio_api/{path}", body, {"Content-Type": "application/json"})
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        urllib.request.urlopen(request)
+    assert caught.value.code == 422 and json.load(caught.value)["detail"].endswith(".")
+
+
+def test_a_full_disk_is_a_sentence(folder, three_models, small_disk):
+    places = {"GANOPT_RUNS": str(folder / "none"), "GRADIO_TEMP_DIR": str(small_disk("64k"))}
+    with served(folder / "log", GANOPT_CHECKPOINTS=str(three_models), **places) as (address, _):
+        event, answer = called(f"{address}/gradio_api/call/v2/generate", {"seeds": "0-63"})
+    assert event == "error" and "disk of this page is full" in answer["error"]
+    assert "Traceback" not in (folder / "log").read_text()
+
+
+def test_plain_http_answers_with_files_of_the_page(address):
+    event, answer = called(f"{address}/gradio_api/call/generate", {"data": ["cats-teacher", "8", 1]})
+    pictures, facts, archive = answer
+    assert event == "complete" and facts.startswith("0.")
+    with urllib.request.urlopen(pictures[0]["image"]["url"]) as response, Image.open(response) as image:
+        assert image.size == (32, 32)
+    with urllib.request.urlopen(archive["url"]) as response:
+        assert response.read(2) == b"PK"
+
+
+def test_the_client_in_the_readme_runs(address):
+    [lines] = re.findall("```python\n(.*?)```", SECTION, re.DOTALL)
+    assert SERVED in lines
+    names: dict = {}
+    exec(lines.replace(SERVED, address), names)
+    assert all(is_png(face["image"]) for face in names["faces"]) and len(names["faces"]) == 4
+
+
+@pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
+def test_the_curl_in_the_readme_runs(address):
+    [lines] = re.findall("```bash\n(.*?)```", SECTION, re.DOTALL)
+    done = subprocess.run(["bash", "-ec", lines.replace(SERVED, address)], capture_output=True, text=True, check=True)
+    assert "event: complete" in done.stdout and '"caption": "seed 3"' in done.stdout
+
+
+def called(url: str, body: dict) -> tuple[str, object]:
+    """The last event, and its data, of a call with the standard library alone."""
+    request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as response:
+        name = json.load(response)["event_id"]
+    with urllib.request.urlopen(f"{url}/{name}") as response:
+        *_, event, data = filter(None, response.read().decode().splitlines())
+    return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))

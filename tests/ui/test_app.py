@@ -1,0 +1,201 @@
+"""The page without a browser: its server answers a real client."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import gradio as gr
+import httpx
+import numpy as np
+import pytest
+import torch
+from gradio.queueing import Event
+from gradio.server_messages import ProcessStartsMessage
+from gradio_client import Client
+from gradio_client.exceptions import AppError
+from PIL import Image
+
+from ganopt.models import model_cache
+from ganopt.thesis.comparison import RAMP
+from ganopt.thesis.release import ship
+from ganopt.training.state import pick_device
+from ganopt.ui import build_app
+from ganopt.ui.common import stored
+from ganopt.ui.page import Page
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory, source, thin_inception):
+    """A page at work whose one model is a tiny one, shipped from a real run."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANOPT_CHECKPOINTS", str(tmp_path_factory.mktemp("checkpoints")))
+        patch.setenv("GANOPT_INCEPTION", str(thin_inception))
+        ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
+        demo = build_app("cpu")
+        assert isinstance(demo, gr.Blocks)
+        demo.launch(prevent_thread_lock=True, quiet=True, server_port=None, ssr_mode=False)
+        yield demo
+        demo.close()
+
+
+@pytest.fixture(scope="module")
+def client(demo):
+    return Client(demo.local_url, verbose=False)
+
+
+def test_generate_answers_with_the_faces_to_the_last_bit(client):
+    gallery, *_ = client.predict("tiny", "2, 5", 1.0, api_name="/generate")
+    expected = model_cache.faces("tiny", pick_device("cpu"), [2, 5], 1.0).pictures.permute(0, 2, 3, 1).numpy()
+    for item, face in zip(gallery, expected, strict=True):
+        with Image.open(item["image"]) as image:
+            assert image.format == "PNG" and np.array_equal(np.asarray(image), face)
+
+
+@pytest.mark.parametrize("seeds", ["5-2", "a", "-1", "0-9999", "", "1" * 4000])
+def test_bad_seeds_are_one_sentence(client, seeds):
+    with pytest.raises(AppError) as caught:
+        client.predict("tiny", seeds, 1.0, api_name="/generate")
+    assert str(caught.value).endswith(".") and "Traceback" not in str(caught.value)
+
+
+def test_a_pair_answers_with_both_pictures_their_differences_and_distances(client):
+    (*both, difference), sentence = client.predict("tiny", "tiny", 7, api_name="/pair")
+    expected = model_cache.faces("tiny", pick_device("cpu"), [7], 1.0).pictures[0].permute(1, 2, 0).numpy()
+    for each in both:
+        with Image.open(each["image"]) as image:
+            assert image.format == "PNG" and np.array_equal(np.asarray(image), expected)
+    with Image.open(difference["image"]) as image:
+        assert image.format == "PNG" and (np.asarray(image) == RAMP[0]).all()
+    assert "L1 0.000" in sentence and "Cosine 1.000" in sentence
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("/compare", ([], "0")),
+        ("/compare", (["tiny"] * 6, "0")),
+        ("/compare", (["tiny"], "0-16")),
+        ("/compare", (["tiny"], "a")),
+        ("/compare", (["nobody"], "0")),
+        ("/compare", (5, "0")),
+        ("/compare", ([["tiny"]], "0")),
+        ("/pair", ("tiny", "nobody", 0)),
+        ("/pair", ("../../etc/passwd", "tiny", 0)),
+        ("/pair", ("", "", 0)),
+    ],
+)
+def test_what_cannot_be_compared_is_one_sentence(client, name, values):
+    with pytest.raises(AppError) as caught:
+        client.predict(*values, api_name=name)
+    assert str(caught.value).endswith(".") and "Traceback" not in str(caught.value)
+
+
+def test_what_the_page_sends_wrongly_is_one_sentence_without_a_trace(client, capfd):
+    [draw] = [each for each in client.config["dependencies"] if each["targets"][:1] == [_button(client, "Draw")]]
+    sent = {"data": ["nobody", "0", 1.0], "fn_index": draw["id"], "session_hash": "somebody"}
+    address = f"{client.src}gradio_api/queue"
+    assert httpx.post(f"{address}/join", json=sent).status_code == 200
+    said = httpx.get(f"{address}/data", params={"session_hash": "somebody"}, timeout=60).text
+    assert "is not in the list of choices" in said and "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_call_without_a_session_leaves_none(demo):
+    before, address = set(demo.state_holder.session_data), f"{demo.local_url}gradio_api/call/generate"
+    name = httpx.post(address, json={"data": ["tiny", "0", 1.0]}).json()["event_id"]
+    assert "event: complete" in httpx.get(f"{address}/{name}", timeout=60).text
+    assert set(demo.state_holder.session_data) == before
+
+
+def test_the_oldest_files_make_room(tmp_path):
+    paths = [tmp_path / str(number) for number in range(4)]
+    for age, path in enumerate(reversed(paths)):
+        path.write_bytes(bytes(100))
+        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
+    page = Page()
+    made = {str(path) for path in paths[::2]}
+    page.temp_file_sets.append(made)
+    page.upload_file_set.update(map(str, paths[1::2]))
+    page.make_room(250)
+    assert [path.exists() for path in paths] == [False, False, True, True]
+    assert made == {str(paths[2])} and page.upload_file_set == {str(paths[3])}
+
+
+def _button(client: Client, text: str) -> list:
+    [button] = [each["id"] for each in client.config["components"] if each["props"].get("value") == text]
+    return [button, "click"]
+
+
+@pytest.mark.parametrize("catalogue", [None, "{damaged", '{"models": []}'])
+def test_a_page_without_models_says_so(catalogue, tmp_path, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
+    if catalogue:
+        (tmp_path / "catalogue.json").write_text(catalogue)
+    texts = [block.value for block in build_app("cpu").blocks.values() if isinstance(block, gr.Markdown)]
+    assert any(str(tmp_path) in text and "restore it" in text for text in texts)
+
+
+def test_importing_the_package_does_no_work():
+    code = "import sys, ganopt, ganopt.data.decode; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
+
+
+def test_a_session_without_a_name_or_gone_does_not_end_the_queue(demo):
+    address = f"{demo.local_url}gradio_api/call/generate"
+    demo._queue.send_message(Event("gone", next(iter(demo.fns.values())), None, None), ProcessStartsMessage())
+    for session in ("", "named"):
+        asked = httpx.post(address, json={"data": ["tiny", "0", 1.0], "session_hash": session})
+        assert "event: complete" in httpx.get(f"{address}/{asked.json()['event_id']}", timeout=60).text
+
+
+def test_a_full_queue_is_a_sentence(demo, monkeypatch):
+    assert demo._queue.max_size
+    monkeypatch.setattr(demo._queue, "max_size", 0)
+    asked = httpx.post(f"{demo.local_url}gradio_api/call/generate", json={"data": ["tiny", "0", 1.0]})
+    assert asked.status_code == 503 and "Queue is full" in asked.json()["detail"]
+
+
+def test_where_training_is_switched_off_the_page_says_so_and_has_no_form(demo, monkeypatch):
+    def is_seen(block) -> bool:
+        return block.visible and (block.parent is None or is_seen(block.parent))
+
+    for minutes, trains in (("3", True), ("0", False)):
+        monkeypatch.setenv("GANOPT_TRAIN_MINUTES", minutes)
+        blocks = {block.elem_id: block for block in build_app("cpu").blocks.values()}
+        assert is_seen(blocks["train-start"]) == trains
+        assert ("switched off" in blocks["limits"].value) != trains and is_seen(blocks["limits"])
+
+
+def compiles(code: str) -> bool:
+    """Whether some code imports the compiler of torch, which takes seconds."""
+    code = f"import sys; {code}; sys.exit('sympy' in sys.modules)"
+    return bool(subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode)
+
+
+def test_loading_a_model_does_not_import_the_compiler_of_torch(tmp_path, source, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
+    ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
+    if compiles("from torch import nn; nn.Linear(1, 1, device='meta')"):
+        pytest.skip("this version of torch imports it for whatever has no weights yet")
+    assert not compiles("import ganopt; ganopt.load('tiny')")
+
+
+def test_training_does_not_import_the_compiler_of_torch(tmp_path, draw_faces):
+    draw_faces(tmp_path / "faces", 20, (32, 32))
+    tiny = "generator='big/64@32', critic='plain-critic/64', batch=4, critic_chunk=2, device='cpu'"
+    tiny += f", data={str(tmp_path / 'faces')!r}"
+    code = "from pathlib import Path; from ganopt import R1, train"
+    assert not compiles(f"{code}; list(train(R1({tiny}, steps=2), Path({str(tmp_path / 'run')!r})))")
+    assert (tmp_path / "run" / "generator.safetensors").exists()
+
+
+def test_a_picture_that_is_served_is_not_written_anew(tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    picture = torch.arange(192, dtype=torch.uint8).reshape(3, 8, 8)
+    first = os.stat(stored(picture))
+    assert os.path.samestat(first, os.stat(stored(picture.clone())))
+    assert not os.path.samestat(first, os.stat(stored(255 - picture)))
+    with Image.open(stored(picture)) as image:
+        assert np.array_equal(np.asarray(image), picture.permute(1, 2, 0).numpy())

@@ -1,0 +1,79 @@
+"""The page where GPUs are lent for a call each, by a stand-in for `spaces` that pickles what goes in and out."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ganopt.thesis.release import ship
+
+ROOT = Path(__file__).resolve().parents[2]
+SPACES = """
+import functools, inspect, pickle
+import gradio as gr
+
+lent = []
+
+def through(value):
+    return pickle.loads(pickle.dumps(value))
+
+def called(task, arguments):
+    try:
+        return task(*through(arguments))
+    except gr.Error:
+        raise
+    except Exception as error:
+        raise gr.Error("worker error") from error
+
+def GPU(task, duration):
+    assert duration > 0
+
+    @functools.wraps(task)
+    def plain(*arguments):
+        lent.append(task.__name__)
+        return through(called(task, arguments))
+
+    @functools.wraps(task)
+    def stream(*arguments):
+        lent.append(task.__name__)
+        yield from map(through, called(task, arguments))
+
+    return stream if inspect.isgeneratorfunction(task) else plain
+"""
+VISIT = """
+import spaces
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+from ganopt.ui import build_app
+
+_, address, _ = build_app("cpu").launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
+client = Client(address, verbose=False)
+for name in ("generate", "map", "walk", "compare", "pair"):
+    client.predict(api_name=f"/{name}")
+try:
+    client.predict(own=handle_file("spaces.py"), own_as_reference=True, api_name="/fid")
+except AppError as error:
+    print(error)
+print(*spaces.lent)
+"""
+
+
+def test_what_computes_is_lent_a_gpu_and_its_sentences_arrive(tmp_path, source, thin_inception):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GANOPT_CHECKPOINTS", str(tmp_path / "checkpoints"))
+        ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
+    (tmp_path / "spaces.py").write_text(SPACES)
+    environment = os.environ | {
+        "GANOPT_CHECKPOINTS": str(tmp_path / "checkpoints"),
+        "GANOPT_INCEPTION": str(thin_inception),
+        "GRADIO_ANALYTICS_ENABLED": "False",
+        "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}",
+    }
+    command = [sys.executable, "-c", VISIT]
+    done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    sentence, lent = done.stdout.splitlines()[-2:]
+    assert set(lent.split()) == {"faces", "face_map", "walk", "compare", "cosines", "_evaluate"}
+    assert sentence == "spaces.py is no zip file, or a damaged one; make or download it again."

@@ -1,0 +1,142 @@
+"""From what is asked for on the page to a recipe, within the page's limits."""
+
+import dataclasses
+
+import pytest
+
+from ganopt.models import zoo
+from ganopt.runs.manager import Run
+from ganopt.training.recipes import R1, Distill, Transfer
+from ganopt.ui import requests
+from ganopt.ui.requests import METHODS, PRESETS, RunRequest, recipe
+
+TINY = {"network": "big/64", "side": 32}
+
+
+@pytest.fixture(autouse=True)
+def here(three_models, monkeypatch):
+    """The three tiny models, on a page of one's own."""
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(three_models))
+    for name in ("SPACE_ID", "GRADIO_SERVER_NAME", "GRADIO_SHARE", "GANOPT_TRAIN_MINUTES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def space(monkeypatch):
+    monkeypatch.setenv("SPACE_ID", "me/ganopt")
+
+
+def test_each_preset_is_a_recipe():
+    made = {text: recipe(asked) for text, asked in PRESETS.items() if asked.method != "transfer"}
+    scratch, student = made.values()
+    assert isinstance(scratch, R1) and scratch.generator == "big/8@32" and scratch.critic == "plain-critic/4@32"
+    assert scratch.data == "sample:cats-teacher" and (scratch.minutes, scratch.batch) == (2, 32)
+    assert isinstance(student, Distill) and not student.needs_pictures and student.side == 32  # its teacher's here
+
+
+def test_a_transfer_takes_the_networks_of_its_source_and_the_settings_of_ours():
+    made = recipe(RunRequest("transfer", 20, "pictures", "cats-teacher", more={"freeze_g": 0, "freeze_d": None}))
+    assert isinstance(made, Transfer) and (made.loss, made.freeze_g, made.freeze_d) == ("r1", 0, 2)
+    assert made.preview_every == 100 and recipe(dataclasses.replace(PRESETS["Cats become dogs"])).preview_every == 20
+
+
+@pytest.mark.parametrize(
+    ("asked", "fragments"),
+    [
+        (RunRequest("magic", 1, **TINY), ("magic", "no method")),
+        (RunRequest("r1", -1, "pictures", **TINY), ("minutes",)),
+        (RunRequest("r1", None, "pictures", **TINY), ("minutes",)),
+        (RunRequest("r1", 1, "pictures", network="tiny"), ("no network",)),
+        (RunRequest("r1", 1, "pictures", **TINY, more={"batch": 1}), ("--batch",)),
+        (RunRequest("transfer", 1, "pictures"), ("model to start from",)),
+        (RunRequest("transfer", 1, "pictures", "run:gone"), ("run:gone",)),
+        (RunRequest("transfer", 1, "pictures", "cats-teacher", more={"freeze_g": 4}), ("layers",)),
+        (RunRequest("distill", 1, "pictures", "nobody"), ("nobody",)),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence(asked, fragments, refuses):
+    with refuses(*fragments):
+        recipe(asked)
+
+
+def test_a_model_without_a_critic_is_no_source(refuses, three_models, monkeypatch, tmp_path):
+    entries = zoo.catalogue()
+    entries["cats-student"] = dataclasses.replace(entries["cats-student"], critic=None)
+    monkeypatch.setattr(zoo, "catalogue", lambda: entries)
+    with refuses("without a critic"):
+        recipe(RunRequest("transfer", 1, "pictures", "cats-student"))
+
+
+def test_at_home_there_are_no_limits(monkeypatch):
+    assert not requests.is_public() and requests.limits() == "" and requests.most_minutes() is None
+    monkeypatch.setenv("GRADIO_SERVER_NAME", "0.0.0.0")
+    assert requests.is_public()
+
+
+def test_a_space_limits_time_batch_and_size_and_says_so(space, refuses):
+    assert requests.most_minutes() == 5 and "public" in requests.limits() and "5 min" in requests.limits()
+    assert recipe(RunRequest("r1", 5, "sample:cats-teacher", **TINY)).minutes == 5
+    for asked, fragment in (
+        (RunRequest("r1", 6, "sample:cats-teacher", **TINY), "5 min"),
+        (RunRequest("r1", 5, "sample:cats-teacher", **TINY, more={"batch": 64}), "32 pictures"),
+        (RunRequest("r1", 5, "sample:cats-teacher", **TINY, more={"live_fids": 9}), "8 times"),
+        (RunRequest("r1", 5, "sample:cats-teacher", network="big", side=64), "M parameters"),
+    ):
+        with refuses(fragment):
+            recipe(asked)
+
+
+def test_a_setting_turns_training_off_or_allows_more(space, refuses, monkeypatch):
+    monkeypatch.setenv("GANOPT_TRAIN_MINUTES", "0")
+    assert "switched off" in requests.limits()
+    with refuses("switched off"):
+        recipe(RunRequest("r1", 1, "sample:cats-teacher", **TINY))
+    monkeypatch.setenv("GANOPT_TRAIN_MINUTES", "60")
+    requests.check_minutes(60)
+    with refuses("60 min"):
+        requests.check_minutes(61)
+    monkeypatch.setenv("GANOPT_TRAIN_MINUTES", "")
+    assert requests.most_minutes() == 5
+    for wrong in ("an hour", "nan", "-1"):
+        monkeypatch.setenv("GANOPT_TRAIN_MINUTES", wrong)
+        with refuses("GANOPT_TRAIN_MINUTES"):
+            requests.most_minutes()
+
+
+def test_a_run_goes_on_within_the_limits_too(space, refuses, tmp_path):
+    run = Run("a", tmp_path, "stopped", 5, 80, 2.0)
+    made = recipe(RunRequest("r1", 4, "sample:cats-teacher", **TINY))
+    assert requests.going_on(run, made, None) is None and requests.going_on(run, made, 3) == 5
+    for more, fragment in ((6, "5 min"), (0, "some minutes")):
+        with refuses(fragment):
+            requests.going_on(run, made, more)
+    with refuses("some minutes"):  # its first end is behind it
+        requests.going_on(dataclasses.replace(run, status="finished"), made, None)
+    with refuses("5 min"):
+        requests.going_on(run, dataclasses.replace(made, minutes=60), None)
+    with refuses("32 pictures"):
+        requests.going_on(run, dataclasses.replace(made, batch=64), None)
+
+
+def test_a_public_queue_has_an_end(space, refuses, monkeypatch, tmp_path):
+    waiting = [Run(str(number), tmp_path, "waiting", 0, 0, 0.0) for number in range(4)]
+    monkeypatch.setattr(requests, "find", lambda folder: waiting)
+    with refuses("4 runs"):
+        recipe(RunRequest("r1", 5, "sample:cats-teacher", **TINY))
+
+
+def test_a_teacher_without_a_critic_is_imitated_without_it(monkeypatch):
+    entries = zoo.catalogue()
+    entries["cats-student"] = dataclasses.replace(entries["cats-student"], critic=None)
+    monkeypatch.setattr(zoo, "catalogue", lambda: entries)
+    alone, judged = (
+        recipe(RunRequest("distill", 1, "pictures", name, **TINY)) for name in ("cats-student", "cats-teacher")
+    )
+    assert (alone.feature, alone.inherit_critic, alone.critic) == (0, False, "plain-critic/32@32")
+    assert (judged.feature, judged.inherit_critic) == (1, True)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_has_a_recipe(method):
+    made = recipe(RunRequest(method, 1, "pictures", "cats-teacher", **TINY))
+    assert made.name == method
