@@ -16,13 +16,14 @@ from ganopt.data import download, image_folder
 from ganopt.errors import UserError
 from ganopt.files import cache_folder, runs_folder
 from ganopt.models import zoo
+from ganopt.models.devices import pick_device
 from ganopt.models.latents import format_seeds, latents, parse_seeds
 from ganopt.models.sampling import draw, fused, save_png, to_image
 from ganopt.runs import manager, timelapse
 from ganopt.training import loop, run_folder
 from ganopt.training.loop import Step
-from ganopt.training.recipes import RECIPES, describe, parse
-from ganopt.training.state import pick_device
+from ganopt.training.methods import METHODS
+from ganopt.training.recipe_text import describe, parse
 from ganopt.viz.sheets import sheet
 
 MOST_SEEDS = 5000  # faces in one `generate`
@@ -48,7 +49,7 @@ def generate(options: argparse.Namespace) -> None:
 
 def train(options: argparse.Namespace) -> None:
     """Start or resume a run and follow it. Ctrl-C saves and stops."""
-    kind = RECIPES[options.recipe]
+    kind = METHODS[options.recipe].recipe
     names = {field.name for field in dataclasses.fields(kind)}
     given = {name: value for name, value in vars(options).items() if name in names}
     if getattr(options, "resume", None):

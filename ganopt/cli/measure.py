@@ -15,12 +15,12 @@ from ganopt.metrics import evaluation, features
 from ganopt.metrics.evaluation import Plan, Score
 from ganopt.metrics.nearest import nearest
 from ganopt.models import zoo
+from ganopt.models.devices import pick_device
 from ganopt.models.latents import format_seeds, latents, parse_seeds
 from ganopt.models.sampling import draw, fused, save_png
 from ganopt.thesis import experiments, measurements, results, tables
 from ganopt.thesis.experiments import Setting
-from ganopt.training.recipes import describe
-from ganopt.training.state import pick_device
+from ganopt.training.recipe_text import describe
 from ganopt.viz.sheets import sheet
 
 MOST_COMPARED = 64  # faces in one `nearest`

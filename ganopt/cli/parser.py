@@ -10,7 +10,8 @@ from ganopt.cli import commands, measure
 from ganopt.cli.options import HelpFormatter, add_settings
 from ganopt.data.download import SOURCES
 from ganopt.errors import exit_on_user_error
-from ganopt.training.recipes import RECIPES, SCRATCH_RECIPES, Recipe
+from ganopt.training.methods import METHODS, from_scratch
+from ganopt.training.recipes import Recipe
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -69,16 +70,16 @@ def _parser() -> argparse.ArgumentParser:
 def _add_training(group: Any) -> None:
     example = "python -m ganopt train --data pictures/cats --generator big/4 --minutes 30"
     command = _command(group, commands.train, "train", example)
-    command.add_argument("--recipe", choices=SCRATCH_RECIPES, default="r1", help="the loss and its settings")
+    command.add_argument("--recipe", choices=from_scratch(), default="r1", help="the loss and its settings")
     command.add_argument("--resume", metavar="FOLDER", help="go on with a run, to its budget or to the one given")
     add_settings(command, Recipe)
     for name, example in (
         ("distill", "python -m ganopt distill --teacher cats-teacher --data pictures/cats --minutes 30"),
         ("transfer", "python -m ganopt transfer --source cats-teacher --data pictures/dogs --minutes 30"),
     ):
-        command = _command(group, commands.train, name, example, RECIPES[name].__doc__)
+        command = _command(group, commands.train, name, example, METHODS[name].recipe.__doc__)
         command.set_defaults(recipe=name)
-        add_settings(command, RECIPES[name])
+        add_settings(command, METHODS[name].recipe)
 
 
 def _add_fid(group: Any) -> None:

@@ -71,6 +71,15 @@ def find(folder: Path, classes: str = "") -> list[str]:
     return sorted(found)
 
 
+def holds_writing(folder: Path, classes: str = "") -> bool:
+    """Whether all pictures under a folder lie in folders named by one letter or digit, as MNIST's: what is written has
+    no mirror image. False for no folder.
+    """
+    files = find(folder, classes) if os.path.isdir(folder) else []
+    labels = {(folder / name).parent.name for name in files}
+    return bool(labels) and all(len(label) == 1 and label.isalnum() for label in labels)
+
+
 def _of(classes: str) -> str:
     return f" of the class {classes}" if classes else ""
 

@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,10 +23,9 @@ from ganopt.files import runs_folder, sha256
 from ganopt.models import hub, weights
 from ganopt.models.catalogue import Entry, File, catalogue, checkpoints, read_json
 from ganopt.models.hub import AbsentError
-from ganopt.models.networks import GENERATOR_KINDS, Critic, Generator, parameters_of
+from ganopt.models.networks import Critic, Generator, Network, Role, parameters_of
 
-Kind = Literal["generator", "critic"]
-FILES: dict[Kind, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
+FILES: dict[Role, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
 RUN = "run:"  # before the name of a run
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,59}")  # leads out of no folder
 MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "arithmetic", "device")
@@ -45,7 +44,7 @@ def load_critic(name: str | Path, local: bool = True) -> Critic:
     return _network(locate(name, "critic", local), "critic", str(name))
 
 
-def locate(name: str | Path, kind: Kind = "generator", local: bool = True) -> Path:
+def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Path:
     """The verified file of a name, downloaded if need be. Raises UserError as `load` does."""
     name = str(name)
     if entry := catalogue().get(name):
@@ -102,7 +101,7 @@ def check_offered(names: Iterable[str]) -> None:
 
 
 def save_delta(
-    network: weights.Network, source: str, path: Path, recipe: dict | None = None, dtype: torch.dtype = torch.float32
+    network: Network, source: str, path: Path, recipe: dict | None = None, dtype: torch.dtype = torch.float32
 ) -> None:
     """Write a network without the tensors that equal those of its source to the last bit; `load` puts them back.
 
@@ -110,7 +109,7 @@ def save_delta(
     network comes back bit for bit; a smaller `dtype` rounds the tensors that are written, as `weights.save` does.
     Raises UserError where there is no such source, it is of another architecture, or the file cannot be written.
     """
-    kind: Kind = "generator" if isinstance(network, Generator) else "critic"
+    kind = network.architecture.role
     file = _locate_source(source, kind)
     original = _network(file, kind, source)
     if original.architecture != network.architecture:
@@ -132,7 +131,7 @@ def publish(name: str | Path, repository: str, token: str, private: bool = False
     return hub.upload(repository, files, token, private, endpoint)
 
 
-def _locate_entry(entry: Entry, kind: Kind) -> Path:
+def _locate_entry(entry: Entry, kind: Role) -> Path:
     file = entry if kind == "generator" else entry.critic
     if file is None:
         raise AbsentError(f"{entry.name} comes without a critic; choose a model that has one.")
@@ -147,17 +146,18 @@ def _locate_entry(entry: Entry, kind: Kind) -> Path:
     return hub.fetch(entry.repository, entry.revision or "main", FILES[kind], check)
 
 
-def _check(path: Path, kind: Kind, label: str, file: File | None = None, remedy: str = "") -> None:
+def _check(path: Path, kind: Role, label: str, file: File | None = None, remedy: str = "") -> None:
     """Raise UserError unless the file is what the catalogue says, if it says anything, and holds such a network."""
     if file and (path.stat().st_size != file.bytes or sha256(path) != file.sha256):
         raise UserError(f"{label} is not the file that the catalogue describes; {remedy}.")
     architecture = weights.read_architecture(weights.read_metadata(path, label), label)
-    held = "generator" if architecture.kind in GENERATOR_KINDS else "critic"
-    if held != kind:
-        raise AbsentError(f"{label} holds a {held}, not a {kind}; give the {kind}'s file, or a folder that has both.")
+    if architecture.role != kind:
+        raise AbsentError(
+            f"{label} holds a {architecture.role}, not a {kind}; give the {kind}'s file, or a folder that has both."
+        )
 
 
-def _network(path: Path, kind: Kind, label: str) -> Any:
+def _network(path: Path, kind: Role, label: str) -> Any:
     """The network in a file that `locate` gave, completed from its source if it is a delta."""
     tensors, metadata = weights.read(path, label)
     if source := metadata.get("source"):
@@ -171,7 +171,7 @@ def _network(path: Path, kind: Kind, label: str) -> Any:
     return weights.build(tensors, metadata, label)
 
 
-def _locate_source(name: str, kind: Kind) -> Path:
+def _locate_source(name: str, kind: Role) -> Path:
     """The file that a delta is completed from: a file from elsewhere must not point into this disk."""
     if name.startswith(RUN):
         raise UserError(f"{name} is known on one machine only; take a model of the catalogue or of the Hub.")

@@ -25,9 +25,9 @@ from ganopt.files import write_error
 from ganopt.models.zoo import RUN, RUN_NAME
 from ganopt.runs.queue import EXIT, LOCK, PAUSE, PROCESS, before, is_taken, launch, take
 from ganopt.subprocesses import run_module
+from ganopt.training.methods import resolved
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_counters, read_recipe, write_recipe
-from ganopt.training.state import resolved
 
 Status = Literal["waiting", "training", "finished", "stopped", "died"]
 AT_WORK: tuple[Status, ...] = ("training", "waiting")

@@ -21,8 +21,9 @@ from ganopt.files import atomic_write, sha256
 from ganopt.metrics import features, inception_weights
 from ganopt.models import weights, zoo
 from ganopt.models.catalogue import ROLES, Entry, File, catalogue, checkpoints
-from ganopt.training.recipes import Transfer
-from ganopt.training.run_folder import read_counters, read_recipe, travelling
+from ganopt.training.methods import Transfer
+from ganopt.training.recipe_text import travelling
+from ganopt.training.run_folder import read_counters, read_recipe
 
 
 def ship(

@@ -9,6 +9,7 @@ import contextlib
 import dataclasses
 import json
 import math
+import sys
 import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from tqdm import tqdm
 
 from ganopt.data import image_folder, synthetic
 from ganopt.errors import UserError
@@ -27,10 +29,12 @@ from ganopt.models import weights
 from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw, save_png, strip
 from ganopt.training import live_fid
+from ganopt.training.methods import new_state, resolved
 from ganopt.training.profiling import peak_memory
+from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import Recipe
-from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe, travelling, write_recipe
-from ganopt.training.state import State, resolved
+from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_saved, write_recipe
+from ganopt.training.state import State
 from ganopt.training.train_step import update
 
 
@@ -59,7 +63,7 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
     if folder is not None and (folder / CONFIG).exists():
         raise UserError(f"{folder} holds a run already; resume it or choose another folder.")
     recipe = resolved(recipe)
-    state = State(recipe, _pictures(recipe, pictures))
+    state = new_state(recipe, _pictures(recipe, pictures))
     if folder is not None:
         write_recipe(folder, state.recipe)
     return _loop(state, folder)
@@ -72,11 +76,13 @@ def resume(
 
     Raises UserError as `train` does, and where there is no run or its pictures have changed.
     """
-    recipe = read_recipe(folder)
+    recipe, notes = read_saved(folder)
+    for note in notes:
+        tqdm.write(note, file=sys.stderr)
     if budget:
         whole: dict[str, Any] = {"steps": None, "images": None, "minutes": None, **budget}
         recipe = dataclasses.replace(recipe, **whole)
-    state = State(recipe, _pictures(recipe, pictures))
+    state = new_state(recipe, _pictures(recipe, pictures))
     if (folder / STATE).exists():
         counters = read_counters(folder)
         with safe_open(folder / STATE, framework="pt") as file:
@@ -187,8 +193,8 @@ def _save(state: State, folder: Path) -> None:
 def _save_weights(state: State, folder: Path) -> None:
     recipe = travelling(state.recipe)
     weights.save(state.average, folder / "generator.safetensors", recipe)
-    if state.pictures is not None:
-        weights.save(state.critic, folder / "critic.safetensors", recipe)
+    if state.opponent:
+        weights.save(state.opponent.critic, folder / "critic.safetensors", recipe)
 
 
 def _parts(progress: float, count: int) -> int:

@@ -12,21 +12,13 @@ from ganopt.errors import UserError
 from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.hub import AbsentError
-from ganopt.models.networks import parameters_of, parse_architecture
-from ganopt.models.pruning import can_inherit
+from ganopt.models.networks import can_inherit, parameters_of, parse_architecture
 from ganopt.runs.manager import AT_WORK, Run, find
 from ganopt.thesis.experiments import EXPERIMENTS
-from ganopt.training.recipes import RECIPES, Distill, Recipe, Transfer, parse
-from ganopt.training.state import check
+from ganopt.training.methods import METHODS, Transfer, check
+from ganopt.training.recipe_text import parse
+from ganopt.training.recipes import Recipe
 
-METHODS = {
-    "r1": "From scratch: R1, good on small sets",
-    "r3": "From scratch: R3GAN's loss",
-    "wgan-gp": "From scratch: WGAN-GP, the thesis's",
-    "dcgan": "From scratch: DCGAN",
-    "transfer": "Transfer: teach a trained model other pictures",
-    "distill": "Distil: teach a small network to draw as a trained one",
-}
 NETWORKS = ("big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
 # as the models that come with the project were trained; a student's critic, where its teacher comes without one
 TUNED = {
@@ -148,7 +140,7 @@ def _networks(asked: RunRequest) -> dict[str, Any]:
     A thinner student of the teacher's kind starts from its channels, and its critic from the teacher's. A new critic is
     divided by half as much as the generator is.
     """
-    if issubclass(RECIPES[asked.method], (Transfer, Distill)) and not asked.origin:
+    if METHODS[asked.method].recipe.origin_setting and not asked.origin:
         raise UserError("Choose the model to start from.")
     if asked.method == "transfer":
         return {"source": asked.origin}
@@ -164,7 +156,7 @@ def _networks(asked: RunRequest) -> dict[str, Any]:
             "inherit_critic": judged,
             "feature": float(judged),
         }
-    known: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RECIPES[asked.method])}
+    known: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(METHODS[asked.method].recipe)}
     critic = parse_architecture((known | TUNED.get(asked.method, {}))["critic"])
     critic = dataclasses.replace(critic, divisor=max(generator.divisor // 2, 1), side=generator.side)
     return settings | {"generator": str(generator), "critic": str(critic)}

@@ -16,7 +16,8 @@ from ganopt.models import zoo
 from ganopt.runs import manager
 from ganopt.runs.queue import check_system
 from ganopt.training import profiling
-from ganopt.training.recipes import Distill, Recipe, Transfer
+from ganopt.training.methods import METHODS, Distill, Transfer
+from ganopt.training.recipes import Recipe
 from ganopt.ui import requests
 from ganopt.ui.api import offer, uploaded
 from ganopt.ui.common import (
@@ -29,11 +30,11 @@ from ganopt.ui.common import (
     renew_models,
     show_errors,
 )
-from ganopt.ui.requests import METHODS, NETWORKS, PRESETS, RunRequest
+from ganopt.ui.requests import NETWORKS, PRESETS, RunRequest
 from ganopt.ui.run_view import build_follow
 
 UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # pictures that are not a sample
-STARTING = ("transfer", "distill")  # methods that start from a model
+STARTING = [name for name, method in METHODS.items() if not method.from_scratch]
 # settings that matter, the class that explains each, and the methods that have it
 MORE = {
     **dict.fromkeys(("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids"), (Recipe, tuple(METHODS))),
@@ -190,7 +191,7 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     """What `train` takes, in its order, and the buttons for the cost and the start; filled as the first preset."""
     first = next(iter(PRESETS.values()))
     presets = examples(PRESETS)
-    method = gr.Dropdown([(text, name) for name, text in METHODS.items()], value=first.method, label="Method")
+    method = gr.Dropdown([(method.title, name) for name, method in METHODS.items()], value=first.method, label="Method")
     origin = gr.Dropdown(choices, value=choices[0][1], label="Model to start from", visible=False, elem_id="origin")
     data = gr.Dropdown(_pictures(), value=first.data, label="Pictures", elem_id="train-data")
     files = gr.File(

@@ -10,8 +10,8 @@ from PIL import Image
 
 from ganopt.metrics import inception_weights
 from ganopt.models import model_cache
+from ganopt.models.devices import pick_device
 from ganopt.thesis import comparison as comparing
-from ganopt.training.state import pick_device
 from tests.browser import looks, tabs
 
 CPU = pick_device("cpu")

@@ -16,7 +16,8 @@ from PIL import Image
 from ganopt.runs import manager, monitor
 from ganopt.runs.queue import LOCK, PROCESS, is_taken
 from ganopt.training import loop, run_folder
-from ganopt.training.recipes import R1, Distill, Recipe
+from ganopt.training.methods import Distill
+from ganopt.training.recipes import R1, Recipe
 from ganopt.training.run_folder import read_recipe
 
 pytest.importorskip("fcntl", reason="locks of files are not told of here")

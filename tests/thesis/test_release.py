@@ -11,7 +11,8 @@ from ganopt.models import model_cache, weights, zoo
 from ganopt.models.catalogue import Entry
 from ganopt.thesis import release
 from ganopt.training import loop, run_folder
-from ganopt.training.recipes import Dcgan, Distill, Recipe, Transfer
+from ganopt.training.methods import Distill, Transfer
+from ganopt.training.recipes import Dcgan, Recipe
 
 FACTS = {"title": "Tiny faces", "trained_on": "drawn faces", "licence": "none"}
 SMALL = {"n_critic": 1, "batch": 4, "steps": 2, "device": "cpu"}
