@@ -15,8 +15,9 @@ from PIL import Image
 
 from ganopt.runs import manager, monitor
 from ganopt.runs.queue import LOCK, PROCESS, is_taken
-from ganopt.training import loop, run_folder
+from ganopt.training import loop
 from ganopt.training.methods import Distill
+from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import R1, Recipe
 from ganopt.training.run_folder import read_recipe
 
@@ -142,7 +143,7 @@ def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_
     manager.rename(folder, "mine", "ours")
     recipe = read_recipe(folder / "ours")
     assert recipe.data == str(folder / "ours" / manager.PICTURES)
-    assert run_folder.travelling(recipe)["data"] == manager.PICTURES
+    assert travelling(recipe)["data"] == manager.PICTURES
     *_, last = loop.resume(folder / "ours", budget={"steps": 6})
     assert last.step == 6
 
