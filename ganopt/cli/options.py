@@ -9,15 +9,6 @@ from ganopt.training.recipes import Recipe
 from ganopt.training.settings import option_type
 
 
-class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Descriptions as they are written, and each option's default behind its help."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        # a recipe's defaults are its own and stand in the help text; nothing is said of options without one
-        silent = action.default in (None, False, "", argparse.SUPPRESS)
-        return action.help if silent else super()._get_help_string(action)
-
-
 def add_settings(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
     """An option for each setting of a recipe; one that is not given is left to the recipe."""
     command.add_argument("--out", help="run folder; by default a new one in runs/, or in $GANOPT_RUNS")

@@ -29,6 +29,7 @@ from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import Gaussian, Moments, fit, from_covariance
 from ganopt.metrics.inception import Inception
 from ganopt.models import zoo
+from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw, fused
 
@@ -158,10 +159,10 @@ def of_reference(name: str) -> tuple[Sample, Tensor]:
 
     Raises UserError where there is none of that name.
     """
-    path = zoo.checkpoints() / f"reference-{name}.safetensors"
     if name not in references():
         offered = ", ".join((*references(), "a folder, a zip or an .npz file"))
         raise UserError(f"'{name[:60]}' is no reference; take {offered}.")
+    path = checkpoint(f"reference-{name}.safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             rows, others = file.get_tensor("reference").float(), file.get_tensor("others").float()
@@ -177,7 +178,9 @@ def of_rows(name: str, rows: Tensor) -> Sample:
 
 def references() -> list[str]:
     """The names of the references that come with the project."""
-    return sorted(path.stem.removeprefix("reference-") for path in zoo.checkpoints().glob("reference-*.safetensors"))
+    if on_hub():
+        return ["cats", "dogs"]
+    return sorted(path.stem.removeprefix("reference-") for path in checkpoints().glob("reference-*.safetensors"))
 
 
 def read_statistics(path: Path) -> Sample:

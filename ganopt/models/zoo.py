@@ -21,7 +21,8 @@ from safetensors import SafetensorError, safe_open
 from ganopt.errors import UserError
 from ganopt.files import runs_folder, sha256
 from ganopt.models import hub, weights
-from ganopt.models.catalogue import Entry, File, catalogue, checkpoints, read_json
+from ganopt.models.catalogue import Entry, File, catalogue, read_json
+from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.hub import AbsentError
 from ganopt.models.networks import Critic, Generator, Network, Role, parameters_of
 
@@ -47,7 +48,7 @@ def load_critic(name: str | Path, local: bool = True) -> Critic:
 def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Path:
     """The verified file of a name, downloaded if need be. Raises UserError as `load` does."""
     name = str(name)
-    if entry := catalogue().get(name):
+    if entry := _entry(name, local):
         return _locate_entry(entry, kind)
     is_run = name.startswith(RUN) and RUN_NAME.fullmatch(name.removeprefix(RUN))
     if is_run or (local and os.path.exists(name)):  # noqa: PTH110 - which says no to what can be no name
@@ -67,7 +68,7 @@ def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Pa
 
 def entry(name: str) -> Entry:
     """What there is to know of a model of the catalogue or of a run. Raises UserError where there is none."""
-    if known := catalogue().get(name):
+    if known := _entry(name):
         return known
     path = locate(name, local=False)
     metadata = weights.read_metadata(path)
@@ -131,6 +132,16 @@ def publish(name: str | Path, repository: str, token: str, private: bool = False
     return hub.upload(repository, files, token, private, endpoint)
 
 
+def _entry(name: str, local: bool = False) -> Entry | None:
+    """What the catalogue says of a name. One that it cannot hold, or of a file, is found without the catalogue, too."""
+    try:
+        return None if "/" in name or name.startswith(RUN) else catalogue().get(name)
+    except UserError:
+        if local and os.path.exists(name):  # noqa: PTH110
+            return None
+        raise
+
+
 def _locate_entry(entry: Entry, kind: Role) -> Path:
     file = entry if kind == "generator" else entry.critic
     if file is None:
@@ -139,10 +150,12 @@ def _locate_entry(entry: Entry, kind: Role) -> Path:
     if path.is_file():
         _check(path, kind, str(path), file, "restore it from the project's repository")
         return path
-    if not entry.repository:
-        raise UserError(f"{path} is missing and not on the Hub; restore it from the project's repository.")
-    label = f"{FILES[kind]} of {entry.repository}"
+    label = f"{FILES[kind]} of {entry.repository or entry.name}"
     check = functools.partial(_check, kind=kind, label=label, file=file, remedy="try again, which downloads it anew")
+    if not entry.repository:
+        if on_hub():
+            return checkpoint(file.file, check)
+        raise UserError(f"{path} is missing and not on the Hub; restore it from the project's repository.")
     return hub.fetch(entry.repository, entry.revision or "main", FILES[kind], check)
 
 
@@ -186,7 +199,9 @@ def _age(path: Path) -> float:
 
 
 def _unknown(name: str, local: bool) -> UserError:
-    names = list(catalogue())
+    names: list[str] = []
+    with contextlib.suppress(UserError):  # no catalogue can be had, and the name is none of it
+        names = list(catalogue())
     close = difflib.get_close_matches(name, names, 1)
     hint = f" (is it {close[0]}?)" if close else ""
     choices = [*names, *(["a file", "the folder of a run"] if local else []), "user/repo on the Hub"]
@@ -200,7 +215,7 @@ def _card(name: str, path: Path, repository: str) -> str:
     data = Path(str(recipe.pop("data", ""))).name  # a folder on somebody's disk is nobody's business
     recipe.pop("device", None)
     architecture = weights.read_architecture(metadata, name)
-    entry = catalogue().get(name)
+    entry = _entry(name, local=True)
     facts: dict[str, object] = {
         "generator": architecture,
         "stored": f"as the difference to {metadata['source']}" if "source" in metadata else "whole",
@@ -213,13 +228,13 @@ def _card(name: str, path: Path, repository: str) -> str:
     title, licence, notes = (
         (entry.title, entry.licence, entry.notes) if entry else (repository, "", "Trained with ganopt.")
     )
-    sections = {"Model": facts, "Training": recipe, "Measured": _measured(name)}
+    sections = {"Model": facts, "Training": recipe, "Measured": {} if on_hub() and not entry else _measured(name)}
     return hub.card(repository, title, licence, notes, sections)
 
 
 def _measured(name: str) -> dict[str, object]:
     """The figures of a model's last FID in results.json, with what they depend on."""
-    records = read_json(checkpoints() / "results.json").get("records")
+    records = read_json(checkpoint("results.json")).get("records")
     chosen: dict[str, object] = {}
     for record in records if isinstance(records, list) else []:
         if isinstance(record, dict) and (record.get("kind"), record.get("name")) == ("fid", name):
