@@ -50,6 +50,11 @@ class Method:
     from_scratch: bool = False  # whether it starts from no other model
     distance: str = ""  # the term of its loss that tells how far the generator is from what it imitates
 
+    @property
+    def settings(self) -> dict[str, str]:
+        """The settings of its recipe, and what each is."""
+        return {field.name: field.metadata["help"] for field in dataclasses.fields(self.recipe)}
+
 
 METHODS: dict[str, Method] = {}
 
