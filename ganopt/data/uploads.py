@@ -46,8 +46,10 @@ def main(folder: Path, side: int, classes: str, minimum: int) -> None:
     limit_memory(MEMORY)
     with exit_on_user_error():
         large, limit = collect(list(map(Path, json.load(sys.stdin))), folder), f"{UPLOAD_PIXELS / 1e6:g} million pixels"
-        if large and len(image_folder.find(folder, classes)) < minimum:
-            raise UserError(f"{large} pictures have more than {limit}; upload at least {minimum} smaller ones.")
+        if large and (left := len(image_folder.find(folder, classes))) < minimum:
+            raise UserError(
+                f"Pictures may have up to {limit}, which leaves {left} of them; at least {minimum} are needed."
+            )
         image_folder.load(folder, side, classes, minimum)
     if large:
         print(f"Pictures that were left out because they have more than {limit}: {large}.")

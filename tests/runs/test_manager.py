@@ -133,10 +133,12 @@ def test_a_run_that_cannot_train_has_died_and_its_log_says_why(folder, recipe):
 
 def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_path):
     files = sorted((tmp_path / "pictures").iterdir())
-    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), files)
+    Image.new("1", (4001, 4000)).save(huge := tmp_path / "huge.png")
+    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), [huge, *files])
     shutil.rmtree(tmp_path / "pictures")
     until(lambda: status(folder, "mine") == "finished")
     assert len(list((path / manager.PICTURES).iterdir())) == len(files)
+    assert "more than 16 million pixels: 1." in monitor.log(path)
     assert list((path / manager.CACHE / "pictures").iterdir())  # they leave nothing elsewhere
     manager.rename(folder, "mine", "ours")
     recipe = read_recipe(folder / "ours")
@@ -160,7 +162,7 @@ def test_what_cannot_be_trained_on_is_refused_and_leaves_nothing(folder, recipe,
         ([lone, lone], "2 pictures"),
         ([tmp_path / "texts.zip"], "no pictures"),
         ([bomb], "200 times"),
-        ([huge] * 16, "16 pictures have more than 16 million pixels"),
+        ([huge] * 16, "up to 16 million pixels, which leaves 0"),
         ([], "choose some"),
     ):
         with refuses(fragment):
