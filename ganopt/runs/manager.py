@@ -6,6 +6,7 @@ A run survives whoever started it. What is known of it is read from its folder, 
 import contextlib
 import dataclasses
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -19,12 +20,11 @@ from typing import Any, Literal
 
 from ganopt.data import synthetic
 from ganopt.data.image_folder import MINIMUM
-from ganopt.data.uploads import collect
 from ganopt.errors import UserError
 from ganopt.files import write_error
 from ganopt.models.zoo import RUN, RUN_NAME
-from ganopt.runs.queue import EXIT, LOCK, PAUSE, PROCESS, before, is_taken, launch, take
-from ganopt.subprocesses import run_module
+from ganopt.runs.queue import EXIT, LOCK, LOG, PAUSE, PROCESS, before, is_taken, launch, take
+from ganopt.subprocesses import ONE_THREAD, run_module
 from ganopt.training.methods import resolved
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_counters, read_recipe, write_recipe
@@ -54,6 +54,7 @@ def start(runs: Path, name: str, recipe: Recipe, files: Sequence[Path] = ()) -> 
     `files`, pictures or a zip file of them, are copied there and trained on. Raises UserError, and leaves nothing, for
     a name that is taken or is none, for pictures that cannot be trained on, and where the folder cannot be written.
     """
+    flip = recipe.flip  # perhaps left open, which is decided when the pictures are there
     folder, recipe = _folder(runs, name), resolved(recipe)
     try:
         folder.mkdir(parents=True)
@@ -64,10 +65,9 @@ def start(runs: Path, name: str, recipe: Recipe, files: Sequence[Path] = ()) -> 
         raise write_error(folder, error) from error
     try:
         if files:
-            collect(files, folder / PICTURES)
             recipe = dataclasses.replace(recipe, data=str(folder / PICTURES))
-        _check_pictures(recipe, folder)
-        write_recipe(folder, recipe)
+        _check_pictures(recipe, folder, files)
+        write_recipe(folder, resolved(dataclasses.replace(recipe, flip=flip)))
         _launch(folder)
     except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
@@ -157,14 +157,24 @@ def _status(folder: Path) -> Status:
         return "died"
 
 
-def _check_pictures(recipe: Recipe, folder: Path) -> None:
-    """Read the pictures of a run, which keeps them ready for it. Raises UserError where they cannot be trained on."""
-    if not recipe.needs_pictures or recipe.data.startswith(synthetic.PREFIX):
+def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Path]) -> None:
+    """Read the pictures of a run, those that were uploaded for it if there are any, which keeps them ready for it.
+
+    That is done in a process of its own. Raises UserError where they cannot be trained on.
+    """
+    if not files and (not recipe.needs_pictures or recipe.data.startswith(synthetic.PREFIX)):
         return
     if not recipe.data:
         raise UserError("The run needs pictures; choose some, or upload your own.")
     wanted = [Path(recipe.data).absolute(), recipe.side, recipe.classes, max(MINIMUM, recipe.batch)]
-    run_module(["ganopt.data.image_folder", *map(str, wanted)], **_surroundings(folder))
+    words, task = list(map(str, wanted)), "Reading the pictures"
+    if not files:
+        run_module(["ganopt.data.image_folder", *words], task=task)
+        return
+    environment = {"GANOPT_CACHE": str(folder / CACHE)} | ONE_THREAD
+    given = json.dumps([str(file) for file in files])
+    if left_out := run_module(["ganopt.data.uploads", *words], given, task, **environment):
+        (folder / LOG).write_text(left_out)
 
 
 def _surroundings(folder: Path) -> dict[str, str]:

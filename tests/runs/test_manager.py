@@ -135,10 +135,12 @@ def test_a_run_that_cannot_train_has_died_and_its_log_says_why(folder, recipe):
 
 def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_path):
     files = sorted((tmp_path / "pictures").iterdir())
-    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), files)
+    Image.new("1", (4001, 4000)).save(huge := tmp_path / "huge.png")
+    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), [huge, *files])
     shutil.rmtree(tmp_path / "pictures")
     until(lambda: status(folder, "mine") == "finished")
     assert len(list((path / manager.PICTURES).iterdir())) == len(files)
+    assert "more than 16 million pixels: 1." in monitor.log(path)
     assert list((path / manager.CACHE / "pictures").iterdir())  # they leave nothing elsewhere
     manager.rename(folder, "mine", "ours")
     recipe = read_recipe(folder / "ours")
@@ -162,7 +164,7 @@ def test_what_cannot_be_trained_on_is_refused_and_leaves_nothing(folder, recipe,
         ([lone, lone], "2 pictures"),
         ([tmp_path / "texts.zip"], "no pictures"),
         ([bomb], "200 times"),
-        ([huge] * 16, "Only 0 pictures"),
+        ([huge] * 16, "up to 16 million pixels, which leaves 0"),
         ([], "choose some"),
     ):
         with refuses(fragment):
@@ -234,3 +236,12 @@ def test_what_is_not_there_and_what_rests_are_one_sentence(folder, recipe, refus
     (path / "config.json").unlink()
     with refuses("no run"):
         manager.resume(folder, "short", 5)
+
+
+@pytest.mark.parametrize(("label", "mirrored"), [("7", False), ("cat", True)])
+def test_uploaded_digits_are_not_mirrored(label, mirrored, folder, recipe, tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for file in (tmp_path / "pictures").iterdir():
+            archive.write(file, f"{label}/{file.name}")
+    path = manager.start(folder, "mine", dataclasses.replace(recipe, data=""), [tmp_path / "set.zip"])
+    assert read_recipe(path).flip == mirrored
