@@ -193,8 +193,8 @@ def _save(state: State, folder: Path) -> None:
 def _save_weights(state: State, folder: Path) -> None:
     recipe = travelling(state.recipe)
     weights.save(state.average, folder / "generator.safetensors", recipe)
-    if state.opponent:
-        weights.save(state.opponent.critic, folder / "critic.safetensors", recipe)
+    if state.opponents:
+        weights.save(state.opponents[0].critic, folder / "critic.safetensors", recipe)
 
 
 def _parts(progress: float, count: int) -> int:

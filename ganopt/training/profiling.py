@@ -96,7 +96,7 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
     with held:
         update(state)
     trained: list[tuple[torch.nn.Module, torch.optim.Optimizer]] = [(state.generator, state.optimiser)]
-    trained += [(state.opponent.critic, state.opponent.optimiser)] if state.opponent else []
+    trained += [(opponent.critic, opponent.optimiser) for opponent in state.opponents]
     networks = [network for network, _ in trained] + [state.average, *state.frozen.values()]
     weights = {p.data_ptr(): p.nbytes for network in networks for p in network.state_dict().values()}
     moments = [entry.values() for _, optimiser in trained for entry in optimiser.state.values()]

@@ -4,14 +4,43 @@ A recipe's fields are its whole description: they are written beside the weights
 offers each as an option with the help given here. Those of transfer and distillation stand with their `methods`.
 """
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from ganopt.errors import UserError
-from ganopt.models.networks import parse_architecture
+from ganopt.models.networks import Architecture, parse_architecture
 from ganopt.training.adversarial.augment import POLICIES
-from ganopt.training.adversarial.games import GAMES
+from ganopt.training.adversarial.games import GAMES, RULES
 from ganopt.training.settings import check_settings, setting
+
+
+def parse_critics(text: str, side: int) -> list[tuple[Architecture, float]]:
+    """Read `plain-critic/2,projected:0.5`: critics of pictures of a side, and their weights, 1 where none is given.
+
+    Raises UserError for what names no critics, for two of a kind, and where a further one has no rules of its own.
+    """
+    critics: list[tuple[Architecture, float]] = []
+    for part in text.split(","):
+        name, colon, number = part.partition(":")
+        critic = parse_architecture(name, "critic", side)
+        if critic.kind in (kind.kind for kind, _ in critics):
+            raise UserError(f"--critic names {critic.kind} twice; leave one out.")
+        if critics and critic.kind not in RULES:
+            raise UserError(f"{critic.kind} can only be the first critic; a further one may be {', '.join(RULES)}.")
+        try:
+            weight = float(number) if colon else 1.0
+        except ValueError:
+            weight = math.nan
+        if not 0 < weight <= 100:
+            raise UserError(f"The weight '{number}' of {name} must be a number above 0, up to 100.")
+        critics.append((critic, weight))
+    return critics
+
+
+def format_critics(critics: list[tuple[Architecture, float]]) -> str:
+    """What `parse_critics` reads as these."""
+    return ",".join(f"{critic}" + (f":{weight:g}" if weight != 1 else "") for critic, weight in critics)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +54,7 @@ class Recipe:
     data: str = setting("", "folder of pictures, or sample:MODEL for faces that a model of ours draws")
     classes: str = setting("", "use only the folders of this name, as in cat")
     generator: str = setting("big", "network: big, big/2, big/4, kd, shuffle/4, or smaller with @64, @32")
-    critic: str = setting("critic", "network: critic, plain-critic, kd-critic, with /2, @64 and so on")
+    critic: str = setting("critic", "networks: critic, plain-critic/2, or plain-critic/2,projected:0.5 with weights")
     loss: str = setting("r1", "adversarial loss", choices=GAMES)
     penalty: float = setting(0.0, "weight of the loss's gradient penalty: lambda or gamma", low=0)
     penalty_every: int = setting(1, "critic updates from one gradient penalty to the next", low=1)
@@ -54,10 +83,10 @@ class Recipe:
     def __post_init__(self) -> None:
         check_settings(self)
         generator = parse_architecture(self.generator, "generator")
-        critic = parse_architecture(self.critic, "critic", generator.side)  # it judges what the generator draws
-        object.__setattr__(self, "critic", str(critic))
-        if generator.side != critic.side:
-            raise UserError(f"{self.generator} draws {generator.side} pixels, but {self.critic} judges {critic.side}.")
+        critics = parse_critics(self.critic, generator.side)  # they judge what the generator draws
+        object.__setattr__(self, "critic", format_critics(critics))
+        if wrong := [critic for critic, _ in critics if critic.side != generator.side]:
+            raise UserError(f"{self.generator} draws {generator.side} pixels, but {wrong[0]} judges {wrong[0].side}.")
         if unknown := set(self.augment) - set(POLICIES):
             raise UserError(f"Unknown augmentation '{min(unknown)}'; take any of {', '.join(POLICIES)}.")
         if self.steps is self.images is self.minutes is None:
@@ -72,6 +101,11 @@ class Recipe:
     def needs_pictures(self) -> bool:
         """Whether it trains on pictures, and has a critic, which judges them."""
         return True
+
+    @property
+    def critics(self) -> list[tuple[str, float]]:
+        """The names of the critics, and the weights of their parts in the generator's loss."""
+        return [(str(critic), weight) for critic, weight in parse_critics(self.critic, self.side)]
 
     @property
     def side(self) -> int:
@@ -104,7 +138,7 @@ class Dcgan(Recipe):
 
     name: ClassVar[str] = "dcgan"
     loss: str = setting("dcgan", "adversarial loss", choices=GAMES)
-    critic: str = setting("kd-critic", "network: critic, plain-critic, kd-critic, with /2, @64 and so on")
+    critic: str = setting("kd-critic", "networks: critic, plain-critic/2, or plain-critic/2,projected:0.5 with weights")
     beta1: float = setting(0.5, "Adam's beta1", low=0, high=0.9999)
     beta2: float = setting(0.999, "Adam's beta2", low=0, high=0.99999)
 
@@ -114,7 +148,9 @@ class R1(Recipe):
     """Non-saturating logistic loss with lazy R1 (Mescheder et al. 2018; Karras et al. 2020), tuned for small sets."""
 
     name: ClassVar[str] = "r1"
-    critic: str = setting("plain-critic", "network: critic, plain-critic, kd-critic, with /2, @64 and so on")
+    critic: str = setting(
+        "plain-critic", "networks: critic, plain-critic/2, or plain-critic/2,projected:0.5 with weights"
+    )
     penalty: float = setting(0.4, "gamma of R1", low=0)
     penalty_every: int = setting(8, "critic updates from one gradient penalty to the next", low=1)
     lr_g: float = setting(5e-4, "Adam's learning rate, generator", low=0)

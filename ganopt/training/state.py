@@ -13,11 +13,11 @@ from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganopt.errors import UserError
 from ganopt.models.devices import pick_device, send
-from ganopt.models.networks import LATENT_SIZE, Critic, Generator
+from ganopt.models.networks import LATENT_SIZE, Critic, Generator, Network
 from ganopt.models.sampling import from_bytes
 from ganopt.training.adam import LeanAdam
 from ganopt.training.adversarial.augment import horizontal_flip
-from ganopt.training.adversarial.games import GAMES, Game
+from ganopt.training.adversarial.games import GAMES, RULES, Game, Rules
 from ganopt.training.recipes import Recipe
 
 
@@ -26,8 +26,13 @@ class Opponent:
     """A critic that the generator plays against, its optimiser, and the game."""
 
     critic: Critic
+    weight: float  # of its part in the generator's loss
     optimiser: LeanAdam
     game: Game
+    penalty: float  # weight of the game's gradient penalty
+    penalty_every: int  # critic updates from one penalty to the next
+    augment: tuple[str, ...]
+    name: str = ""  # what its tensors and losses are called by, behind those of the first one
 
 
 class State:
@@ -40,7 +45,7 @@ class State:
         self,
         recipe: Recipe,
         generator: Generator,
-        critic: Critic | None,
+        critics: list[Critic],
         frozen: dict[str, nn.Module],
         pictures: Tensor | None,
     ):
@@ -48,7 +53,8 @@ class State:
         self.device = pick_device(recipe.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
         self.generator, self.frozen = generator, frozen
-        for network in (generator, critic) if critic else (generator,):
+        trained: list[Network] = [generator, *critics]
+        for network in trained:
             self._place(network)
             network.train()
             for stage in network.stages:
@@ -57,10 +63,8 @@ class State:
         for other in frozen.values():
             self._place(other)
         self.average = _average_of(generator)
-        self.optimiser = self._adam(generator, recipe.lr_g)
-        self.opponent: Opponent | None = None  # where nothing is judged
-        if critic:
-            self.opponent = Opponent(critic, self._adam(critic, recipe.lr_d), GAMES[recipe.loss])
+        self.optimiser = self._adam(generator, recipe.lr_g, (recipe.beta1, recipe.beta2))
+        self.opponents = [self._opponent(index, critic) for index, critic in enumerate(critics)]
         self.pictures = None if pictures is None else _checked(pictures, recipe).to(self.device)
         self.data_hash = "" if pictures is None else hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
         self.order, self.cursor = torch.empty(0, dtype=torch.int64), 0
@@ -71,10 +75,28 @@ class State:
         memory_format = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
-    def _adam(self, network: nn.Module, rate: float) -> LeanAdam:
+    def _opponent(self, index: int, critic: Critic) -> Opponent:
+        """By the recipe's rules the first one, others by those of their kind."""
+        recipe, (_, weight), kind = self.recipe, self.recipe.critics[index], critic.architecture.kind
+        if index:
+            rules = RULES[kind]
+        else:
+            betas = (recipe.beta1, recipe.beta2)
+            rules = Rules(recipe.loss, recipe.lr_d, betas, recipe.augment, recipe.penalty, recipe.penalty_every)
+        return Opponent(
+            critic,
+            weight,
+            self._adam(critic, rules.rate, rules.betas),
+            GAMES[rules.loss],
+            rules.penalty,
+            rules.penalty_every,
+            rules.augment,
+            f"_{kind}" if index else "",
+        )
+
+    def _adam(self, network: nn.Module, rate: float, betas: tuple[float, float]) -> LeanAdam:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        fused = self.device.type in ("cpu", "cuda")
-        return LeanAdam(trained, rate, (self.recipe.beta1, self.recipe.beta2), fused=fused)
+        return LeanAdam(trained, rate, betas, fused=self.device.type in ("cpu", "cuda"))
 
     def autocast(self) -> torch.autocast:
         """The arithmetic of the recipe."""
@@ -115,8 +137,7 @@ class State:
         generator = self.generator.state_dict()
         own = {name: value for name, value in self.average.state_dict().items() if not _same(value, generator[name])}
         groups = {"generator": generator, "average": own}
-        if self.opponent:
-            groups["critic"] = self.opponent.critic.state_dict()
+        groups |= {f"critic{opponent.name}": opponent.critic.state_dict() for opponent in self.opponents}
         for name, values in groups.items():
             tensors |= {f"{name}.{key}": value for key, value in values.items()}
         for name, optimiser in self._optimisers().items():
@@ -126,7 +147,7 @@ class State:
 
     def _optimisers(self) -> dict[str, LeanAdam]:
         """By the names under which they are saved."""
-        critics = {"optimiser_d": self.opponent.optimiser} if self.opponent else {}
+        critics = {f"optimiser_d{opponent.name}": opponent.optimiser for opponent in self.opponents}
         return {"optimiser_g": self.optimiser, **critics}
 
     def counters(self) -> dict[str, int | float | str]:
@@ -136,12 +157,15 @@ class State:
             "seconds": self.seconds,
             "cursor": self.cursor,
             "data": self.data_hash,
+            "frozen": ",".join(opponent.critic.frozen_digest for opponent in self.opponents),
         }
 
     def restore(self, tensors: dict[str, Tensor], counters: dict[str, int | float | str]) -> None:
         """Become the state that was saved. Raises UserError if it was of other pictures or networks."""
         if counters["data"] != self.data_hash:
             raise UserError("The pictures have changed since the run was saved; restore them or start a new run.")
+        if counters.get("frozen", own := self.counters()["frozen"]) != own:
+            raise UserError("The run was trained with another frozen network; restore that one or start a new run.")
         try:
             self._restore(tensors, counters)
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
@@ -157,8 +181,8 @@ class State:
         groups["average"] = groups["generator"] | groups["average"]  # which shares its frozen layers
         self.generator.load_state_dict(groups["generator"])
         self.average.load_state_dict(groups["average"])
-        if self.opponent:
-            self.opponent.critic.load_state_dict(groups["critic"])
+        for opponent in self.opponents:
+            opponent.critic.load_state_dict(groups[f"critic{opponent.name}"])
         for name, optimiser in self._optimisers().items():
             entries: dict[int, dict[str, Tensor]] = {}
             for key, value in groups.get(name, {}).items():

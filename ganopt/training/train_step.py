@@ -1,22 +1,19 @@
 """What one step does to the networks: critic updates, then one of the generator."""
 
-import contextlib
-
 from torch import Tensor
 
-from ganopt.training.adversarial.updates import draw_fakes, judging, step, update_critic
+from ganopt.training.adversarial.updates import draw_fakes, judging, step, update_critics
 from ganopt.training.methods import method_of
 from ganopt.training.state import State
 
 
 def update(state: State) -> dict[str, Tensor]:
-    """One step: `n_critic` critic updates, where there is anything to judge, then one of the generator."""
+    """One step: `n_critic` updates of the critics, where there is anything to judge, then one of the generator."""
     losses: dict[str, Tensor] = {}
-    recipe, opponent = state.recipe, state.opponent
-    if opponent:
-        for index, fake in enumerate(draw_fakes(state, recipe.n_critic)):
-            due = (state.step * recipe.n_critic + index) % recipe.penalty_every == 0
-            losses |= update_critic(state, opponent, fake, penalise=due and recipe.penalty > 0)
+    if state.opponents:
+        updates = state.recipe.n_critic
+        for index, fake in enumerate(draw_fakes(state, updates)):
+            losses |= update_critics(state, fake, state.step * updates + index)
     losses |= update_generator(state)
     state.update_average()
     return losses
@@ -24,7 +21,7 @@ def update(state: State) -> dict[str, Tensor]:
 
 def update_generator(state: State) -> dict[str, Tensor]:
     """One generator update, by the loss of the recipe's method."""
-    with judging(state.opponent.critic) if state.opponent else contextlib.nullcontext():
+    with judging(state):
         loss, terms = method_of(state.recipe).generator_loss(state, state.latents())
         loss.backward()
     step(state.optimiser)

@@ -34,6 +34,9 @@ CRITIC = [
 ]
 
 
+CRITICS = ("critic", "kd-critic", "plain-critic")
+
+
 def build(name: str) -> nn.Module:
     """A network without memory for its weights: enough to look at its layers."""
     with torch.device("meta"):
@@ -76,7 +79,7 @@ def test_each_generator_layer_is_that_of_the_table(name, plan):
     assert [type(module) for module in network.layers[-1][1:]] == [nn.Tanh]
 
 
-@pytest.mark.parametrize("kind", kinds("critic"))
+@pytest.mark.parametrize("kind", CRITICS)
 def test_each_critic_layer_is_that_of_the_table(kind):
     network, normalised = build(kind), kind != "plain-critic"
     assert convolution_plan(network) == CRITIC
@@ -106,7 +109,7 @@ def test_the_critic_is_normalised_as_by_instance_norm(kind):
 def test_no_critic_mixes_the_pictures_of_a_batch():
     """A gradient penalty is of single pictures, so a score must not depend on the others."""
     x = torch.randn(4, 3, 32, 32)
-    for kind in kinds("critic"):
+    for kind in CRITICS:
         critic = build_critic(f"{kind}/8@32")
         torch.testing.assert_close(critic(x)[1:2], critic(x[1:2]))
 
@@ -168,7 +171,7 @@ def test_generators_draw_pictures_of_their_side_in_range(kind, side):
 
 
 @pytest.mark.parametrize("side", [32, 64, 128])
-@pytest.mark.parametrize("kind", kinds("critic"))
+@pytest.mark.parametrize("kind", CRITICS)
 def test_critics_score_and_describe_pictures_of_their_side(kind, side):
     critic = build_critic(f"{kind}/8@{side}")
     pictures = torch.randn(2, 3, side, side)
@@ -178,7 +181,7 @@ def test_critics_score_and_describe_pictures_of_their_side(kind, side):
 
 def test_only_the_kd_critic_ends_in_a_sigmoid():
     x = torch.randn(3, 3, 32, 32)
-    for kind in kinds("critic"):
+    for kind in CRITICS:
         critic = build_critic(f"{kind}/8@32")
         logits = critic.scores(x)
         expected = 1 / (1 + (-logits).exp()) if kind == "kd-critic" else logits

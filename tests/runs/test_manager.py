@@ -243,5 +243,6 @@ def test_uploaded_digits_are_not_mirrored(label, mirrored, folder, recipe, tmp_p
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         for file in (tmp_path / "pictures").iterdir():
             archive.write(file, f"{label}/{file.name}")
-    path = manager.start(folder, "mine", dataclasses.replace(recipe, data=""), [tmp_path / "set.zip"])
+    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=1), [tmp_path / "set.zip"])
     assert read_recipe(path).flip == mirrored
+    until(lambda: status(folder, "mine") == "finished")

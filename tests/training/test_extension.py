@@ -64,7 +64,7 @@ class Calm(R1):
 
 
 def _networks(recipe: Calm) -> Networks:
-    return Networks(build_generator(recipe.generator), build_critic(recipe.critic))
+    return Networks(build_generator(recipe.generator), [build_critic(recipe.critic)])
 
 
 def _generator_loss(state, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -319,8 +319,8 @@ def test_previews_are_the_six_fixed_faces_of_the_average(case, few, tmp_path):
     ("case", "n_critic", "images_a_step"), [("wgan-gp", 8, 40), ("dcgan", 2, 10), ("r1", 1, 5), ("r3", 1, 5)]
 )
 def test_critic_updates_and_pictures_are_counted(case, n_critic, images_a_step, few, monkeypatch):
-    calls, update_critic = [], train_step.update_critic
-    monkeypatch.setattr(train_step, "update_critic", lambda *args, **kw: calls.append(kw) or update_critic(*args, **kw))
+    calls, update_critics = [], train_step.update_critics
+    monkeypatch.setattr(train_step, "update_critics", lambda *args: calls.append(args) or update_critics(*args))
     steps = consume(loop.train(make(case, n_critic=n_critic, steps=3), None, few))
     assert len(calls) == 3 * n_critic
     assert [step.images for step in steps] == [images_a_step, 2 * images_a_step, 3 * images_a_step]
@@ -335,7 +335,7 @@ def test_a_lazy_penalty_is_taken_every_few_critic_updates(few):
 
 def critic_loss_by_hand(state: State) -> Tensor:
     """The critic's whole loss of its next update, in one piece; draws from the state as an update does."""
-    recipe, critic = state.recipe, state.opponent.critic
+    recipe, critic = state.recipe, state.opponents[0].critic
     fake = state.generator(state.latents()).detach()
     real = state.real_batch()
     loss = GAMES[recipe.loss].critic_loss(critic.scores(real), critic.scores(fake))
@@ -353,10 +353,11 @@ def test_the_critic_learns_its_loss_and_its_penalty_together(case, batch, few):
     settings = {"batch": batch, "augment": (), "penalty": 2.0, "beta1": 0.0, "n_critic": 1}
     state, by_hand = (new_state(make(case, **settings), few) for _ in range(2))
     critic_loss_by_hand(by_hand).backward()
-    updates.update_critic(state, state.opponent, *updates.draw_fakes(state, 1), penalise=True)
-    for parameter, same in zip(state.opponent.critic.parameters(), by_hand.opponent.critic.parameters(), strict=True):
+    updates.update_critics(state, *updates.draw_fakes(state, 1), number=0)
+    [opponent], [other] = state.opponents, by_hand.opponents
+    for parameter, same in zip(opponent.critic.parameters(), other.critic.parameters(), strict=True):
         # with beta1 = 0, Adam's mean is the gradient itself
-        gradient = state.opponent.optimiser.state[parameter]["exp_avg"]
+        gradient = opponent.optimiser.state[parameter]["exp_avg"]
         torch.testing.assert_close(gradient, same.grad, rtol=1e-3, atol=1e-5)
 
 
@@ -444,7 +445,7 @@ def test_frozen_layers_have_no_gradients_nor_moments_nor_copies(few, source):
     train_step.update(state)
     for network, optimiser, frozen in (
         (state.generator, state.optimiser, 2),
-        (state.opponent.critic, state.opponent.optimiser, 2),
+        (state.opponents[0].critic, state.opponents[0].optimiser, 2),
     ):
         assert not any(parameter.requires_grad for parameter in network.layers[:frozen].parameters())
         assert all(parameter.grad is None for parameter in network.layers[:frozen].parameters())
@@ -458,7 +459,7 @@ def test_a_transfer_starts_from_its_source(few, source):
     state = new_state(make("transfer", source), few)
     for network, name in (
         (state.generator, "generator"),
-        (state.opponent.critic, "critic"),
+        (state.opponents[0].critic, "critic"),
         (state.average, "generator"),
     ):
         for key, value in load_file(source / f"{name}.safetensors").items():
@@ -487,10 +488,10 @@ def test_the_teacher_stays_as_it_was(case, few, source):
 def test_a_students_critic_goes_on_from_its_teachers(few, source, refuses, tmp_path):
     state = new_state(make("distill-critic", source, critic="kd-critic/16"), few)
     before = load_file(source / "critic.safetensors")
-    assert state.recipe.critic == "critic/16@32" and state.opponent.critic.training
-    assert all(torch.equal(value, before[key]) for key, value in state.opponent.critic.state_dict().items())
+    assert state.recipe.critic == "critic/16@32" and state.opponents[0].critic.training
+    assert all(torch.equal(value, before[key]) for key, value in state.opponents[0].critic.state_dict().items())
     train_step.update(state)
-    assert not any(torch.equal(value, before[key]) for key, value in state.opponent.critic.state_dict().items())
+    assert not any(torch.equal(value, before[key]) for key, value in state.opponents[0].critic.state_dict().items())
     alone = shutil.copyfile(source / "generator.safetensors", tmp_path / "alone.safetensors")
     with refuses("alone.safetensors"):
         new_state(make("distill-critic", teacher=str(alone)), few)
@@ -761,6 +762,6 @@ def test_letters_and_digits_are_mirrored_only_if_asked_for(label, flip, mirrored
 
 def test_nothing_is_built_or_saved_of_a_critic_that_alpha_0_does_not_use(few, source, tmp_path):
     recipe = make("distill-0", source, inherit_critic=True, critic="critic")  # a large one, had it been built
-    assert new_state(recipe, None).opponent is None
+    assert new_state(recipe, None).opponents == []
     consume(loop.train(recipe, tmp_path))
     assert not any(name.startswith(("critic", "optimiser_d")) for name in load_file(tmp_path / "state.safetensors"))

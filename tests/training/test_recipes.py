@@ -82,7 +82,7 @@ def test_the_side_is_the_generators():
         ({"generator": "critic"}, ["Unknown network 'critic'"]),
         ({"critic": "big"}, ["Unknown network 'big'"]),
         ({"critic": "critic@64"}, ["draws 128 pixels", "judges 64"]),
-        ({"loss": "hinge"}, ["--loss", "'hinge'", "wgan-gp, dcgan, r1, r3"]),
+        ({"loss": "lsgan"}, ["--loss is 'lsgan'", "wgan-gp, dcgan, r1, hinge, r3"]),
         ({"precision": "float64"}, ["--precision", "'float64'"]),
         ({"augment": ("color", "blur")}, ["Unknown augmentation 'blur'", "cutout"]),
         ({"batch": 1}, ["--batch is 1", "from 2 to 4096"]),

@@ -16,12 +16,12 @@ COMMON = {"generator": "big/16@32", "batch": 16, "steps": 1, "device": "cpu"}
 def penalty_and_gradient(recipe, pictures) -> tuple[float, torch.Tensor]:
     """The penalty on one batch, and its gradient with respect to the critic's weights, in a row."""
     state = new_state(recipe, pictures)
-    penalty = state.opponent.game.penalty(
-        state.opponent.critic, from_bytes(pictures[:16]), from_bytes(pictures[16:32]), state.random
+    penalty = state.opponents[0].game.penalty(
+        state.opponents[0].critic, from_bytes(pictures[:16]), from_bytes(pictures[16:32]), state.random
     )
     penalty.backward()
     return penalty.item(), torch.cat(
-        [p.grad.flatten() for p in state.opponent.critic.parameters() if p.grad is not None]
+        [p.grad.flatten() for p in state.opponents[0].critic.parameters() if p.grad is not None]
     )
 
 
@@ -36,7 +36,7 @@ def losses_and_gradients(recipe, pictures, monkeypatch) -> tuple[dict[str, float
     monkeypatch.setattr(updates, "step", keep)
     monkeypatch.setattr(train_step, "step", keep)
     state = new_state(recipe, pictures)
-    losses = updates.update_critic(state, state.opponent, updates.draw_fakes(state, 1)[0], penalise=recipe.penalty > 0)
+    losses = updates.update_critics(state, updates.draw_fakes(state, 1)[0], number=0)
     losses |= train_step.update_generator(state)
     return {name: value.item() for name, value in losses.items()}, gradients
 

@@ -1,6 +1,6 @@
 """Generators and critics: what they promise, their registry, and the kinds that come with the project."""
 
-from ganopt.models.networks import dcgan, subpixel  # noqa: F401 - which register their kinds
+from ganopt.models.networks import dcgan, projected, subpixel  # noqa: F401 - which register their kinds
 from ganopt.models.networks.base import LATENT_SIZE, Critic, Generator, Network
 from ganopt.models.networks.registry import (
     KINDS,

@@ -1,7 +1,7 @@
 """What generators and critics promise to those that draw with them and train them."""
 
 import copy
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -31,6 +31,8 @@ class Critic(nn.Module):
     """Pictures (N, 3, side, side) in [-1, 1] -> `scores` (N, K), unbounded: high for real ones."""
 
     architecture: "Architecture"  # set where it is built
+    judges_apart: ClassVar[bool] = False  # whether a batch must be all real or all generated, and whole
+    frozen_digest: str = ""  # SHA-256 of weights that are neither trained nor saved, where it has any
 
     @property
     def stages(self) -> nn.Sequential:
@@ -41,8 +43,8 @@ class Critic(nn.Module):
         """What losses compare: K scores a picture, (N, 3, side, side) -> (N, K)."""
         raise NotImplementedError
 
-    def features(self, x: Tensor) -> Tensor:
-        """Activations for a feature loss, with the pictures along the first axis."""
+    def features(self, x: Tensor) -> Any:
+        """What its scores are made of: activations (N, ...), or a list of them."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:

@@ -25,13 +25,30 @@ class Game:
     estimates_distance: bool = False  # whether minus the critic's loss tells how far generated pictures are from real
 
 
+@dataclass(frozen=True)
+class Rules:
+    """How a critic is trained beside the first one, whose rules are the recipe's."""
+
+    loss: str
+    rate: float  # Adam's learning rate
+    betas: tuple[float, float]
+    augment: tuple[str, ...]  # DiffAugment
+    penalty: float = 0.0
+    penalty_every: int = 1
+
+
 GAMES = {
     "wgan-gp": Game(
         losses.wasserstein_critic, losses.wasserstein_generator, penalties.wgan_gp, estimates_distance=True
     ),
     "dcgan": Game(losses.logistic_critic, losses.logistic_generator, penalties.r1),
     "r1": Game(losses.logistic_critic, losses.logistic_generator, penalties.r1),
+    "hinge": Game(losses.hinge_critic, losses.wasserstein_generator),
     "r3": Game(
         losses.relativistic_critic, losses.relativistic_generator, penalties.r1_and_r2, generator_sees_real=True
     ),
+}
+# by the kind of critic
+RULES = {
+    "projected": Rules("hinge", 2e-4, (0.0, 0.99), ("color", "translation", "cutout")),
 }

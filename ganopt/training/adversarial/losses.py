@@ -27,6 +27,11 @@ def logistic_generator(real: Tensor | None, fake: Tensor) -> Tensor:
     return softplus(-fake).mean()
 
 
+def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Lim and Ye 2017); the generator's is that of Wasserstein."""
+    return (1 - real).relu().mean() + (1 + fake).relu().mean()
+
+
 def relativistic_critic(real: Tensor, fake: Tensor) -> Tensor:
     """E[softplus(-(D(real) - D(fake)))] over pairs (Jolicoeur-Martineau 2019; R3GAN, Huang et al. 2024)."""
     return softplus(fake - real).mean()

@@ -16,7 +16,7 @@ from ganopt.models import zoo
 from ganopt.models.networks import Critic, build_critic, build_generator
 from ganopt.models.pruning import inherit_channels
 from ganopt.training.adversarial.updates import adversarial_loss, drawn
-from ganopt.training.methods.registry import Method, Networks, architecture_of, register
+from ganopt.training.methods.registry import Method, Networks, architecture_of, first_critic, register
 from ganopt.training.recipes import Dcgan
 from ganopt.training.settings import setting
 from ganopt.training.state import State
@@ -70,15 +70,16 @@ def joint_loss(alpha: float, adversarial: Tensor | None, imitation: Tensor | Non
 
 
 def _architectures(recipe: Distill) -> dict[str, str]:
-    return (
-        {"critic": architecture_of(recipe.teacher, "critic")} if recipe.inherit_critic and recipe.needs_pictures else {}
-    )
+    if not (recipe.inherit_critic and recipe.needs_pictures):
+        return {}
+    return {"critic": first_critic(recipe, architecture_of(recipe.teacher, "critic"))}
 
 
 def _networks(recipe: Distill) -> Networks:
-    student, critic = build_generator(recipe.generator), None
-    if recipe.needs_pictures:
-        critic = zoo.load_critic(recipe.teacher) if recipe.inherit_critic else build_critic(recipe.critic)
+    student = build_generator(recipe.generator)
+    critics = [build_critic(name) for name, _ in recipe.critics] if recipe.needs_pictures else []
+    if critics and recipe.inherit_critic:
+        critics[0] = zoo.load_critic(recipe.teacher)
     teacher = zoo.load(recipe.teacher).requires_grad_(False)
     if teacher.architecture.side != recipe.side:
         raise UserError(f"The teacher draws {teacher.architecture.side} pixels and the student {recipe.side}.")
@@ -87,7 +88,7 @@ def _networks(recipe: Distill) -> Networks:
         frozen["teacher_critic"] = zoo.load_critic(recipe.teacher).requires_grad_(False)
     if recipe.inherit:
         inherit_channels(student, teacher)
-    return Networks(student, critic, frozen)
+    return Networks(student, critics, frozen)
 
 
 def _generator_loss(state: State, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

@@ -25,7 +25,7 @@ class Networks:
     """What a run begins with. What is frozen in the generator or the critic asks for no gradient."""
 
     generator: Generator
-    critic: Critic | None  # None where nothing is judged
+    critics: list[Critic]  # none where nothing is judged
     frozen: dict[str, nn.Module] = field(default_factory=dict)  # further networks that are only looked at, by name
 
 
@@ -82,6 +82,12 @@ def architecture_of(model: str, role: Role) -> str:
     return str(weights.read_architecture(weights.read_metadata(path), str(path)))
 
 
+def first_critic(recipe: Recipe, critic: str) -> str:
+    """The critics of a recipe with another one, of whatever side, as their first."""
+    _, _, others = recipe.critic.partition(",")
+    return ",".join(filter(None, (critic, others)))
+
+
 def resolved(recipe: Recipe) -> Recipe:
     """The recipe with all that was left open: networks that are its source's or teacher's, whether to mirror."""
     names: dict[str, Any] = method_of(recipe).architectures(recipe)
@@ -100,7 +106,7 @@ def new_state(recipe: Recipe, pictures: Tensor | None) -> State:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(recipe.seed)
         networks = method_of(recipe).networks(recipe)
-    return State(recipe, networks.generator, networks.critic, networks.frozen, pictures)
+    return State(recipe, networks.generator, networks.critics, networks.frozen, pictures)
 
 
 def check(recipe: Recipe) -> None:

@@ -6,7 +6,7 @@ from ganopt.training.recipes import R1, R3, Dcgan, Recipe, WganGp
 
 
 def _networks(recipe: Recipe) -> Networks:
-    return Networks(build_generator(recipe.generator), build_critic(recipe.critic))
+    return Networks(build_generator(recipe.generator), [build_critic(name) for name, _ in recipe.critics])
 
 
 TITLES: dict[type[Recipe], str] = {

@@ -5,8 +5,8 @@ from typing import ClassVar
 
 from ganopt.errors import UserError
 from ganopt.models import zoo
-from ganopt.models.networks import Network
-from ganopt.training.methods.registry import Method, Networks, architecture_of, register
+from ganopt.models.networks import Network, build_critic
+from ganopt.training.methods.registry import Method, Networks, architecture_of, first_critic, register
 from ganopt.training.recipes import WganGp
 from ganopt.training.settings import setting
 
@@ -29,14 +29,15 @@ class Transfer(WganGp):
 
 
 def _architectures(recipe: Transfer) -> dict[str, str]:
-    return {role: architecture_of(recipe.source, role) for role in ("generator", "critic")}
+    critic = first_critic(recipe, architecture_of(recipe.source, "critic"))
+    return {"generator": architecture_of(recipe.source, "generator"), "critic": critic}
 
 
 def _networks(recipe: Transfer) -> Networks:
     generator, critic = zoo.load(recipe.source), zoo.load_critic(recipe.source)
     _freeze(generator, recipe.freeze_g)
     _freeze(critic, recipe.freeze_d)
-    return Networks(generator, critic)
+    return Networks(generator, [critic, *(build_critic(name) for name, _ in recipe.critics[1:])])
 
 
 def _freeze(network: Network, count: int) -> None:
