@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 import signal
 import sys
+import time
 from collections.abc import Generator
 from pathlib import Path
 from types import FrameType
@@ -15,6 +16,8 @@ from ganopt.files import runs_folder
 
 if TYPE_CHECKING:
     from ganopt.training.loop import Step
+
+SHOWN = 0.1  # seconds from one look at the losses to the next, for which a GPU is waited
 
 
 def train(options: argparse.Namespace) -> None:
@@ -77,12 +80,14 @@ def follow(run: Generator["Step"], folder: Path) -> None:
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    step = None
+    step, shown = None, time.monotonic()
     bar_format = "{percentage:5.1f}% |{bar:20}| {elapsed}<{remaining} {postfix}"
     with tqdm(total=1.0, bar_format=bar_format) as bar:
         for step in run:
-            bar.set_postfix_str(_summary(step), refresh=False)
-            bar.update(min(step.progress, 1) - bar.n)
+            if step.step == 1 or step.saved or time.monotonic() > shown + SHOWN:
+                shown = time.monotonic()
+                bar.set_postfix_str(_summary(step), refresh=False)
+                bar.update(min(step.progress, 1) - bar.n)
             if interrupted:
                 break
     run.close()
