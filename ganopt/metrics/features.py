@@ -76,10 +76,7 @@ class Extractor:
 
 def load_extractor(device: torch.device, precision: str = "float32", source: str = "") -> Extractor:
     """The network, ready on a device. Samples seen in bfloat16 and in float32 do not compare to the last percent."""
-    network = inception.load(source, precision).to(device)
-    if device.type == "cpu" and precision == "float32":
-        network.quicken()
-    return Extractor(network, device, precision)
+    return Extractor(inception.load(source, precision).to(device), device, precision)
 
 
 def of_model(name: str, seeds: range, extractor: Extractor) -> Seeing:
