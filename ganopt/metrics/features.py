@@ -23,7 +23,7 @@ from torch import Tensor
 from ganopt.data import archives, image_folder
 from ganopt.data.decode import decode_whole
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, cache_folder, sha256
+from ganopt.files import atomic_write, cache_folder, code_version, sha256
 from ganopt.metrics import inception
 from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import Gaussian, Moments, fit, from_covariance
@@ -35,6 +35,11 @@ from ganopt.models.sampling import draw, fused
 BLOCK = 1000  # rows that a covariance takes at a time
 KEPT = 5000  # rows that are kept of a sample; of those beyond, only mean and covariance
 FEWEST, MOST = 50, 50_000  # pictures in a sample
+CODE = (  # what draws pictures and what sees them
+    "models",
+    "data/decode.py",
+    *(f"metrics/{name}.py" for name in ("inception", "inception_weights", "extraction", "features", "fid")),
+)
 BATCH_CPU, BATCH_GPU = 4, 64  # on a CPU small batches stay in its caches, one a thread
 
 
@@ -200,7 +205,8 @@ def write_statistics(sample: Sample, path: Path) -> None:
 def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], extractor: Extractor) -> Seeing:
     """A sample from the cache, or seen now, in batches of the size that `prepare` is told, and put there."""
     digest = hashlib.sha256(f"{digest} {extractor.hash}".encode()).hexdigest()[:32]
-    cached = cache_folder() / "features" / f"{digest}.safetensors"
+    key = hashlib.sha256(f"{digest} {code_version(*CODE)}".encode()).hexdigest()[:32]
+    cached = cache_folder() / "features" / f"{key}.safetensors"
     with contextlib.suppress(SafetensorError, OSError, KeyError), safe_open(cached, framework="pt") as file:
         sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
         yield count
