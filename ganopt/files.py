@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import functools
 import hashlib
 import os
 import shutil
@@ -12,6 +13,8 @@ from pathlib import Path
 from safetensors import SafetensorError
 
 from ganopt.errors import UserError
+
+PACKAGE = Path(__file__).parent
 
 
 @contextlib.contextmanager
@@ -86,6 +89,20 @@ def _sha256(file) -> str:  # Python 3.10
     digest = hashlib.sha256()
     while block := file.read(1 << 20):
         digest.update(block)
+    return digest.hexdigest()
+
+
+@functools.cache
+def code_version(*places: str) -> str:
+    """The SHA-256 of modules of this package, and of whole folders of them, named relative to it.
+
+    It belongs into the key of a cache whose content they make: what other code made is then not found.
+    """
+    digest = hashlib.sha256()
+    for place in places:
+        path = PACKAGE / place
+        for module in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
+            digest.update(f"{module.relative_to(PACKAGE).as_posix()} {sha256(module)}\n".encode())
     return digest.hexdigest()
 
 

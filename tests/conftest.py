@@ -15,6 +15,7 @@ import torch
 from PIL import Image, ImageDraw
 from safetensors import safe_open
 
+from ganopt import files
 from ganopt.errors import UserError
 from ganopt.metrics import features, inception_weights
 from ganopt.metrics.features import Extractor
@@ -34,6 +35,23 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     folder = tmp_path_factory.mktemp("cache") / "ganopt"
     monkeypatch.setenv("GANOPT_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def other_code(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable]:
+    """Changes a module, named as `data/decode.py`, of a copy of the package that `code_version` reads instead."""
+    copy = tmp_path_factory.mktemp("code") / "ganopt"
+    shutil.copytree(files.PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(files, "PACKAGE", copy)
+
+    def change(module: str) -> None:
+        with open(copy / module, "a") as file:
+            file.write("# changed\n")
+        files.code_version.cache_clear()
+
+    files.code_version.cache_clear()
+    yield change
+    files.code_version.cache_clear()
 
 
 @contextlib.contextmanager

@@ -17,9 +17,10 @@ from tqdm import tqdm
 
 from ganopt.data.decode import SUFFIXES, decode
 from ganopt.errors import UserError, exit_on_user_error
-from ganopt.files import atomic_write, cache_folder, sha256
+from ganopt.files import atomic_write, cache_folder, code_version, sha256
 
 MINIMUM = 16  # pictures; fewer teach nothing
+CODE = ("data/decode.py", "data/image_folder.py")  # what reads them
 SMALL_JOB = 200  # pictures that one process reads sooner than others start
 
 
@@ -96,8 +97,8 @@ def _of(classes: str) -> str:
 
 
 def _key(folder: Path, files: list[str], side: int) -> str:
-    """What must be unchanged for the cache to hold: names, sizes and times of all files, landmarks too."""
-    digest = hashlib.sha256(f"1 {folder.resolve()} {side}\n".encode())
+    """What must be unchanged for the cache to hold: code, names, sizes and times of all files, landmarks too."""
+    digest = hashlib.sha256(f"{code_version(*CODE)} {folder.resolve()} {side}\n".encode())
     for name in files:
         for path in (folder / name, folder / f"{name}.cat"):
             if path.exists():

@@ -11,19 +11,20 @@ from torch.nn.functional import avg_pool2d
 from tqdm import tqdm
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, cache_folder, sha256
+from ganopt.files import atomic_write, cache_folder, code_version, sha256
 from ganopt.models import zoo
 from ganopt.models.latents import latents
 from ganopt.models.sampling import CHUNK, draw, fused
 
 PREFIX = "sample:"  # before the name of a model, where a run's folder of pictures could stand
+CODE = ("models", "data/synthetic.py")  # what draws them
 SEEDS = range(1_000_000, 1_002_000)  # far from those that are shown and measured
 
 
 def load(model: str, side: int) -> Tensor:
     """The faces of a model, uint8 (2000, 3, side, side). Raises UserError where it draws smaller ones."""
-    digest = hashlib.sha256(f"{sha256(zoo.locate(model))} {SEEDS} {side}".encode()).hexdigest()[:32]
-    cached = cache_folder() / "samples" / f"{digest}.safetensors"
+    made_from = f"{sha256(zoo.locate(model))} {SEEDS} {side} {code_version(*CODE)}"
+    cached = cache_folder() / "samples" / f"{hashlib.sha256(made_from.encode()).hexdigest()[:32]}.safetensors"
     try:
         return load_file(cached)["pictures"]
     except (SafetensorError, OSError, KeyError):  # none yet, or damaged

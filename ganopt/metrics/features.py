@@ -23,7 +23,7 @@ from torch import Tensor
 from ganopt.data import image_folder, isolated
 from ganopt.data.decode import MAX_PIXELS, decode_whole
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, cache_folder, sha256
+from ganopt.files import atomic_write, cache_folder, code_version, sha256
 from ganopt.metrics import inception
 from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import Gaussian, Moments, fit, from_covariance
@@ -37,6 +37,7 @@ BLOCK = 1000  # rows that a covariance takes at a time
 KEPT = 5000  # rows that are kept of a sample; of those beyond, only mean and covariance
 FEWEST, MOST = 50, 50_000  # pictures in a sample
 LARGEST_BATCH = 64 << 20  # bytes of pictures that are seen at once, if there is more than one
+CODE = ("models", "data/decode.py", "data/isolated.py", "metrics")  # what draws pictures and what sees them
 BATCH_CPU, BATCH_GPU = 4, 64  # on a CPU small batches stay in its caches, one a thread
 
 
@@ -78,10 +79,7 @@ class Extractor:
 
 def load_extractor(device: torch.device, precision: str = "float32", source: str = "") -> Extractor:
     """The network, ready on a device. Samples seen in bfloat16 and in float32 do not compare to the last percent."""
-    network = inception.load(source, precision).to(device)
-    if device.type == "cpu" and precision == "float32":
-        network.quicken()
-    return Extractor(network, device, precision)
+    return Extractor(inception.load(source, precision).to(device), device, precision)
 
 
 def of_model(name: str, seeds: range, extractor: Extractor) -> Seeing:
@@ -210,7 +208,8 @@ def write_statistics(sample: Sample, path: Path) -> None:
 def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], extractor: Extractor) -> Seeing:
     """A sample from the cache, or seen now, in batches of the size that `prepare` is told, and put there."""
     digest = hashlib.sha256(f"{digest} {extractor.hash}".encode()).hexdigest()[:32]
-    cached = cache_folder() / "features" / f"{digest}.safetensors"
+    key = hashlib.sha256(f"{digest} {code_version(*CODE)}".encode()).hexdigest()[:32]
+    cached = cache_folder() / "features" / f"{key}.safetensors"
     with contextlib.suppress(SafetensorError, OSError, KeyError), safe_open(cached, framework="pt") as file:
         sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
         yield count

@@ -1,8 +1,7 @@
 """The Inception network of FID (Szegedy et al. 2016, weights of Heusel et al. 2017), arranged for speed.
 
 The same function as pytorch-fid's, to rounding: BatchNorm is folded into the convolutions, the 1x1 convolutions that
-read one block's input are one, average pooling comes behind its 1x1 convolution, where there are fewer channels, and
-on a CPU the larger kernels take fewer multiplications.
+read one block's input are one, and average pooling comes behind its 1x1 convolution, where there are fewer channels.
 """
 
 import os
@@ -14,7 +13,6 @@ from torch.nn.functional import avg_pool2d, conv2d, interpolate, max_pool2d
 
 from ganopt.errors import UserError
 from ganopt.files import sha256
-from ganopt.metrics.fast_convolution import Convolution
 from ganopt.metrics.inception_weights import UNREADABLE, locate, read, shipped
 
 FEATURES = 2048
@@ -55,8 +53,6 @@ HALVING = {
     "Mixed_7a.branch7x7x3_4",
 }
 UNPADDED = HALVING | {"Conv2d_2a_3x3", "Conv2d_4a_3x3"}
-LINE = 17  # pixels of a side where kernels have seven taps
-MANY = 48  # input channels: with fewer, a convolution with fewer multiplications takes as long
 
 
 class Inception(nn.Module):
@@ -67,7 +63,6 @@ class Inception(nn.Module):
     def __init__(self, weights: Mapping[str, Tensor]):
         super().__init__()
         self.widths: dict[str, list[int]] = {}
-        self.quick: dict[str, Convolution] = {}
         weights = dict(weights)
         for block, (chains, pool) in BLOCKS.items():
             first = [f"{block}.{chain[0]}" for chain in chains if _is_stemmed(chain)]
@@ -80,18 +75,9 @@ class Inception(nn.Module):
             value = value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
             self.register_buffer(name.replace(".", ":"), value)
 
-    def quicken(self) -> None:
-        """From now on, compute by convolutions with fewer multiplications; for float32 on a CPU."""
-        for key in [key for key, value in self.named_buffers() if value.ndim == 4]:
-            name, weight = key.removesuffix(":weight").replace(":", "."), self.get_buffer(key)
-            if name not in HALVING and weight[0, 0].numel() > 1 and weight.shape[1] >= MANY:
-                bias = self.get_buffer(key.replace("weight", "bias"))
-                self.quick[name] = Convolution(weight, bias, _padding(name, weight), LINE)
-
     def forward(self, pictures: Tensor) -> Tensor:
         """uint8 (N, 3, H, W) -> features (N, 2048), float32."""
-        parts = pictures.split(1 if self.quick else len(pictures))  # one by one, large maps stay in a CPU's caches
-        x = torch.cat([self._begin(part) for part in parts])
+        x = self._begin(pictures)
         for block in BLOCKS:
             x = self._block(block, x)  # (N, 768, 17, 17), then (N, 2048, 8, 8)
         return x.float().mean(dim=(2, 3))
@@ -101,9 +87,9 @@ class Inception(nn.Module):
         x = x.to(torch.float32, memory_format=torch.channels_last)  # in one copy: pictures may be large
         x = interpolate(x, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
         x = self._convolve("Conv2d_2a_3x3", self._convolve("Conv2d_1a_3x3", x))
-        x = _halve(self._convolve("Conv2d_2b_3x3", x, activate=False)).relu_()  # (N, 64, 73, 73)
+        x = max_pool2d(self._convolve("Conv2d_2b_3x3", x), 3, 2)  # (N, 64, 73, 73)
         x = self._convolve("Conv2d_4a_3x3", self._convolve("Conv2d_3b_1x1", x))
-        return _halve(x)
+        return max_pool2d(x, 3, 2)
 
     def _block(self, block: str, x: Tensor) -> Tensor:
         chains, pool = BLOCKS[block]
@@ -117,7 +103,7 @@ class Inception(nn.Module):
                 y = y[0] if len(y) == 1 else torch.cat(y, dim=1)
             results.append(y)
         if pool == "halve":
-            results.append(_halve(x))
+            results.append(max_pool2d(x, 3, 2))
         elif pool == "maximum":
             results.append(self._convolve(f"{block}.branch_pool", max_pool2d(x, 3, 1, 1)))
         else:  # a mean over fewer pixels at the border, as in TensorFlow
@@ -125,8 +111,6 @@ class Inception(nn.Module):
         return torch.cat(results, dim=1)
 
     def _convolve(self, name: str, x: Tensor, activate: bool = True) -> Tensor:
-        if name in self.quick:
-            return self.quick[name](x)
         weight, bias = (getattr(self, f"{name}.{part}".replace(".", ":")) for part in ("weight", "bias"))
         stride = 2 if name in HALVING else 1
         x = conv2d(x.to(weight.dtype), weight, bias, stride, _padding(name, weight))
@@ -136,15 +120,6 @@ class Inception(nn.Module):
 def _is_stemmed(chain: tuple) -> bool:
     """Whether a chain begins with a 1x1 convolution, which is computed in one with its neighbours'."""
     return len(chain) > 1 or "1x1" in chain[0]
-
-
-def _halve(x: Tensor) -> Tensor:
-    """What max_pool2d(x, 3, 2) takes twice as long for on a CPU."""
-    for axis in (2, 3):
-        windows = x.unfold(axis, 3, 2)
-        x = torch.maximum(windows[..., 0], windows[..., 1])
-        torch.maximum(x, windows[..., 2], out=x)
-    return x
 
 
 def _padding(name: str, weight: Tensor) -> tuple[int, int]:

@@ -5,8 +5,8 @@
 FOLDER holds test/cat, test/dog and train/cat, FILE the weights of pytorch-fid. Three pairs of 500 PNG files: faces of
 the model against cats, other cats against them, dogs against cats. pytorch-fid sees both folders of a pair; ours
 sees the folders, and for the first pair also draws the faces itself against the reference that it comes with. Then
-the distance alone, and the floor that the arithmetic sets: the operations of Inception, as its convolutions are
-defined, over the speed of a matrix product on this machine. Ours can go below it: some of its convolutions take fewer.
+the distance alone, and the floor that the arithmetic sets: the operations of Inception over the speed of a matrix
+product on this machine.
 """
 
 import argparse

@@ -277,6 +277,15 @@ def test_the_cache_is_found_again_and_equal(tmp_path, draw_faces, monkeypatch):
     assert (first.files, first.skipped) == (second.files, second.skipped)
 
 
+@pytest.mark.parametrize("module", ["data/decode.py", "data/image_folder.py"])
+def test_other_code_is_another_cache(tmp_path, draw_faces, cache, other_code, module):
+    draw_faces(tmp_path, 2)
+    image_folder.load(tmp_path, SIDE, minimum=1)
+    other_code(module)
+    image_folder.load(tmp_path, SIDE, minimum=1)
+    assert len(list(cache.rglob("*.npz"))) == 2
+
+
 def test_another_side_is_another_cache(tmp_path, draw_faces):
     draw_faces(tmp_path, 2)
     for side in (16, 24, 16):

@@ -36,6 +36,14 @@ def test_it_is_drawn_once_and_again_where_the_cache_is_damaged(cache, monkeypatc
     assert torch.equal(synthetic.load("cats-teacher", 32), first) and len(list(cache.glob("samples/*"))) == 1
 
 
+@pytest.mark.parametrize("module", ["models/networks.py", "models/sampling.py", "data/synthetic.py"])
+def test_other_code_draws_for_itself(cache, other_code, module):
+    synthetic.load("cats-teacher", 32)
+    other_code(module)
+    synthetic.load("cats-teacher", 32)
+    assert len(list(cache.glob("samples/*"))) == 2
+
+
 def test_a_model_of_smaller_pictures_and_one_that_is_not_there_are_refused(refuses):
     with refuses("cats-teacher", "32 pixels"):
         synthetic.load("cats-teacher", 64)

@@ -23,6 +23,7 @@ from ganopt.models.sampling import draw, fused, save_png, to_image
 from ganopt.thesis import release
 
 CPU = torch.device("cpu")
+SEEING = [f"metrics/{name}.py" for name in ("inception", "inception_weights", "extraction", "features", "fid")]
 
 
 class Counting(nn.Module):
@@ -208,6 +209,17 @@ class TestCache:
         assert finish(of_folder(faces, rounded)).hash != first and counting.network.seen == 24
         counting.network.digest = "another"
         assert finish(of_folder(faces, counting)).hash != first and counting.network.seen == 36
+
+    @pytest.mark.parametrize("module", ["models/networks.py", "models/sampling.py", "data/decode.py", *SEEING])
+    def test_other_code_sees_for_itself(self, module, faces, counting, cache, other_code):
+        first = finish(of_folder(faces, counting))
+        other_code(module)
+        again = finish(of_folder(faces, counting))
+        assert counting.network.seen == 24 and len(files(cache)) == 2
+        assert again.hash == first.hash  # which is of the pictures
+        other_code("ui/theme.py")
+        finish(of_folder(faces, counting))
+        assert counting.network.seen == 24
 
     @pytest.mark.parametrize("damage", ["empty", "text", "cut", "others"])
     def test_a_damaged_file_is_made_again(self, faces, counting, cache, damage):

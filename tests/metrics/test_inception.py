@@ -14,7 +14,6 @@ from safetensors.torch import save_file
 
 from ganopt.files import sha256
 from ganopt.metrics import inception_weights
-from ganopt.metrics.features import load_extractor
 from ganopt.metrics.inception import FEATURES, Inception, load
 from ganopt.metrics.inception_weights import fold
 from ganopt.models import zoo
@@ -64,18 +63,6 @@ class TestNetwork:
         assert exact.min() >= 0 and 0.1 < exact.mean() < 1  # behind a ReLU
         assert torch.cosine_similarity(exact, close).min() > 0.99
         assert (exact - close).norm() < 0.2 * (exact[0] - exact[1]).norm()
-
-    def test_fewer_multiplications_give_the_same_features(self):
-        network, pictures = load(), noise(3, 128, 128)
-        expected = network(pictures)
-        network.quicken()
-        found = network(pictures)
-        assert len(network.quick) > 40 and not torch.equal(found, expected)
-        assert (found - expected).norm() < 1e-5 * (expected[0] - expected[1]).norm()
-
-    @pytest.mark.parametrize(("precision", "quick"), [("float32", True), ("bfloat16", False)])
-    def test_an_extractor_on_a_cpu_takes_them_in_float32(self, precision, quick):
-        assert bool(load_extractor(torch.device("cpu"), precision).network.quick) == quick
 
     def test_loading_from_a_file_is_folding_and_bfloat16_spares_the_first_layer(self, thin_inception, inception_state):
         pictures = noise(3, 40, 56)
