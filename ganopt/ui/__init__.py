@@ -14,7 +14,7 @@ from ganopt.ui.common import Scratch
 from ganopt.ui.compare import build_compare
 from ganopt.ui.fid import build_fid
 from ganopt.ui.generate import build_generate
-from ganopt.ui.page import REFUSALS, Page
+from ganopt.ui.gradio_patches import REFUSALS, PatchedBlocks
 from ganopt.ui.theme import CSS, THEME
 from ganopt.ui.train import build_train
 
@@ -38,7 +38,7 @@ def build_app(device: str = "auto") -> gr.Blocks:
     """The whole page, not yet launched. Raises UserError for a device that is not there."""
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # at each call, Gradio sums up as many
     scratch = tempfile.TemporaryDirectory(prefix="ganopt-")
-    with Page(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
+    with PatchedBlocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
         gr.Markdown(HEADER, elem_id="header")
         with gr.Tabs():
             for name, build in TABS.items():

@@ -10,8 +10,6 @@ import httpx
 import numpy as np
 import pytest
 import torch
-from gradio.queueing import Event
-from gradio.server_messages import ProcessStartsMessage
 from gradio_client import Client
 from gradio_client.exceptions import AppError
 from PIL import Image
@@ -22,7 +20,6 @@ from ganopt.thesis.comparison import RAMP
 from ganopt.thesis.release import ship
 from ganopt.ui import build_app
 from ganopt.ui.common import stored
-from ganopt.ui.page import Page
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -102,27 +99,6 @@ def test_what_the_page_sends_wrongly_is_one_sentence_without_a_trace(client, cap
     assert "is not in the list of choices" in said and "Traceback" not in "".join(capfd.readouterr())
 
 
-def test_a_call_without_a_session_leaves_none(demo):
-    before, address = set(demo.state_holder.session_data), f"{demo.local_url}gradio_api/call/generate"
-    name = httpx.post(address, json={"data": ["tiny", "0", 1.0]}).json()["event_id"]
-    assert "event: complete" in httpx.get(f"{address}/{name}", timeout=60).text
-    assert set(demo.state_holder.session_data) == before
-
-
-def test_the_oldest_files_make_room(tmp_path):
-    paths = [tmp_path / str(number) for number in range(4)]
-    for age, path in enumerate(reversed(paths)):
-        path.write_bytes(bytes(100))
-        os.utime(path, (path.stat().st_atime, path.stat().st_mtime - age))
-    page = Page()
-    made = {str(path) for path in paths[::2]}
-    page.temp_file_sets.append(made)
-    page.upload_file_set.update(map(str, paths[1::2]))
-    page.make_room(250)
-    assert [path.exists() for path in paths] == [False, False, True, True]
-    assert made == {str(paths[2])} and page.upload_file_set == {str(paths[3])}
-
-
 def _button(client: Client, text: str) -> list:
     [button] = [each["id"] for each in client.config["components"] if each["props"].get("value") == text]
     return [button, "click"]
@@ -140,14 +116,6 @@ def test_a_page_without_models_says_so(catalogue, tmp_path, monkeypatch):
 def test_importing_the_package_does_no_work():
     code = "import sys, ganopt, ganopt.data.decode; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
-
-
-def test_a_session_without_a_name_or_gone_does_not_end_the_queue(demo):
-    address = f"{demo.local_url}gradio_api/call/generate"
-    demo._queue.send_message(Event("gone", next(iter(demo.fns.values())), None, None), ProcessStartsMessage())
-    for session in ("", "named"):
-        asked = httpx.post(address, json={"data": ["tiny", "0", 1.0], "session_hash": session})
-        assert "event: complete" in httpx.get(f"{address}/{asked.json()['event_id']}", timeout=60).text
 
 
 def test_a_full_queue_is_a_sentence(demo, monkeypatch):
