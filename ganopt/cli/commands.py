@@ -1,6 +1,7 @@
 """What the commands of the command line do."""
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import signal
@@ -58,8 +59,10 @@ def train(options: argparse.Namespace) -> None:
     if options.dry_run:
         print_json(**describe(recipe))
         return
-    folder = Path(options.out) if options.out else runs_folder() / manager.free_name(runs_folder(), kind.name)
-    follow(loop.train(recipe, folder), folder)
+    out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), kind.name)
+    with out as folder:
+        run = loop.train(recipe, folder)
+    follow(run, folder)
 
 
 def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:

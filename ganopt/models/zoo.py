@@ -70,9 +70,14 @@ def entry(name: str) -> Entry:
     """What there is to know of a model of the catalogue or of a run. Raises UserError where there is none."""
     if known := catalogue().get(name):
         return known
-    path = locate(name, local=False)
-    metadata = weights.read_metadata(path)
-    recipe = json.loads(metadata.get("recipe") or "{}")
+    return describe(locate(name, local=False), name)
+
+
+def describe(path: Path, name: str) -> Entry:
+    """What the file of a generator, and those beside it, tell of the model. Raises UserError for a damaged one."""
+    _check(path, "generator", name)
+    metadata = weights.read_metadata(path, name)
+    recipe = weights.read_recipe(metadata, name)
     images = _images_seen(path.parent)
     return Entry(
         name=name,
@@ -81,7 +86,7 @@ def entry(name: str) -> Entry:
         bytes=path.stat().st_size,
         sha256="",
         architecture=str(weights.read_architecture(metadata, name)),
-        role={"distill": "student", "transfer": "transfer"}.get(recipe.get("recipe"), "teacher"),
+        role={"distill": "student", "transfer": "transfer"}.get(str(recipe.get("recipe")), "teacher"),
         trained_on=Path(str(recipe.get("data", ""))).name,
         licence="not recorded",
         images=images if isinstance(images, int) else 0,
@@ -196,7 +201,7 @@ def _unknown(name: str, local: bool) -> UserError:
 def _card(name: str, path: Path, repository: str) -> str:
     """The README.md of a model, from its file, the catalogue and the measured results."""
     metadata = weights.read_metadata(path)
-    recipe = json.loads(metadata.get("recipe") or "{}")
+    recipe = weights.read_recipe(metadata, name)
     data = Path(str(recipe.pop("data", ""))).name  # a folder on somebody's disk is nobody's business
     recipe.pop("device", None)
     architecture = weights.read_architecture(metadata, name)
@@ -231,5 +236,5 @@ def _images_seen(folder: Path) -> int | str:
     try:
         with safe_open(folder / "state.safetensors", framework="pt") as file:
             return int(json.loads(file.metadata()["counters"])["images"])
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError):
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return "not recorded"
