@@ -13,14 +13,16 @@ if TYPE_CHECKING:
     from ganopt.models.sampling import draw, to_image
     from ganopt.models.zoo import load
     from ganopt.training.loop import resume, train
-    from ganopt.training.recipes import R1, R3, Dcgan, Distill, Transfer, WganGp
+    from ganopt.training.methods import Distill, Transfer
+    from ganopt.training.recipes import R1, R3, Dcgan, WganGp
 
 _MODULES = {
     "ganopt.models.latents": ("latents",),
     "ganopt.models.sampling": ("draw", "to_image"),
     "ganopt.models.zoo": ("load",),
     "ganopt.training.loop": ("train", "resume"),
-    "ganopt.training.recipes": ("R1", "R3", "Dcgan", "Distill", "Transfer", "WganGp"),
+    "ganopt.training.methods": ("Distill", "Transfer"),
+    "ganopt.training.recipes": ("R1", "R3", "Dcgan", "WganGp"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = ["R1", "R3", "Dcgan", "Distill", "Transfer", "WganGp"]

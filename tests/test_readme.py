@@ -11,7 +11,7 @@ import pytest
 
 from ganopt.cli.parser import _parser
 from ganopt.models.catalogue import catalogue
-from ganopt.models.networks import GENERATOR_KINDS, build_critic, build_generator, count_parameters, parse_architecture
+from ganopt.models.networks import build_critic, build_generator, count_parameters, parse_architecture
 from ganopt.thesis import tables
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -37,7 +37,7 @@ def test_its_commands_print_what_it_shows(command, printed, tmp_path):
 
 @pytest.mark.parametrize(("name", "count"), ROWS)
 def test_its_parameters_are_counted(name, count):
-    is_generator = parse_architecture(name).kind in GENERATOR_KINDS
+    is_generator = parse_architecture(name).role == "generator"
     network = build_generator(name) if is_generator else build_critic(name)
     assert f"{count_parameters(network):,}" == count
 

@@ -1,1 +1,1 @@
-"""The command line, `python -m ganopt`."""
+"""The command line: `ganopt`, or `python -m ganopt`."""

@@ -1,33 +1,27 @@
-"""What the commands do that measure: fid, nearest, experiments, report."""
+"""The commands that measure models. What each needs is imported when it runs: `--help` needs none of it."""
 
 import argparse
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import torch
-from tqdm import tqdm
+from ganopt.cli.output import print_json
 
-from ganopt.cli.commands import follow, print_json
-from ganopt.data import image_folder
-from ganopt.errors import UserError
-from ganopt.files import atomic_write
-from ganopt.metrics import evaluation, features
-from ganopt.metrics.evaluation import Plan, Score
-from ganopt.metrics.nearest import nearest
-from ganopt.models import zoo
-from ganopt.models.latents import format_seeds, latents, parse_seeds
-from ganopt.models.sampling import draw, fused, save_png
-from ganopt.thesis import experiments, measurements, results, tables
-from ganopt.thesis.experiments import Setting
-from ganopt.training.recipes import describe
-from ganopt.training.state import pick_device
-from ganopt.viz.sheets import sheet
+if TYPE_CHECKING:
+    from ganopt.metrics.evaluation import Score
 
 MOST_COMPARED = 64  # faces in one `nearest`
 
 
 def fid(options: argparse.Namespace) -> None:
     """Measure FID of models or folders, with the floor, KID, precision and recall beside it."""
+    from tqdm import tqdm
+
+    from ganopt.metrics import evaluation, features
+    from ganopt.metrics.evaluation import Plan
+    from ganopt.models.devices import pick_device
+    from ganopt.thesis import results
+
     models, reference = tuple(options.model or ()), options.reference
     paths: tuple[Path, ...] = tuple(map(Path, options.paths))
     if len(paths) == 2 and not reference and not models:  # as in pytorch-fid
@@ -68,18 +62,19 @@ def fid(options: argparse.Namespace) -> None:
         print_json(records=records)
 
 
-def _score_line(score: Score) -> str:
-    line = f"{score.name:20} fid{score.count or ''} {score.fid:7.2f}"
-    if len(score.fids) > 1:
-        line += f" ({min(score.fids):.2f} to {max(score.fids):.2f})"
-    if score.kid is not None and score.kid_deviation is not None:
-        line += f"   KID {1000 * score.kid:.2f} +- {1000 * score.kid_deviation:.2f} e-3"
-        line += f"   precision {score.precision:.2f}   recall {score.recall:.2f}"
-    return line + (f"   to {score.against} {score.fid_to_model:.2f}" if score.against else "")
-
-
 def show_nearest(options: argparse.Namespace) -> None:
     """Find the training pictures nearest to a model's faces, and show them side by side in a PNG file."""
+    import torch
+
+    from ganopt.data import image_folder
+    from ganopt.metrics import features
+    from ganopt.metrics.nearest import nearest
+    from ganopt.models import zoo
+    from ganopt.models.devices import pick_device
+    from ganopt.models.latents import format_seeds, latents, parse_seeds
+    from ganopt.models.sampling import draw, fused, save_png
+    from ganopt.viz.sheets import sheet
+
     seeds, out = parse_seeds(options.seeds, MOST_COMPARED), Path(options.out)
     if options.dry_run:
         print_json(model=options.model, seeds=format_seeds(seeds), data=options.data, out=options.out)
@@ -102,46 +97,11 @@ def show_nearest(options: argparse.Namespace) -> None:
         print(f"Median of held-out photographs ({options.reference}): {found.typical:.2f}. A copy would be near 0.")
 
 
-def run_experiments(options: argparse.Namespace) -> None:
-    """Train and measure what the thesis's tables need, in a budget of minutes; go on where it was stopped."""
-    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(Setting)}
-    setting = Setting(**values | {"data": Path(options.data), "folder": Path(options.folder)})
-    names = options.only.split(",") if options.only else None
-    if options.dry_run:
-        planned = experiments.recipes(setting, experiments.choose(names))
-        print_json(**{experiment.name: describe(recipe) for experiment, recipe in planned})
-        return
-    if setting.minutes > 0:
-        for experiment, steps in experiments.runs(setting, names):
-            print(f"Training {experiment.name}.")
-            follow(steps, setting.folder / experiment.name)
-    extractor = features.load_extractor(pick_device(options.device), "float32", options.inception)
-    for record in measurements.measure(setting, extractor, Path(options.results), names, options.n):
-        if record["kind"] == "fid":
-            print(f"{record['name']:24} fid{record['count']} {record['fid']:.2f}")
-    print("\n" + tables.page(tables.tables(tables.read(Path(options.results)))), end="")
-
-
-def show_tables(options: argparse.Namespace) -> None:
-    """Print the thesis's tables with our figures, from the results file, as Markdown, or write them."""
-    built = tables.tables(tables.read(Path(options.results) if options.results else zoo.checkpoints() / "results.json"))
-    targets = [Path(options.csv, f"{table.name}.csv") for table in built] if options.csv else []
-    if options.dry_run:
-        print_json(tables=[table.title for table in built], readme=options.readme, csv=list(map(str, targets)))
-        return
-    text = tables.insert(_read_text(Path(options.readme)), built) if options.readme else ""
-    for table, path in zip(built, targets, strict=False):
-        with atomic_write(path) as temporary:
-            temporary.write_text(tables.as_csv(table), encoding="utf-8")
-    if options.readme:
-        with atomic_write(Path(options.readme)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
-    if not (options.csv or options.readme):
-        print(tables.page(built), end="")
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as text; name a Markdown file.") from error
+def _score_line(score: "Score") -> str:
+    line = f"{score.name:20} fid{score.count or ''} {score.fid:7.2f}"
+    if len(score.fids) > 1:
+        line += f" ({min(score.fids):.2f} to {max(score.fids):.2f})"
+    if score.kid is not None and score.kid_deviation is not None:
+        line += f"   KID {1000 * score.kid:.2f} +- {1000 * score.kid_deviation:.2f} e-3"
+        line += f"   precision {score.precision:.2f}   recall {score.recall:.2f}"
+    return line + (f"   to {score.against} {score.fid_to_model:.2f}" if score.against else "")

@@ -4,16 +4,9 @@ import argparse
 import dataclasses
 from typing import Any
 
-from ganopt.training.recipes import RECIPES, SCRATCH_RECIPES, Recipe, option_type
-
-
-class HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Descriptions as they are written, and each option's default behind its help."""
-
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        # a recipe's defaults are its own and stand in the help text; nothing is said of options without one
-        silent = action.default in (None, False, "", argparse.SUPPRESS)
-        return action.help if silent else super()._get_help_string(action)
+from ganopt.training.methods import METHODS, from_scratch
+from ganopt.training.recipes import Recipe
+from ganopt.training.settings import option_type
 
 
 def add_settings(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
@@ -38,7 +31,7 @@ def _help(kind: type[Recipe], field: dataclasses.Field) -> str:
     text = field.metadata["help"]
     if kind is not Recipe:
         return text + (f" (default: {_text(field.default)})" if field.default not in (None, "") else "")
-    defaults = {name: _default(RECIPES[name], field.name) for name in SCRATCH_RECIPES}
+    defaults = {name: _default(METHODS[name].recipe, field.name) for name in from_scratch()}
     if len(set(defaults.values())) == 1:
         default = defaults["r1"]
         return text + (f" (default: {_text(default)})" if default not in (None, "") else "")

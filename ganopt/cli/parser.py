@@ -1,22 +1,22 @@
-"""The command line: `python -m ganopt COMMAND`; --help lists the commands."""
+"""The command line: `ganopt COMMAND` or `python -m ganopt COMMAND`; --help lists the commands."""
 
 import argparse
 import os
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from ganopt import __version__
-from ganopt.cli import commands, measure
-from ganopt.cli.options import HelpFormatter, add_settings
-from ganopt.data.download import SOURCES
+from ganopt.cli import data, faces, measure, thesis, training
+from ganopt.cli.output import program
 from ganopt.errors import exit_on_user_error
-from ganopt.training.recipes import RECIPES, SCRATCH_RECIPES, Recipe
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options, 130 interrupted."""
-    options = _parser().parse_args(arguments)
     try:
+        options = _parser().parse_args(arguments)
         with exit_on_user_error():
             options.command(options)
     except KeyboardInterrupt:
@@ -27,11 +27,11 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m ganopt", description="GANs of animal faces, made cheaper.")
+    parser = _Command(program(), description="Compact GANs for animal faces.")
     parser.add_argument("--version", action="version", version=__version__)
     group = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    command = _command(group, commands.generate, "generate", "python -m ganopt generate --seeds 0-15 --out faces")
+    command = _command(group, faces.generate, "generate", "generate --seeds 0-15 --out faces")
     _add_model(command)
     command.add_argument("--seeds", default="0-15", help="as in 0-8, 42")
     command.add_argument("--scale", type=float, default=1.0, help="factor on the latents; below 1 is safer and duller")
@@ -43,22 +43,22 @@ def _parser() -> argparse.ArgumentParser:
     _add_experiments(group)
     _add_nearest(group)
 
-    command = _command(group, measure.show_tables, "report", "python -m ganopt report --readme README.md")
+    command = _command(group, thesis.show_tables, "report", "report --readme README.md")
     command.add_argument("--results", default="", help="file of the measurements; else that of checkpoints/")
     command.add_argument("--readme", default="", help="Markdown file in which to renew the tables, between its markers")
     command.add_argument("--csv", default="", help="folder to write the tables into as CSV files")
 
-    command = _command(group, commands.make_film, "film", "python -m ganopt film runs/r1-1 --sheet history.png")
+    command = _command(group, training.make_film, "film", "film runs/r1-1 --sheet history.png")
     command.add_argument("run", help="run folder")
     command.add_argument("--out", default="film.webp", help="animated WebP file")
     command.add_argument("--sheet", default="", help="PNG file: a row a latent, a column a step")
 
     _add_data(group)
 
-    command = _command(group, commands.models, "models", "python -m ganopt models")
+    command = _command(group, faces.models, "models", "models")
     command.add_argument("--json", action="store_true", help="everything in the catalogue, as JSON")
 
-    command = _command(group, commands.publish, "publish", "python -m ganopt publish runs/r1-1 me/cats")
+    command = _command(group, faces.publish, "publish", "publish runs/r1-1 me/cats")
     command.add_argument("model", help="a name, a file or a run folder")
     command.add_argument("repository", help="user/repo on the Hub, made if it is not there")
     command.add_argument("--token", help="of the Hub; else that of `hf auth login` or $HF_TOKEN")
@@ -67,22 +67,34 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_training(group: Any) -> None:
-    example = "python -m ganopt train --data pictures/cats --generator big/4 --minutes 30"
-    command = _command(group, commands.train, "train", example)
-    command.add_argument("--recipe", choices=SCRATCH_RECIPES, default="r1", help="the loss and its settings")
+    example = "train --data pictures/cats --generator big/4 --minutes 30"
+    _command(group, training.train, "train", example).late_options = _add_train_options
+    example = "distill --teacher cats-teacher --data pictures/cats --minutes 30"
+    _command(group, training.distill, "distill", example).late_options = partial(_add_recipe, name="distill")
+    example = "transfer --source cats-teacher --data pictures/dogs --minutes 30"
+    _command(group, training.transfer, "transfer", example).late_options = partial(_add_recipe, name="transfer")
+
+
+def _add_train_options(command: argparse.ArgumentParser) -> None:
+    from ganopt.cli.options import add_settings
+    from ganopt.training.methods import from_scratch
+    from ganopt.training.recipes import Recipe
+
+    command.add_argument("--recipe", choices=from_scratch(), default="r1", help="the loss and its settings")
     command.add_argument("--resume", metavar="FOLDER", help="go on with a run, to its budget or to the one given")
     add_settings(command, Recipe)
-    for name, example in (
-        ("distill", "python -m ganopt distill --teacher cats-teacher --data pictures/cats --minutes 30"),
-        ("transfer", "python -m ganopt transfer --source cats-teacher --data pictures/dogs --minutes 30"),
-    ):
-        command = _command(group, commands.train, name, example, RECIPES[name].__doc__)
-        command.set_defaults(recipe=name)
-        add_settings(command, RECIPES[name])
+
+
+def _add_recipe(command: argparse.ArgumentParser, name: str) -> None:
+    from ganopt.cli.options import add_settings
+    from ganopt.training.methods import METHODS
+
+    command.set_defaults(recipe=name)
+    add_settings(command, METHODS[name].recipe)
 
 
 def _add_fid(group: Any) -> None:
-    command = _command(group, measure.fid, "fid", "python -m ganopt fid --model cats-teacher --reference cats --n 500")
+    command = _command(group, measure.fid, "fid", "fid --model cats-teacher --reference cats --n 500")
     command.add_argument(
         "paths", nargs="*", help="folders, zip or .npz files; of two alone, the second is the reference"
     )
@@ -106,7 +118,7 @@ def _add_fid(group: Any) -> None:
 
 
 def _add_nearest(group: Any) -> None:
-    example = "python -m ganopt nearest --model cats-teacher --data pictures --classes cat --reference cats"
+    example = "nearest --model cats-teacher --data pictures --classes cat --reference cats"
     command = _command(group, measure.show_nearest, "nearest", example)
     _add_model(command)
     command.add_argument("--data", required=True, help="folder of the pictures that the model was trained on")
@@ -119,8 +131,8 @@ def _add_nearest(group: Any) -> None:
 
 
 def _add_experiments(group: Any) -> None:
-    example = "python -m ganopt experiments --data pictures --minutes 600 --divisor 4"
-    command = _command(group, measure.run_experiments, "experiments", example)
+    example = "experiments --data pictures --minutes 600 --divisor 4"
+    command = _command(group, thesis.run_experiments, "experiments", example)
     command.add_argument("--data", required=True, help="folder that holds a folder cat and a folder dog")
     command.add_argument("--minutes", type=float, required=True, help="of training for all of them; 0 to measure only")
     command.add_argument("--only", default="", help="names of experiments, as in cats-teacher,dogs-transfer")
@@ -139,11 +151,17 @@ def _add_experiments(group: Any) -> None:
 def _add_data(group: Any) -> None:
     text = "Look into a folder of pictures, or download a public set of them."
     group = group.add_parser("data", help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
-    command = _command(group, commands.inspect_data, "inspect", "python -m ganopt data inspect pictures --classes cat")
+    command = _command(group, data.inspect_data, "inspect", "data inspect pictures --classes cat")
     command.add_argument("folder", help="folder of pictures, nested or not")
     command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")
     command.add_argument("--classes", default="", help="use only the folders of this name")
-    command = _command(group, commands.fetch_data, "fetch", "python -m ganopt data fetch pets --out pictures/pets")
+    command = _command(group, data.fetch_data, "fetch", "data fetch pets --out pictures/pets")
+    command.late_options = _add_fetch_options
+
+
+def _add_fetch_options(command: argparse.ArgumentParser) -> None:
+    from ganopt.data.download import SOURCES
+
     command.add_argument("name", choices=SOURCES, help="the set; --dry-run says more of it")
     command.add_argument("--out", default="", help="new folder, with a folder a class in it; else pictures/NAME")
     command.add_argument("--most", type=int, help="keep the first pictures of each class, this many")
@@ -162,14 +180,36 @@ def _add_device(command: argparse.ArgumentParser) -> None:
     command.add_argument("--device", default="auto", help="auto, cpu, cuda, mps")
 
 
-def _command(group: Any, function: Any, name: str, example: str, text: str | None = None) -> argparse.ArgumentParser:
-    text = text or function.__doc__
+def _command(group: Any, function: Callable, name: str, example: str) -> "_Command":
+    text = function.__doc__ or ""
     command = group.add_parser(
         name,
         help=text.splitlines()[0],
-        description=f"{text}\n\nexample: {example}",
-        formatter_class=HelpFormatter,
+        description=f"{text}\n\nexample: {program()} {example}",
+        formatter_class=_HelpFormatter,
     )
     command.set_defaults(command=function)
     command.add_argument("--dry-run", action="store_true", help="say what would be done and stop")
     return command
+
+
+class _Command(argparse.ArgumentParser):
+    """A parser that gets its late options when it is chosen, so that what they need is not imported before."""
+
+    late_options: Callable[[argparse.ArgumentParser], None] | None = None
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Add the late options and parse."""
+        if add := self.late_options:
+            self.late_options = None
+            add(self)
+        return super().parse_known_args(args, namespace)
+
+
+class _HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Descriptions as they are written, and each option's default behind its help."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        # a recipe's defaults are its own and stand in the help text; nothing is said of options without one
+        silent = action.default in (None, False, "", argparse.SUPPRESS)
+        return action.help if silent else super()._get_help_string(action)

@@ -1,4 +1,4 @@
-"""A zip file of pictures, from somebody who may mean harm -> a temporary folder."""
+"""A zip file of pictures, from somebody who may mean harm -> a folder."""
 
 import contextlib
 import errno
@@ -28,12 +28,10 @@ NO_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EEXIST, errno.E
 
 
 @contextlib.contextmanager
-def unpacked(archive: Path) -> Iterator[Path]:
-    """The pictures of a zip file in a temporary folder, which is removed at the end.
+def temporary_folder(archive: Path) -> Iterator[Path]:
+    """An empty folder to unpack a zip file into, removed at the end.
 
-    Folders inside and `.cat` files beside pictures are kept; hidden files, links and names that the disk cannot hold
-    are left out. Raises UserError for a file that is no zip, or a damaged, protected or unsafe one, for one beyond
-    the limits above or without pictures, and for a full disk.
+    Raises UserError where there is no such file, or no room for the folder.
     """
     if not os.path.isfile(archive):  # unlike Path.is_file, never raises
         raise UserError(f"There is no file {archive.name}; check the name.")
@@ -41,10 +39,23 @@ def unpacked(archive: Path) -> Iterator[Path]:
         try:
             temporary = tempfile.TemporaryDirectory(prefix="ganopt-", ignore_cleanup_errors=True)
             folder = Path(stack.enter_context(temporary))
-            _unpack(archive, folder)
         except OSError as error:
             raise write_error(Path(f"A picture of {archive.name}"), error) from error
         yield folder
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Write the pictures of a zip file into a folder.
+
+    Folders inside and `.cat` files beside pictures are kept; hidden files, links and names that the disk cannot hold
+    are left out. Raises UserError for a file that is no zip, or a damaged, protected or unsafe one, for one beyond
+    the limits above or without pictures, and for a full disk. Reading what a hostile file says of itself may take any
+    amount of memory: `limit_memory` before that.
+    """
+    try:
+        _unpack(archive, folder)
+    except OSError as error:
+        raise write_error(Path(f"A picture of {archive.name}"), error) from error
 
 
 def _unpack(archive: Path, folder: Path) -> None:

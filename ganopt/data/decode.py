@@ -10,7 +10,9 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 MARGIN = 10  # pixels added on each side of the landmarks' box
 HEAD_MARGIN = 0.1  # of a head box's longer side, added on each side
-MAX_PIXELS = 100_000_000
+MAX_PIXELS = 100_000_000  # of a user's own picture
+UPLOAD_PIXELS = 16_000_000  # of one that a visitor uploads
+FORMATS = ("JPEG", "PNG", "WEBP")  # whose headers tell how large a picture they decode to; PIL knows others that lie
 
 
 def decode(path: str, side: int) -> np.ndarray | str:
@@ -28,22 +30,35 @@ def decode(path: str, side: int) -> np.ndarray | str:
     return _read(path, face)
 
 
-def decode_whole(path: str) -> np.ndarray | str:
+def decode_whole(path: str, most_pixels: int = MAX_PIXELS) -> np.ndarray | str:
     """A picture as it is, uint8 (3, H, W), or, where it cannot be read, why."""
-    return _read(path, lambda image: to_rgb(ImageOps.exif_transpose(image)))
+    return _read(path, lambda image: to_rgb(ImageOps.exif_transpose(image)), most_pixels)
 
 
-def _read(path: str, prepare: Callable[[Image.Image], Image.Image]) -> np.ndarray | str:
+def is_too_large(path: str, most_pixels: int) -> bool:
+    """Whether a picture's header says that it has more pixels; False where it is no picture."""
     try:
-        with Image.open(path) as file:
-            if file.width * file.height > MAX_PIXELS:
-                return f"it has more than {MAX_PIXELS // 1_000_000} million pixels"
-            image = prepare(file)
+        with Image.open(path, formats=FORMATS) as file:
+            return file.width * file.height > most_pixels
+    except Exception as error:  # as in `_read`
+        return isinstance(error, Image.DecompressionBombError)
+
+
+def _read(path: str, prepare: Callable[[Image.Image], Image.Image], most_pixels: int = MAX_PIXELS) -> np.ndarray | str:
+    too_large = f"it has more than {most_pixels / 1_000_000:g} million pixels"
+    try:
+        with Image.open(path, formats=FORMATS) as file:  # reads the header alone
+            if file.width * file.height > most_pixels:
+                return too_large
+            return np.ascontiguousarray(np.asarray(prepare(file)).transpose(2, 0, 1))
     except UnidentifiedImageError:
         return "it is no picture"
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+    except Image.DecompressionBombError:  # over 178 million pixels, of which PIL does not even read the header
+        return too_large
+    except MemoryError:
+        return "it takes too much memory"
+    except Exception as error:  # of any kind: what a damaged file raises depends on where it is damaged
         return f"it cannot be read ({error})"
-    return np.ascontiguousarray(np.asarray(image).transpose(2, 0, 1))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:

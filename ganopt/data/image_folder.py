@@ -1,9 +1,11 @@
 """Folders of pictures -> one uint8 array in memory, cached on disk. Torch, which loads for seconds, is not needed."""
 
+import contextlib
 import hashlib
 import json
 import os
 import sys
+from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -15,7 +17,7 @@ from tqdm import tqdm
 
 from ganopt.data.decode import SUFFIXES, decode
 from ganopt.errors import UserError, exit_on_user_error
-from ganopt.files import atomic_write, cache_folder
+from ganopt.files import atomic_write, cache_folder, sha256
 
 MINIMUM = 16  # pictures; fewer teach nothing
 SMALL_JOB = 200  # pictures that one process reads sooner than others start
@@ -71,6 +73,24 @@ def find(folder: Path, classes: str = "") -> list[str]:
     return sorted(found)
 
 
+def holds_writing(folder: Path, classes: str = "") -> bool:
+    """Whether all pictures under a folder lie in folders named by one letter or digit, as MNIST's: what is written has
+    no mirror image. False for no folder.
+    """
+    files = find(folder, classes) if os.path.isdir(folder) else []
+    labels = {(folder / name).parent.name for name in files}
+    return bool(labels) and all(len(label) == 1 and label.isalnum() for label in labels)
+
+
+def content_hash(folder: Path, files: list[str]) -> str:
+    """Of the bytes of some files of a folder, in their order."""
+    digest = hashlib.sha256()
+    for name in files:
+        with contextlib.suppress(OSError):  # it cannot be decoded either
+            digest.update(bytes.fromhex(sha256(folder / name)))
+    return digest.hexdigest()[:32]
+
+
 def _of(classes: str) -> str:
     return f" of the class {classes}" if classes else ""
 
@@ -101,14 +121,23 @@ def _decode_all(folder: Path, files: list[str], side: int, workers: int | None) 
     bar = {"total": len(files), "desc": f"Reading {folder.name}", "unit": " pictures", "leave": False}
     workers = workers or os.cpu_count() or 1
     if len(files) < SMALL_JOB or workers == 1:
-        results = list(tqdm(map(decode, paths, sides), **bar))
-    else:
-        with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-            results = list(tqdm(pool.map(decode, paths, sides, chunksize=32), **bar))
-    good = [(name, result) for name, result in zip(files, results, strict=True) if not isinstance(result, str)]
-    skipped = {name: result for name, result in zip(files, results, strict=True) if isinstance(result, str)}
-    pixels = np.stack([result for _, result in good]) if good else np.zeros((0, 3, side, side), np.uint8)
-    return Pictures(pixels, [name for name, _ in good], skipped)
+        return _collect(files, side, tqdm(map(decode, paths, sides), **bar))
+    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
+        return _collect(files, side, tqdm(pool.map(decode, paths, sides, chunksize=32), **bar))
+
+
+def _collect(files: list[str], side: int, results: Iterable[np.ndarray | str]) -> Pictures:
+    """What became of each file -> one array, of which there is never a second copy."""
+    pictures = np.empty((len(files), 3, side, side), np.uint8)
+    good: list[str] = []
+    skipped: dict[str, str] = {}
+    for name, result in zip(files, results, strict=True):
+        if isinstance(result, str):
+            skipped[name] = result
+        else:
+            pictures[len(good)] = result
+            good.append(name)
+    return Pictures(pictures[: len(good)], good, skipped)
 
 
 if __name__ == "__main__":  # for `runs.start`

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from ganopt import __version__
 from ganopt.data import image_folder
+from ganopt.data.decode import MAX_PIXELS
 from ganopt.errors import UserError
 from ganopt.metrics import features
 from ganopt.metrics.features import FEWEST, MOST, Extractor, Sample, Seeing
@@ -91,9 +92,10 @@ class Update:
     compared: tuple[Sample, Sample] | None = None  # of a model, its first sample and the reference, for `bias`
 
 
-def evaluate(plan: Plan, extractor: Extractor) -> Generator[Update]:
+def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) -> Generator[Update]:
     """Measure what is planned: first the floor, then each model and path.
 
+    Of zip files, pictures with more than `most_pixels` are left out.
     Raises UserError for all that goes wrong, for a name that leads nowhere before anything is measured.
     """
     models = [*plan.models, *filter(None, [plan.against])]
@@ -120,7 +122,8 @@ def evaluate(plan: Plan, extractor: Extractor) -> Generator[Update]:
         reference, others = features.of_reference(plan.reference)
         yield Update(done, total, score([features.of_rows(FLOOR, others[: plan.count])], reference))
     else:
-        reference = yield from counted(features.of_path(Path(plan.reference), extractor), reference_share)
+        seeing = features.of_path(Path(plan.reference), extractor, MOST, most_pixels)
+        reference = yield from counted(seeing, reference_share)
         if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: its halves
             halves = _shuffled(reference.rows).chunk(2)
             first, second = (features.of_rows(FLOOR, half) for half in halves)
@@ -134,7 +137,7 @@ def evaluate(plan: Plan, extractor: Extractor) -> Generator[Update]:
             samples.append((yield from counted(features.of_model(name, plan.seeds(repeat), extractor))))
         yield Update(done, total, score(samples, reference, teachers), (samples[0], reference))
     for path, share in zip(plan.paths, shares, strict=True):
-        sample = yield from counted(features.of_path(path, extractor, plan.count), share)
+        sample = yield from counted(features.of_path(path, extractor, plan.count, most_pixels), share)
         yield Update(done, total, score([sample], reference, teachers))
 
 

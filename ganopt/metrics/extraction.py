@@ -3,19 +3,24 @@
 import contextlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
 
 import torch
 from torch import Tensor
 
+MOST_HELD = 256 << 20  # bytes of batches that are being seen or wait for it, if there is more than one
+NOTHING = torch.empty(0)
 LARGE = (32 << 20) - (1 << 16)  # bytes: a little less than the largest block that glibc adapts to
 
 
-def extract(batches: Iterable[Tensor], network: Callable[[Tensor], Tensor], device: torch.device) -> Iterator[Tensor]:
+def extract(
+    batches: Iterable[Tensor | None], network: Callable[[Tensor], Tensor], device: torch.device
+) -> Iterator[Tensor]:
     """What the network says, on the CPU, of batches that it is given on the device, in their order, as it is ready.
 
-    One batch for each CPU thread is faster than to share each batch among all of them.
+    One batch for each CPU thread is faster than to share each batch among all of them. For None in place of a batch,
+    no rows come, at once, so that whoever waits may stop.
     """
 
     @torch.inference_mode()
@@ -23,20 +28,28 @@ def extract(batches: Iterable[Tensor], network: Callable[[Tensor], Tensor], devi
         return network(batch.to(device)).cpu()
 
     if device.type != "cpu":
-        yield from map(see, batches)
+        for batch in batches:
+            yield NOTHING if batch is None else see(batch)
         return
     threads = torch.get_num_threads()
     with _single_threads(threads) as pool:
-        waiting: deque = deque()
+        waiting: deque[tuple[Future[Tensor], int]] = deque()
+        held = 0
         try:
             for batch in batches:
-                waiting.append(pool.submit(see, batch))
-                if len(waiting) > 2 * threads:
-                    yield waiting.popleft().result()
+                if batch is None:
+                    yield NOTHING
+                    continue
+                waiting.append((pool.submit(see, batch), batch.nbytes))
+                held += batch.nbytes
+                while len(waiting) > 2 * threads or (held > MOST_HELD and len(waiting) > 1):
+                    future, size = waiting.popleft()
+                    held -= size
+                    yield future.result()
             while waiting:
-                yield waiting.popleft().result()
+                yield waiting.popleft()[0].result()
         finally:
-            for future in waiting:
+            for future, _ in waiting:
                 future.cancel()
 
 

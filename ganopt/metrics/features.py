@@ -8,11 +8,11 @@ import contextlib
 import dataclasses
 import hashlib
 import itertools
+import math
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from zipfile import ZipFile
 
 import numpy as np
 import torch
@@ -20,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganopt.data import archives, image_folder
-from ganopt.data.decode import decode_whole
+from ganopt.data import image_folder, isolated
+from ganopt.data.decode import MAX_PIXELS, decode_whole
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, cache_folder, sha256
 from ganopt.metrics import inception
@@ -29,12 +29,14 @@ from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import Gaussian, Moments, fit, from_covariance
 from ganopt.metrics.inception import Inception
 from ganopt.models import zoo
+from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw, fused
 
 BLOCK = 1000  # rows that a covariance takes at a time
 KEPT = 5000  # rows that are kept of a sample; of those beyond, only mean and covariance
 FEWEST, MOST = 50, 50_000  # pictures in a sample
+LARGEST_BATCH = 64 << 20  # bytes of pictures that are seen at once, if there is more than one
 BATCH_CPU, BATCH_GPU = 4, 64  # on a CPU small batches stay in its caches, one a thread
 
 
@@ -50,8 +52,8 @@ class Sample:
     seeds: str = ""  # of a model's faces
 
 
-# batches, and the function from one to its features
-Work = tuple[Iterable[Tensor], Callable[[Tensor], Tensor]]
+# batches, None for a picture that was left out, and the function from a batch to its features
+Work = tuple[Iterable[Tensor | None], Callable[[Tensor], Tensor]]
 # yields how many more pictures have been seen, and returns the sample
 Seeing = Generator[int, None, Sample]
 
@@ -94,34 +96,42 @@ def of_model(name: str, seeds: range, extractor: Extractor) -> Seeing:
     return dataclasses.replace(sample, seeds=text)
 
 
-def of_folder(folder: Path, extractor: Extractor, most: int = MOST, label: str = "") -> Seeing:
+def of_folder(folder: Path, extractor: Extractor, most: int = MOST) -> Seeing:
     """The pictures of a folder as they are, without a crop; unreadable ones are left out.
 
     Raises UserError where fewer than 50 can be read.
     """
-    names, label = image_folder.find(folder)[:most], label or folder.resolve().name
-    if len(names) < FEWEST:
-        raise UserError(f"{label} holds {len(names)} pictures; FID needs at least {FEWEST}.")
-    digest = hashlib.sha256()
-    for name in names:
-        with contextlib.suppress(OSError):  # it cannot be decoded either
-            digest.update(bytes.fromhex(sha256(folder / name)))
+    names = image_folder.find(folder)[:most]
+    decoded = (decode_whole(str(folder / name)) for name in names)
+    digest = image_folder.content_hash(folder, names)
+    return (yield from _of_files(folder.resolve().name, digest, len(names), decoded, extractor))
 
-    def batches(size: int) -> Iterator[Tensor]:
-        decoded = (decode_whole(str(folder / name)) for name in names)
-        pictures = (torch.from_numpy(picture) for picture in decoded if not isinstance(picture, str))
-        readable = 0
-        for _, same in itertools.groupby(pictures, key=lambda picture: picture.shape):
-            while chunk := list(itertools.islice(same, size)):
+
+def _of_files(label: str, digest: str, count: int, decoded: Iterable[np.ndarray | str], extractor: Extractor) -> Seeing:
+    """Pictures (3, H, W) of any size as they are decoded, or why they cannot be."""
+    if count < FEWEST:
+        raise UserError(f"{label} holds {count} pictures; FID needs at least {FEWEST}.")
+
+    def batches(size: int) -> Iterator[Tensor | None]:
+        readable, reasons = 0, []
+        for shape, same in itertools.groupby(decoded, key=lambda each: getattr(each, "shape", None)):
+            if shape is None:
+                for reason in same:
+                    reasons.append(reason)
+                    yield None
+                continue
+            most = max(min(size, LARGEST_BATCH // math.prod(shape)), 1)
+            while chunk := list(itertools.islice(same, most)):
                 readable += len(chunk)
-                yield torch.stack(chunk)
+                yield torch.from_numpy(np.stack(chunk))
         if readable < FEWEST:
-            raise UserError(f"Only {readable} pictures in {label} can be read; FID needs at least {FEWEST}.")
+            why = f" ({len(reasons)} were left out, the first because {reasons[0]})" if reasons else ""
+            raise UserError(f"Only {readable} pictures in {label} can be read{why}; FID needs at least {FEWEST}.")
 
     def prepare(size: int) -> Work:
         return batches(size), extractor.network
 
-    return (yield from _sample(label, digest.hexdigest()[:32], len(names), prepare, extractor))
+    return (yield from _sample(label, digest, count, prepare, extractor))
 
 
 def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Seeing:
@@ -134,13 +144,16 @@ def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Seeing:
     )
 
 
-def of_path(path: Path, extractor: Extractor, most: int = MOST) -> Seeing:
-    """The pictures of a folder or a zip file, or pytorch-fid's statistics in an .npz file."""
+def of_path(path: Path, extractor: Extractor, most: int = MOST, most_pixels: int = MAX_PIXELS) -> Seeing:
+    """The pictures of a folder or a zip file, or pytorch-fid's statistics in an .npz file.
+
+    Of a zip file, pictures with more than `most_pixels` are left out.
+    """
     if path.suffix.lower() == ".npz":
         return read_statistics(path)
     if os.path.isfile(path):  # unlike Path.is_file, never raises
-        with archives.unpacked(path) as folder:
-            return (yield from of_folder(folder, extractor, most, path.name))
+        with isolated.opened(path, most, most_pixels) as upload:
+            return (yield from _of_files(path.name, upload.hash, upload.count, upload.pictures, extractor))
     return (yield from of_folder(path, extractor, most))
 
 
@@ -158,10 +171,10 @@ def of_reference(name: str) -> tuple[Sample, Tensor]:
 
     Raises UserError where there is none of that name.
     """
-    path = zoo.checkpoints() / f"reference-{name}.safetensors"
     if name not in references():
         offered = ", ".join((*references(), "a folder, a zip or an .npz file"))
         raise UserError(f"'{name[:60]}' is no reference; take {offered}.")
+    path = checkpoint(f"reference-{name}.safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             rows, others = file.get_tensor("reference").float(), file.get_tensor("others").float()
@@ -177,20 +190,14 @@ def of_rows(name: str, rows: Tensor) -> Sample:
 
 def references() -> list[str]:
     """The names of the references that come with the project."""
-    return sorted(path.stem.removeprefix("reference-") for path in zoo.checkpoints().glob("reference-*.safetensors"))
+    if on_hub():
+        return ["cats", "dogs"]
+    return sorted(path.stem.removeprefix("reference-") for path in checkpoints().glob("reference-*.safetensors"))
 
 
 def read_statistics(path: Path) -> Sample:
     """Mean and covariance from an .npz file of pytorch-fid. Raises UserError for another file."""
-    try:
-        with ZipFile(path) as file:
-            if sum(member.file_size for member in file.infolist()) > archives.MOST_BYTES_EACH:
-                raise ValueError("2048 features take 34 MB")
-        with np.load(path, allow_pickle=False) as arrays:
-            mean, covariance = torch.from_numpy(arrays["mu"]), torch.from_numpy(arrays["sigma"])
-    except (*archives.UNREADABLE, KeyError, TypeError, MemoryError) as error:
-        raise UserError(f"{path.name} holds no statistics of pytorch-fid; name another file.") from error
-    gaussian = from_covariance(mean, covariance)
+    gaussian = from_covariance(*map(torch.from_numpy, isolated.statistics(path)))
     return Sample(path.name, sha256(path)[:32], 0, torch.empty(0, len(gaussian.mean)), gaussian)
 
 
@@ -213,7 +220,7 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
     block: list[Tensor] = []
     for rows in extract(*prepare(extractor.batch), extractor.device):
         yield len(rows)
-        block.append(rows)
+        block += [rows] if len(rows) else []
         if sum(map(len, block)) >= BLOCK:
             _take(torch.cat(block), moments, kept)
             block = []

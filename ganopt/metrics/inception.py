@@ -98,7 +98,7 @@ class Inception(nn.Module):
 
     def _begin(self, x: Tensor) -> Tensor:
         """uint8 (N, 3, H, W) -> (N, 192, 35, 35)."""
-        x = x.float().contiguous(memory_format=torch.channels_last)
+        x = x.to(torch.float32, memory_format=torch.channels_last)  # in one copy: pictures may be large
         x = interpolate(x, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
         x = self._convolve("Conv2d_2a_3x3", self._convolve("Conv2d_1a_3x3", x))
         x = _halve(self._convolve("Conv2d_2b_3x3", x, activate=False)).relu_()  # (N, 64, 73, 73)

@@ -1,5 +1,6 @@
 """The weights of FID's Inception network: the project's copy, a file of pytorch-fid's, or its download."""
 
+import contextlib
 import os
 import pickle
 import sys
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
-from ganopt.models.catalogue import checkpoints
+from ganopt.models.checkpoint_files import checkpoint, checkpoints
 
 SHIPPED = "inception.safetensors"  # in checkpoints/
 EPSILON = 0.001  # of its BatchNorm
@@ -35,8 +36,10 @@ def shipped() -> Path:
 
 def locate(source: str) -> Path:
     """The file of a source, downloaded where need be. Raises UserError where there is none."""
-    if not source and shipped().exists():
-        return shipped()
+    if not source:
+        with contextlib.suppress(UserError):  # not on the Hub either
+            if (path := checkpoint(SHIPPED)).exists():
+                return path
     if source in ("", "official"):
         return _download()
     if not os.path.isfile(source):  # unlike Path.is_file, never raises

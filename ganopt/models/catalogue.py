@@ -1,12 +1,12 @@
 """What `checkpoints/` holds, by its `catalogue.json`: a model's name -> what there is to know of it."""
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_type_hints
 
 from ganopt.errors import UserError
+from ganopt.models.checkpoint_files import checkpoint
 
 ROLES = ("teacher", "student", "transfer")
 
@@ -48,14 +48,9 @@ class Entry(File):
             raise ValueError(f"the role of {self.name} is {self.role!r}")
 
 
-def checkpoints() -> Path:
-    """The folder of the models that come with the project: $GANOPT_CHECKPOINTS, else checkpoints/ beside ganopt/."""
-    return Path(os.environ.get("GANOPT_CHECKPOINTS") or Path(__file__).resolve().parents[2] / "checkpoints")
-
-
 def catalogue() -> dict[str, Entry]:
     """The models of `catalogue.json` by name, in its order; none without that file. Raises UserError if damaged."""
-    path = checkpoints() / "catalogue.json"
+    path = checkpoint("catalogue.json")
     try:
         entries = [_entry(values) for values in (read_json(path) or {"models": []})["models"]]
         if len({entry.name for entry in entries}) < len(entries):

@@ -6,13 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from ganopt.errors import UserError
-from ganopt.models.networks import Architecture, Generator
-
-
-def can_inherit(student: Architecture, teacher: Architecture) -> bool:
-    """Whether two generators differ in nothing but width, the student being no wider, and neither is a `shuffle`."""
-    alike = (student.kind, student.side) == (teacher.kind, teacher.side)
-    return alike and student.divisor >= teacher.divisor and student.kind != "shuffle"
+from ganopt.models.networks import Generator, can_inherit
 
 
 @torch.no_grad()
@@ -26,10 +20,10 @@ def inherit_channels(student: Generator, teacher: Generator) -> None:
     ours, theirs = student.architecture, teacher.architecture
     if not can_inherit(ours, theirs):
         raise UserError(f"A {ours} cannot start from the channels of a {theirs}; take a thinner one of the same kind.")
-    stages: Any = teacher.layers
+    stages: Any = teacher.stages
     to: Any
     read = torch.arange(stages[0][0].in_channels)  # the channels kept of the stage before: at first, all of z
-    for index, (to, source) in enumerate(zip(student.layers, stages, strict=True)):
+    for index, (to, source) in enumerate(zip(student.stages, stages, strict=True)):
         last = index == len(stages) - 1
         width = to[0].out_channels
         kept = torch.arange(width) if last else _most_used(source[1], stages[index + 1][0], width)

@@ -18,17 +18,8 @@ from torch import Tensor
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
-from ganopt.models.networks import (
-    GENERATOR_KINDS,
-    Architecture,
-    Critic,
-    Generator,
-    build_critic,
-    build_generator,
-    parse_architecture,
-)
+from ganopt.models.networks import Architecture, Network, build_network, parse_architecture
 
-Network = Generator | Critic
 STORAGES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8}
 SCALES = "::scales"  # behind the name of a tensor of 8-bit integers, the tensor of what they are multiplied by
 
@@ -108,16 +99,15 @@ def load(path: Path) -> Network:
 def build(tensors: dict[str, Tensor], metadata: dict[str, str], label: str | Path) -> Network:
     """The network that these tensors are the weights of. Raises UserError, which names the file `label`, if none is."""
     architecture = read_architecture(metadata, str(label))
-    name = str(architecture)
     with torch.device("meta"):
-        network = build_generator(name) if architecture.kind in GENERATOR_KINDS else build_critic(name)
+        network = build_network(architecture)
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
     try:
         if any(tensors[key].dtype != value.dtype for key, value in network.state_dict().items()):
             raise TypeError("a tensor of another type of number")
         network.load_state_dict(tensors, assign=True)
     except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{label} does not hold the weights of a {name}; fetch or save it again.") from error
+        raise UserError(f"{label} does not hold the weights of a {architecture}; fetch or save it again.") from error
     return network.requires_grad_(True).eval()
 
 

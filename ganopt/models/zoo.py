@@ -13,7 +13,7 @@ import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -21,12 +21,12 @@ from safetensors import SafetensorError, safe_open
 from ganopt.errors import UserError
 from ganopt.files import runs_folder, sha256
 from ganopt.models import hub, weights
-from ganopt.models.catalogue import Entry, File, catalogue, checkpoints, read_json
+from ganopt.models.catalogue import Entry, File, catalogue, read_json
+from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.hub import AbsentError
-from ganopt.models.networks import GENERATOR_KINDS, Critic, Generator, parameters_of
+from ganopt.models.networks import Critic, Generator, Network, Role, parameters_of
 
-Kind = Literal["generator", "critic"]
-FILES: dict[Kind, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
+FILES: dict[Role, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
 RUN = "run:"  # before the name of a run
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,59}")  # leads out of no folder
 MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "arithmetic", "device")
@@ -45,10 +45,10 @@ def load_critic(name: str | Path, local: bool = True) -> Critic:
     return _network(locate(name, "critic", local), "critic", str(name))
 
 
-def locate(name: str | Path, kind: Kind = "generator", local: bool = True) -> Path:
+def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Path:
     """The verified file of a name, downloaded if need be. Raises UserError as `load` does."""
     name = str(name)
-    if entry := catalogue().get(name):
+    if entry := _entry(name, local):
         return _locate_entry(entry, kind)
     is_run = name.startswith(RUN) and RUN_NAME.fullmatch(name.removeprefix(RUN))
     if is_run or (local and os.path.exists(name)):  # noqa: PTH110 - which says no to what can be no name
@@ -68,7 +68,7 @@ def locate(name: str | Path, kind: Kind = "generator", local: bool = True) -> Pa
 
 def entry(name: str) -> Entry:
     """What there is to know of a model of the catalogue or of a run. Raises UserError where there is none."""
-    if known := catalogue().get(name):
+    if known := _entry(name):
         return known
     return describe(locate(name, local=False), name)
 
@@ -107,7 +107,7 @@ def check_offered(names: Iterable[str]) -> None:
 
 
 def save_delta(
-    network: weights.Network, source: str, path: Path, recipe: dict | None = None, dtype: torch.dtype = torch.float32
+    network: Network, source: str, path: Path, recipe: dict | None = None, dtype: torch.dtype = torch.float32
 ) -> None:
     """Write a network without the tensors that equal those of its source to the last bit; `load` puts them back.
 
@@ -115,7 +115,7 @@ def save_delta(
     network comes back bit for bit; a smaller `dtype` rounds the tensors that are written, as `weights.save` does.
     Raises UserError where there is no such source, it is of another architecture, or the file cannot be written.
     """
-    kind: Kind = "generator" if isinstance(network, Generator) else "critic"
+    kind = network.architecture.role
     file = _locate_source(source, kind)
     original = _network(file, kind, source)
     if original.architecture != network.architecture:
@@ -137,7 +137,17 @@ def publish(name: str | Path, repository: str, token: str, private: bool = False
     return hub.upload(repository, files, token, private, endpoint)
 
 
-def _locate_entry(entry: Entry, kind: Kind) -> Path:
+def _entry(name: str, local: bool = False) -> Entry | None:
+    """What the catalogue says of a name. One that it cannot hold, or of a file, is found without the catalogue, too."""
+    try:
+        return None if "/" in name or name.startswith(RUN) else catalogue().get(name)
+    except UserError:
+        if local and os.path.exists(name):  # noqa: PTH110
+            return None
+        raise
+
+
+def _locate_entry(entry: Entry, kind: Role) -> Path:
     file = entry if kind == "generator" else entry.critic
     if file is None:
         raise AbsentError(f"{entry.name} comes without a critic; choose a model that has one.")
@@ -145,24 +155,27 @@ def _locate_entry(entry: Entry, kind: Kind) -> Path:
     if path.is_file():
         _check(path, kind, str(path), file, "restore it from the project's repository")
         return path
-    if not entry.repository:
-        raise UserError(f"{path} is missing and not on the Hub; restore it from the project's repository.")
-    label = f"{FILES[kind]} of {entry.repository}"
+    label = f"{FILES[kind]} of {entry.repository or entry.name}"
     check = functools.partial(_check, kind=kind, label=label, file=file, remedy="try again, which downloads it anew")
+    if not entry.repository:
+        if on_hub():
+            return checkpoint(file.file, check)
+        raise UserError(f"{path} is missing and not on the Hub; restore it from the project's repository.")
     return hub.fetch(entry.repository, entry.revision or "main", FILES[kind], check)
 
 
-def _check(path: Path, kind: Kind, label: str, file: File | None = None, remedy: str = "") -> None:
+def _check(path: Path, kind: Role, label: str, file: File | None = None, remedy: str = "") -> None:
     """Raise UserError unless the file is what the catalogue says, if it says anything, and holds such a network."""
     if file and (path.stat().st_size != file.bytes or sha256(path) != file.sha256):
         raise UserError(f"{label} is not the file that the catalogue describes; {remedy}.")
     architecture = weights.read_architecture(weights.read_metadata(path, label), label)
-    held = "generator" if architecture.kind in GENERATOR_KINDS else "critic"
-    if held != kind:
-        raise AbsentError(f"{label} holds a {held}, not a {kind}; give the {kind}'s file, or a folder that has both.")
+    if architecture.role != kind:
+        raise AbsentError(
+            f"{label} holds a {architecture.role}, not a {kind}; give the {kind}'s file, or a folder that has both."
+        )
 
 
-def _network(path: Path, kind: Kind, label: str) -> Any:
+def _network(path: Path, kind: Role, label: str) -> Any:
     """The network in a file that `locate` gave, completed from its source if it is a delta."""
     tensors, metadata = weights.read(path, label)
     if source := metadata.get("source"):
@@ -176,7 +189,7 @@ def _network(path: Path, kind: Kind, label: str) -> Any:
     return weights.build(tensors, metadata, label)
 
 
-def _locate_source(name: str, kind: Kind) -> Path:
+def _locate_source(name: str, kind: Role) -> Path:
     """The file that a delta is completed from: a file from elsewhere must not point into this disk."""
     if name.startswith(RUN):
         raise UserError(f"{name} is known on one machine only; take a model of the catalogue or of the Hub.")
@@ -191,7 +204,9 @@ def _age(path: Path) -> float:
 
 
 def _unknown(name: str, local: bool) -> UserError:
-    names = list(catalogue())
+    names: list[str] = []
+    with contextlib.suppress(UserError):  # no catalogue can be had, and the name is none of it
+        names = list(catalogue())
     close = difflib.get_close_matches(name, names, 1)
     hint = f" (is it {close[0]}?)" if close else ""
     choices = [*names, *(["a file", "the folder of a run"] if local else []), "user/repo on the Hub"]
@@ -205,7 +220,7 @@ def _card(name: str, path: Path, repository: str) -> str:
     data = Path(str(recipe.pop("data", ""))).name  # a folder on somebody's disk is nobody's business
     recipe.pop("device", None)
     architecture = weights.read_architecture(metadata, name)
-    entry = catalogue().get(name)
+    entry = _entry(name, local=True)
     facts: dict[str, object] = {
         "generator": architecture,
         "stored": f"as the difference to {metadata['source']}" if "source" in metadata else "whole",
@@ -218,13 +233,13 @@ def _card(name: str, path: Path, repository: str) -> str:
     title, licence, notes = (
         (entry.title, entry.licence, entry.notes) if entry else (repository, "", "Trained with ganopt.")
     )
-    sections = {"Model": facts, "Training": recipe, "Measured": _measured(name)}
+    sections = {"Model": facts, "Training": recipe, "Measured": {} if on_hub() and not entry else _measured(name)}
     return hub.card(repository, title, licence, notes, sections)
 
 
 def _measured(name: str) -> dict[str, object]:
     """The figures of a model's last FID in results.json, with what they depend on."""
-    records = read_json(checkpoints() / "results.json").get("records")
+    records = read_json(checkpoint("results.json")).get("records")
     chosen: dict[str, object] = {}
     for record in records if isinstance(records, list) else []:
         if isinstance(record, dict) and (record.get("kind"), record.get("name")) == ("fid", name):

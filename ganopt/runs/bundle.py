@@ -20,7 +20,8 @@ from safetensors.torch import save_file
 from ganopt.errors import UserError, exit_on_user_error
 from ganopt.files import atomic_write
 from ganopt.models import weights
-from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe, travelling
+from ganopt.training.recipe_text import travelling
+from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe
 
 MOST_BYTES = 15 * 2**20  # of a part
 TEXTS = (CONFIG, "metrics.jsonl")

@@ -6,6 +6,7 @@ A run survives whoever started it. What is known of it is read from its folder, 
 import contextlib
 import dataclasses
 import itertools
+import json
 import os
 import shutil
 import signal
@@ -17,22 +18,20 @@ from pathlib import Path
 
 from ganopt.data import synthetic
 from ganopt.data.image_folder import MINIMUM
-from ganopt.data.uploads import collect
 from ganopt.errors import UserError
 from ganopt.files import write_error
 from ganopt.models.zoo import RUN, RUN_NAME
-from ganopt.runs.queue import LOCK, PAUSE, PROCESS, is_taken, launch, take
+from ganopt.runs.queue import LOCK, LOG, PAUSE, PROCESS, is_taken, launch, take
 from ganopt.runs.status import find
-from ganopt.subprocesses import run_module
+from ganopt.subprocesses import ONE_THREAD, run_module
+from ganopt.training.methods import resolved
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import STATE, read_counters, read_recipe, write_recipe
-from ganopt.training.state import resolved
 
 PICTURES, CACHE = "uploaded pictures", "cache"  # in the folder of a run that has its own
 VISITOR = "visitor"  # in the folder of a run that a visitor of a public page has started
 PATIENCE = 10.0  # seconds for a run that begins to say which process it is
 READING = 1800.0  # seconds that reading the pictures of a run may take
-SLOW = "Reading the pictures took longer than {seconds:g} s and was stopped; give fewer."
 
 
 def start(
@@ -44,6 +43,7 @@ def start(
     page's visitors: how many runs may be at work. Raises UserError, and leaves nothing, for a name that is taken or is
     none, for pictures that cannot be trained on, and where there is no room or the folder cannot be written.
     """
+    flip = recipe.flip  # perhaps left open, which is decided when the pictures are there
     recipe = resolved(recipe)
     with new_folder(runs, recipe.name, name) as folder:
         try:
@@ -54,9 +54,9 @@ def start(
             raise write_error(folder, error) from error
         try:
             if files:
-                collect(files, folder / PICTURES)
                 recipe = dataclasses.replace(recipe, data=str(folder / PICTURES))
-            _check_pictures(recipe, folder)
+            _check_pictures(recipe, folder, files)
+            recipe = resolved(dataclasses.replace(recipe, flip=flip))
         except UserError as error:
             raise UserError(str(error).replace(str(folder / PICTURES), "What was uploaded")) from error
         write_recipe(folder, recipe)
@@ -144,15 +144,24 @@ def forget(runs: Path, keep: int) -> None:
             delete(runs, run.name)
 
 
-def _check_pictures(recipe: Recipe, folder: Path) -> None:
-    """Read the pictures of a run, which keeps them ready for it. Raises UserError where they cannot be trained on."""
-    if not recipe.needs_pictures or recipe.data.startswith(synthetic.PREFIX):
+def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Path]) -> None:
+    """Read the pictures of a run, those that were uploaded for it if there are any, which keeps them ready for it.
+
+    That is done in a process of its own. Raises UserError where they cannot be trained on.
+    """
+    if not files and (not recipe.needs_pictures or recipe.data.startswith(synthetic.PREFIX)):
         return
     if not recipe.data:
         raise UserError("The run needs pictures; choose some, or upload your own.")
     wanted = [Path(recipe.data).absolute(), recipe.side, recipe.classes, max(MINIMUM, recipe.batch)]
-    words = ["ganopt.data.image_folder", *map(str, wanted)]
-    run_module(words, seconds=READING, slow=SLOW, **_surroundings(folder))
+    words, task = list(map(str, wanted)), "Reading the pictures"
+    if not files:
+        run_module(["ganopt.data.image_folder", *words], task=task, seconds=READING)
+        return
+    environment = {"GANOPT_CACHE": str(folder / CACHE)} | ONE_THREAD
+    given = json.dumps([str(file) for file in files])
+    if left_out := run_module(["ganopt.data.uploads", *words], given, task, READING, **environment):
+        (folder / LOG).write_text(left_out)
 
 
 def _surroundings(folder: Path) -> dict[str, str]:

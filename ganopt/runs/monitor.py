@@ -13,7 +13,9 @@ from typing import Any
 
 from ganopt.errors import UserError
 from ganopt.runs.queue import LOG
-from ganopt.training.recipes import Distill, Recipe
+from ganopt.training.adversarial.games import GAMES
+from ganopt.training.methods import method_of
+from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_recipe
 
 MOST = 400  # points of a curve; beyond, two become one
@@ -95,10 +97,11 @@ class Curves:
 def curves(watch: Watch, recipe: Recipe) -> list[Curves]:
     """The curves that tell how a run of this recipe does."""
     found = []
-    if isinstance(recipe, Distill):
+    method, game = method_of(recipe), GAMES[recipe.loss]
+    if method.distance:
         advice = "How far the student is from its teacher, in pixels and features: it should fall, ever more slowly."
-        found.append(Curves("Distance to the teacher", advice, {"distance": _line(watch.points, "imitation")}))
-    if recipe.loss == "wgan-gp" and recipe.needs_pictures:
+        found.append(Curves("Distance to the teacher", advice, {"distance": _line(watch.points, method.distance)}))
+    if game.estimates_distance and recipe.needs_pictures:
         advice = "Minus the critic's loss, its estimate of how far the faces are from real ones: it should fall."
         found.append(Curves("Minus the critic's loss", advice, {"estimate": _line(watch.points, "critic", -1)}))
     elif recipe.needs_pictures:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.zoo import FILES, RUN, RUN_NAME
-from ganopt.runs.queue import EXIT, LOCK, LOG, before, is_taken
+from ganopt.runs.queue import EXIT, LOCK, PROCESS, before, is_taken
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe
 
 Status = Literal["waiting", "training", "finished", "stopped", "died"]
@@ -58,7 +58,7 @@ def read(folder: Path) -> Run:
 
 def _fault(folder: Path) -> str:
     """What is damaged of a run, in a sentence; "" for nothing."""
-    if not (folder / LOG).exists() and not (folder / CONFIG).exists():  # its pictures are being read
+    if not any((folder / name).exists() for name in (CONFIG, PROCESS, EXIT)):  # its pictures are being read
         return ""
     parts = (CONFIG, STATE, FILES["generator"])
     damaged = _damaged(folder, tuple(_version(folder / part) for part in parts))

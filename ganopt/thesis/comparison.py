@@ -11,7 +11,8 @@ from ganopt.errors import UserError
 from ganopt.metrics import features
 from ganopt.metrics.extraction import extract
 from ganopt.models import model_cache, zoo
-from ganopt.models.catalogue import Entry, catalogue, checkpoints
+from ganopt.models.catalogue import Entry, catalogue
+from ganopt.models.checkpoint_files import checkpoint
 from ganopt.thesis import protocols, tables
 from ganopt.thesis.results import Records
 from ganopt.viz.charts import Plot, Point
@@ -74,7 +75,7 @@ def difference_map(first: Tensor, second: Tensor) -> Tensor:
 def results() -> Records:
     """What has been measured of the shipped models; empty without a file of results."""
     try:
-        return tables.read(checkpoints() / "results.json")
+        return tables.read(checkpoint("results.json"))
     except UserError:
         return {}
 

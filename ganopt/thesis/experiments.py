@@ -13,7 +13,9 @@ from ganopt.errors import UserError
 from ganopt.models.catalogue import catalogue
 from ganopt.models.networks import parse_architecture
 from ganopt.training import loop
-from ganopt.training.recipes import RECIPES, Recipe, parse
+from ganopt.training.methods import METHODS
+from ganopt.training.recipe_text import parse
+from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import CONFIG
 
 ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are the controls
@@ -139,7 +141,7 @@ def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experi
         values["minutes"] = setting.minutes * experiment.share / shares
         values |= experiment.settings
         defaults: dict[str, Any] = {
-            field.name: field.default for field in dataclasses.fields(RECIPES[experiment.recipe])
+            field.name: field.default for field in dataclasses.fields(METHODS[experiment.recipe].recipe)
         }
         if experiment.recipe != "transfer":  # whose networks are those of its source
             divisors = {"generator": setting.divisor, "critic": max(setting.divisor // 2, 1)}  # a judge sees more

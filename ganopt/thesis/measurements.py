@@ -17,7 +17,8 @@ from ganopt.models.catalogue import catalogue
 from ganopt.thesis.experiments import Experiment, Setting, choose, locate
 from ganopt.thesis.results import Record, replace
 from ganopt.training import profiling, run_folder
-from ganopt.training.recipes import RECIPES, parse
+from ganopt.training.methods import METHODS
+from ganopt.training.recipe_text import parse
 
 STORED = ("cats-teacher", "cats-student", "cats-fast")  # what is measured in each storage
 
@@ -71,7 +72,7 @@ def _scores(experiment: Experiment, model: str, setting: Setting, extractor: Ext
 def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.device) -> Record:
     """What a model costs to draw with and to train; minutes only of a run that is still there."""
     values = json.loads(weights.read_metadata(zoo.locate(model))["recipe"])
-    known = {field.name for field in dataclasses.fields(RECIPES[experiment.recipe])} | {"recipe"}
+    known = {field.name for field in dataclasses.fields(METHODS[experiment.recipe].recipe)} | {"recipe"}
     values = {key: value for key, value in values.items() if key in known}  # not what older versions called otherwise
     values |= {"data": str(setting.data), "device": setting.device}
     values |= {"precision": setting.precision, "channels_last": setting.channels_last}

@@ -20,9 +20,11 @@ from ganopt.errors import exit_on_user_error
 from ganopt.files import atomic_write, sha256
 from ganopt.metrics import features, inception_weights
 from ganopt.models import weights, zoo
-from ganopt.models.catalogue import ROLES, Entry, File, catalogue, checkpoints
-from ganopt.training.recipes import Transfer
-from ganopt.training.run_folder import read_counters, read_recipe, travelling
+from ganopt.models.catalogue import ROLES, Entry, File, catalogue
+from ganopt.models.checkpoint_files import checkpoints
+from ganopt.training.methods import Transfer
+from ganopt.training.recipe_text import travelling
+from ganopt.training.run_folder import read_counters, read_recipe
 
 
 def ship(

@@ -9,7 +9,6 @@ from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
-from ganopt.training.recipes import Distill
 from ganopt.training.state import State
 
 DRAWN, REAL = 100, 500  # pictures of the run's generator, and of those that it trains on
@@ -35,7 +34,6 @@ def measure(state: State) -> Callable[[], float]:
 
 def _reference(state: State, extractor: features.Extractor) -> features.Seeing:
     if state.pictures is None:
-        assert isinstance(state.recipe, Distill)
-        return features.of_model(state.recipe.teacher, range(REAL), extractor)
+        return features.of_model(state.recipe.origin, range(REAL), extractor)
     step = max(len(state.pictures) // REAL, 1)
     return features.of_pictures("training pictures", state.pictures[::step][:REAL].cpu(), extractor)

@@ -5,32 +5,35 @@ Stopping is closing the iterator. With a folder, a run leaves there `config.json
 asked for, and can be resumed: on the CPU in float32 a resumed run equals the straight one bit for bit.
 """
 
-import contextlib
 import dataclasses
 import json
-import math
+import sys
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from tqdm import tqdm
 
 from ganopt.data import image_folder, synthetic
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, remove_leftovers, write_error
+from ganopt.files import atomic_write, remove_leftovers
 from ganopt.models import weights
 from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw, save_png, strip
 from ganopt.training import live_fid
+from ganopt.training.methods import new_state, resolved
 from ganopt.training.profiling import peak_memory
+from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import Recipe
-from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe, travelling, write_recipe
-from ganopt.training.state import State, resolved
+from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_saved, write_recipe
+from ganopt.training.run_metrics import Losses, cut_metrics, open_metrics
+from ganopt.training.state import State
 from ganopt.training.train_step import update
 
 
@@ -42,7 +45,7 @@ class Step:
     epoch: float  # in the thesis's unit of the recipe
     images: int  # real pictures that the critic has seen
     seconds: float  # of training, over all sessions of the run
-    losses: dict[str, float]
+    losses: Mapping[str, float]  # on a GPU, they are waited for when they are looked at
     memory: int  # peak so far, bytes
     progress: float  # share of the budget spent
     preview: Tensor | None  # uint8 (6, 3, side, side), the six fixed latents, on some steps
@@ -59,7 +62,7 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
     if folder is not None and (folder / CONFIG).exists():
         raise UserError(f"{folder} holds a run already; resume it or choose another folder.")
     recipe = resolved(recipe)
-    state = State(recipe, _pictures(recipe, pictures))
+    state = new_state(recipe, _pictures(recipe, pictures))
     if folder is not None:
         write_recipe(folder, state.recipe)
     return _loop(state, folder)
@@ -72,11 +75,13 @@ def resume(
 
     Raises UserError as `train` does, and where there is no run or its pictures have changed.
     """
-    recipe = read_recipe(folder)
+    recipe, notes = read_saved(folder)
+    for note in notes:
+        tqdm.write(note, file=sys.stderr)
     if budget:
         whole: dict[str, Any] = {"steps": None, "images": None, "minutes": None, **budget}
         recipe = dataclasses.replace(recipe, **whole)
-    state = State(recipe, _pictures(recipe, pictures))
+    state = new_state(recipe, _pictures(recipe, pictures))
     if (folder / STATE).exists():
         counters = read_counters(folder)
         with safe_open(folder / STATE, framework="pt") as file:
@@ -92,12 +97,14 @@ def _loop(state: State, folder: Path | None) -> Generator[Step]:
     recipe = state.recipe
     fixed, measure = latents(FIXED_SEEDS), live_fid.measure(state) if recipe.live_fids else None
     progress = recipe.progress(state.step, state.images, state.seconds)
-    with _metrics(folder) as metrics:
+    with open_metrics(folder, state.device) as metrics:
         saved_at = state.step
         try:
             while progress < 1:
                 start = time.perf_counter()
-                losses = _finite(update(state))
+                losses = Losses(update(state))
+                if state.device.type == "cpu":
+                    losses.numbers  # noqa: B018 - a run that diverged ends here, before it is saved
                 state.step += 1
                 state.seconds += time.perf_counter() - start
                 before, progress = progress, recipe.progress(state.step, state.images, state.seconds)
@@ -116,8 +123,12 @@ def _loop(state: State, folder: Path | None) -> Generator[Step]:
                     fid=measure() if measure and measured else None,
                     saved=save and folder is not None,
                 )
-                if folder is not None and metrics is not None:
-                    _log(metrics, step, folder)
+                metrics.add(_line(step), losses)
+                if save:
+                    metrics.flush()  # what diverged is not saved
+                if folder is not None:
+                    if step.preview is not None:
+                        save_png(strip(step.preview), folder / "previews" / f"{step.step:07}.png")
                     if _parts(progress, recipe.snapshots) > _parts(before, recipe.snapshots):
                         _keep_snapshot(state, folder)
                     if save:
@@ -125,20 +136,16 @@ def _loop(state: State, folder: Path | None) -> Generator[Step]:
                         saved_at = state.step
                 yield step
         except GeneratorExit:
+            metrics.flush()
             if folder is not None and state.step > saved_at:
                 _save(state, folder)
             raise
 
 
-def _finite(losses: dict[str, Tensor]) -> dict[str, float]:
-    """Losses as numbers, fetched from the device at once. Raises UserError if one is no number any more."""
-    numbers = dict(zip(losses, torch.stack(list(losses.values())).tolist(), strict=True))
-    for name, value in numbers.items():
-        if not math.isfinite(value):
-            raise UserError(
-                f"The run diverged: its loss '{name}' is {value}; lower the learning rates and start again."
-            )
-    return numbers
+def _line(step: Step) -> dict[str, Any]:
+    """What is kept of a step in the metrics, but for its losses."""
+    values = {name: value for name, value in vars(step).items() if name not in ("losses", "preview", "fid", "saved")}
+    return values if step.fid is None else values | {"fid": step.fid}
 
 
 def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
@@ -153,30 +160,6 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
     return torch.from_numpy(image_folder.load(Path(recipe.data), recipe.side, recipe.classes).pictures)
 
 
-@contextlib.contextmanager
-def _metrics(folder: Path | None) -> Iterator[BinaryIO | None]:
-    if folder is None:
-        yield None
-        return
-    try:
-        file = open(folder / "metrics.jsonl", "ab", buffering=0)  # a kill loses no line that was written
-    except OSError as error:
-        raise write_error(folder / "metrics.jsonl", error) from error
-    with file:
-        yield file
-
-
-def _log(metrics: BinaryIO, step: Step, folder: Path) -> None:
-    values = {name: value for name, value in vars(step).items() if name not in ("losses", "preview", "fid", "saved")}
-    values |= {} if step.fid is None else {"fid": step.fid}
-    try:
-        metrics.write(f"{json.dumps(values | step.losses)}\n".encode())
-    except OSError as error:
-        raise write_error(folder / "metrics.jsonl", error) from error
-    if step.preview is not None:
-        save_png(strip(step.preview), folder / "previews" / f"{step.step:07}.png")
-
-
 def _save(state: State, folder: Path) -> None:
     """The state first: a kill between the files leaves weights that are one save old, and nothing damaged."""
     with atomic_write(folder / STATE) as temporary:
@@ -187,8 +170,8 @@ def _save(state: State, folder: Path) -> None:
 def _save_weights(state: State, folder: Path) -> None:
     recipe = travelling(state.recipe)
     weights.save(state.average, folder / "generator.safetensors", recipe)
-    if state.pictures is not None:
-        weights.save(state.critic, folder / "critic.safetensors", recipe)
+    if state.opponents:
+        weights.save(state.opponents[0].critic, folder / "critic.safetensors", recipe)
 
 
 def _parts(progress: float, count: int) -> int:
@@ -207,16 +190,4 @@ def _cut(folder: Path, last_step: int) -> None:
     for later in (*folder.glob("snapshots/*.safetensors"), *folder.glob("previews/*.png")):
         if later.stem.isdigit() and int(later.stem) > last_step:
             later.unlink()
-    path = folder / "metrics.jsonl"
-    if not path.exists():
-        return
-    kept = []
-    for line in path.read_text().splitlines(keepends=True):
-        try:
-            if json.loads(line)["step"] > last_step:
-                break
-        except ValueError:
-            break
-        kept.append(line)
-    with atomic_write(path) as temporary:
-        temporary.write_text("".join(kept))
+    cut_metrics(folder, last_step)

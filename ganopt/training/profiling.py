@@ -19,13 +19,14 @@ from ganopt.errors import exit_on_user_error
 from ganopt.models.networks import LATENT_SIZE, Generator, count_parameters
 from ganopt.models.sampling import fused
 from ganopt.subprocesses import follow_module
-from ganopt.training.recipes import R1, Recipe, describe, parse
-from ganopt.training.state import State, resolved
+from ganopt.training.methods import new_state, resolved
+from ganopt.training.recipe_text import describe, parse
+from ganopt.training.recipes import R1, Recipe
+from ganopt.training.state import State
 from ganopt.training.train_step import update
 
 BATCH = 16  # of throughput
 HURRIED, UNHURRIED = 60.0, 3600.0  # seconds that a trial may take: somebody waits for it, or nobody does
-SLOW = "Estimating took longer than {seconds:g} s and was stopped; try a smaller network or batch."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +89,10 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
     On a CPU the peak is that of the process, so it says most in a fresh one: see `measure_apart`.
     """
     tiny = R1(generator="big/64@32", critic="plain-critic/64", batch=2, steps=1, device=recipe.device)
-    update(warm := State(tiny, torch.zeros(2, 3, 32, 32, dtype=torch.uint8)))  # torch loads what it needs
+    update(warm := new_state(tiny, torch.zeros(2, 3, 32, 32, dtype=torch.uint8)))  # torch loads what it needs
     reset_peak_memory(warm.device)
     baseline = peak_memory(warm.device)
-    state = State(recipe, pictures)
+    state = new_state(recipe, pictures)
     cycle = recipe.penalty_every  # steps, of which one has the lazy penalty
     seconds = _median_seconds(lambda: _train(state, cycle), repeats) / cycle
     images = state.images / state.step
@@ -99,17 +100,14 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
     held = _Held()
     with held:
         update(state)
-    networks = [state.generator, state.critic, state.average, state.teacher, state.teacher_critic]
-    weights = {p.data_ptr(): p.nbytes for network in networks if network for p in network.state_dict().values()}
-    moments = [
-        entry.values() for optimiser in (state.optimiser_g, state.optimiser_d) for entry in optimiser.state.values()
-    ]
+    trained: list[tuple[torch.nn.Module, torch.optim.Optimizer]] = [(state.generator, state.optimiser)]
+    trained += [(opponent.critic, opponent.optimiser) for opponent in state.opponents]
+    networks = [network for network, _ in trained] + [state.average, *state.frozen.values()]
+    weights = {p.data_ptr(): p.nbytes for network in networks for p in network.state_dict().values()}
+    moments = [entry.values() for _, optimiser in trained for entry in optimiser.state.values()]
     return TrainingCost(
         weights=sum(weights.values()),
-        gradients=max(
-            sum(p.nbytes for p in network.parameters() if p.requires_grad)
-            for network in (state.generator, state.critic)
-        ),
+        gradients=max(sum(p.nbytes for p in network.parameters() if p.requires_grad) for network, _ in trained),
         optimiser=sum(value.nbytes for values in moments for value in values),
         activations=held.most,
         peak=peak,
@@ -142,7 +140,7 @@ def trial(recipe: Recipe, seconds: float = HURRIED, **environment: str) -> Train
 def follow_trial(recipe: Recipe, seconds: float = HURRIED, **environment: str) -> Updates[TrainingCost | None]:
     """`trial` for who waits: None, a few times a second, at last the cost. Closing the iterator ends the process."""
     words, given = ["ganopt.training.profiling", str(math.ceil(seconds))], json.dumps(describe(recipe))
-    with contextlib.closing(follow_module(words, given, seconds, SLOW, **environment)) as updates:
+    with contextlib.closing(follow_module(words, given, "Estimating", seconds, **environment)) as updates:
         for printed in updates:
             yield None if printed is None else TrainingCost(**json.loads(printed))
 

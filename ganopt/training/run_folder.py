@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
-from ganopt.models import hub
-from ganopt.training.recipes import Recipe, describe, parse
+from ganopt.training.recipe_text import describe, parse_saved
+from ganopt.training.recipes import Recipe
 
 CONFIG, STATE = "config.json", "state.safetensors"
 MOST = 1e15  # no run counts as far
@@ -17,8 +17,13 @@ MOST = 1e15  # no run counts as far
 
 def read_recipe(folder: Path) -> Recipe:
     """The recipe of the run in a folder. Raises UserError if there is none."""
+    return read_saved(folder)[0]
+
+
+def read_saved(folder: Path) -> tuple[Recipe, list[str]]:
+    """The recipe, and sentences on what is read otherwise than an older version wrote it. Raises UserError likewise."""
     try:
-        return parse(json.loads((folder / CONFIG).read_text()))
+        return parse_saved(json.loads((folder / CONFIG).read_text()))
     except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
@@ -46,13 +51,3 @@ def read_counters(folder: Path) -> dict[str, Any]:
 def is_count(value: Any) -> bool:
     """Whether a value is a number from 0 that can be computed with."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < MOST
-
-
-def travelling(recipe: Recipe) -> dict[str, Any]:
-    """A recipe for files that travel: of a path only its last name goes with them."""
-    values = describe(recipe)
-    for name in {"data", "source", "teacher"} & set(values):
-        model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
-        if values[name] and not model:
-            values[name] = Path(values[name]).absolute().name
-    return values

@@ -4,75 +4,103 @@
 """
 
 import copy
-import dataclasses
 import hashlib
-import re
-from inspect import unwrap
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ganopt.errors import UserError
-from ganopt.models import weights, zoo
-from ganopt.models.networks import LATENT_SIZE, Critic, Generator, build_critic, build_generator
-from ganopt.models.pruning import inherit_channels
+from ganopt.models.devices import pick_device, send
+from ganopt.models.networks import LATENT_SIZE, Critic, Generator, Network
 from ganopt.models.sampling import from_bytes
-from ganopt.training.augment import horizontal_flip
-from ganopt.training.recipes import Distill, Recipe, Transfer
+from ganopt.training.adam import LeanAdam
+from ganopt.training.adversarial.augment import horizontal_flip
+from ganopt.training.adversarial.games import GAMES, RULES, Game, Rules
+from ganopt.training.recipes import Recipe
 
 
-class _Adam(Adam):
-    """Torch's own, without the wrappers that keep it from being compiled, which nothing here does.
+@dataclass(frozen=True)
+class Opponent:
+    """A critic that the generator plays against, its optimiser, and the game."""
 
-    At the first call they import the compiler: that is half of the time in which a run starts.
-    """
-
-    step = torch.no_grad()(unwrap(Adam.step))
-    add_param_group, zero_grad = unwrap(Adam.add_param_group), unwrap(Adam.zero_grad)
-    state_dict, load_state_dict = unwrap(Adam.state_dict), unwrap(Adam.load_state_dict)
+    critic: Critic
+    weight: float  # of its part in the generator's loss
+    optimiser: LeanAdam
+    game: Game
+    penalty: float  # weight of the game's gradient penalty
+    penalty_every: int  # critic updates from one penalty to the next
+    augment: tuple[str, ...]
+    name: str = ""  # what its tensors and losses are called by, behind those of the first one
 
 
 class State:
-    """A run at step 0, from its recipe and its pictures, uint8 (N, 3, side, side).
+    """A run at step 0, from its networks and its pictures, uint8 (N, 3, side, side).
 
-    Raises UserError where source or teacher do not fit the recipe, or the pictures are too few for a batch.
+    Raises UserError where the device is not there, or the pictures are too few for a batch or of another side.
     """
 
-    def __init__(self, recipe: Recipe, pictures: Tensor | None):
-        self.recipe = recipe = resolved(recipe)
+    def __init__(
+        self,
+        recipe: Recipe,
+        generator: Generator,
+        critics: list[Critic],
+        frozen: dict[str, nn.Module],
+        pictures: Tensor | None,
+    ):
+        self.recipe = recipe
         self.device = pick_device(recipe.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(recipe.seed)
-            self.generator, self.critic = _networks(recipe)
-        self.teacher, self.teacher_critic = _teachers(recipe, self.generator)
-        self._place()
-        self.average = _average_of(self.generator)
-        self.optimiser_g = self._adam(self.generator, recipe.lr_g)
-        self.optimiser_d = self._adam(self.critic, recipe.lr_d)
+        self.generator, self.frozen = generator, frozen
+        trained: list[Network] = [generator, *critics]
+        for network in trained:
+            self._place(network)
+            network.train()
+            for stage in network.stages:
+                if not any(parameter.requires_grad for parameter in stage.parameters()):
+                    stage.eval()  # or its norms' statistics would drift
+        for other in frozen.values():
+            self._place(other)
+        self.average = _average_of(generator)
+        self.optimiser = self._adam(generator, recipe.lr_g, (recipe.beta1, recipe.beta2))
+        self.opponents = [self._opponent(index, critic) for index, critic in enumerate(critics)]
         self.pictures = None if pictures is None else _checked(pictures, recipe).to(self.device)
         self.data_hash = "" if pictures is None else hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
         self.order, self.cursor = torch.empty(0, dtype=torch.int64), 0
         self.step, self.images, self.seconds = 0, 0, 0.0
 
-    def _place(self) -> None:
-        """Networks on the device and in their modes; what is frozen is in evaluation mode."""
+    def _place(self, network: nn.Module) -> None:
+        """Bring a network to the device, in the memory format of the recipe."""
         memory_format = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
-        for network in filter(None, (self.generator, self.critic, self.teacher, self.teacher_critic)):
-            network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
-        self.generator.train()
-        self.critic.train()
-        for network in (self.generator, self.critic):
-            for layer in network.layers:
-                if not any(parameter.requires_grad for parameter in layer.parameters()):
-                    layer.eval()
+        network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
-    def _adam(self, network: nn.Module, rate: float) -> Adam:
+    def _opponent(self, index: int, critic: Critic) -> Opponent:
+        """By the recipe's rules the first one, others by those of their kind."""
+        recipe, (_, weight), kind = self.recipe, self.recipe.critics[index], critic.architecture.kind
+        if index:
+            rules = RULES[kind]
+        else:
+            betas = (recipe.beta1, recipe.beta2)
+            rules = Rules(recipe.loss, recipe.lr_d, betas, recipe.augment, recipe.penalty, recipe.penalty_every)
+        return Opponent(
+            critic,
+            weight,
+            self._adam(critic, rules.rate, rules.betas),
+            GAMES[rules.loss],
+            rules.penalty,
+            rules.penalty_every,
+            rules.augment,
+            f"_{kind}" if index else "",
+        )
+
+    def _adam(self, network: nn.Module, rate: float, betas: tuple[float, float]) -> LeanAdam:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        fused = self.device.type in ("cpu", "cuda")
-        return _Adam(trained, rate, (self.recipe.beta1, self.recipe.beta2), fused=fused)
+        return LeanAdam(trained, rate, betas, fused=self.device.type in ("cpu", "cuda"))
+
+    def autocast(self) -> torch.autocast:
+        """The arithmetic of the recipe."""
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
     def real_batch(self) -> Tensor:
         """The next real pictures, float32 (batch, 3, side, side) in [-1, 1]; each picture once an epoch."""
@@ -81,13 +109,12 @@ class State:
             self.order, self.cursor = torch.randperm(len(self.pictures), generator=self.random), 0
         chosen = self.order[self.cursor : self.cursor + self.recipe.batch]
         self.cursor += self.recipe.batch
-        self.images += self.recipe.batch
-        pictures = from_bytes(self.pictures[chosen.to(self.device)])
+        pictures = from_bytes(self.pictures[send(chosen, self.device)])
         return horizontal_flip(pictures, self.random) if self.recipe.flip else pictures
 
     def latents(self) -> Tensor:
         """Fresh latents, (batch, 100, 1, 1)."""
-        return torch.randn(self.recipe.batch, LATENT_SIZE, 1, 1, generator=self.random).to(self.device)
+        return send(torch.randn(self.recipe.batch, LATENT_SIZE, 1, 1, generator=self.random), self.device)
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -102,19 +129,26 @@ class State:
                 current.append(b)
             else:
                 a.copy_(b)
-        torch._foreach_lerp_(average, current, 1 - decay)
+        get_ema_multi_avg_fn(decay)(average, current, self.step)
 
     def tensors(self) -> dict[str, Tensor]:
         """The whole state but for the counters, as named CPU tensors."""
         tensors = {"random": self.random.get_state(), "order": self.order}
         generator = self.generator.state_dict()
         own = {name: value for name, value in self.average.state_dict().items() if not _same(value, generator[name])}
-        for name, values in (("generator", generator), ("critic", self.critic.state_dict()), ("average", own)):
+        groups = {"generator": generator, "average": own}
+        groups |= {f"critic{opponent.name}": opponent.critic.state_dict() for opponent in self.opponents}
+        for name, values in groups.items():
             tensors |= {f"{name}.{key}": value for key, value in values.items()}
-        for name, optimiser in (("optimiser_g", self.optimiser_g), ("optimiser_d", self.optimiser_d)):
+        for name, optimiser in self._optimisers().items():
             for index, entries in optimiser.state_dict()["state"].items():
                 tensors |= {f"{name}.{index}.{key}": value for key, value in entries.items()}
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+
+    def _optimisers(self) -> dict[str, LeanAdam]:
+        """By the names under which they are saved."""
+        critics = {f"optimiser_d{opponent.name}": opponent.optimiser for opponent in self.opponents}
+        return {"optimiser_g": self.optimiser, **critics}
 
     def counters(self) -> dict[str, int | float | str]:
         return {
@@ -123,12 +157,15 @@ class State:
             "seconds": self.seconds,
             "cursor": self.cursor,
             "data": self.data_hash,
+            "frozen": ",".join(opponent.critic.frozen_digest for opponent in self.opponents),
         }
 
     def restore(self, tensors: dict[str, Tensor], counters: dict[str, int | float | str]) -> None:
         """Become the state that was saved. Raises UserError if it was of other pictures or networks."""
         if counters["data"] != self.data_hash:
             raise UserError("The pictures have changed since the run was saved; restore them or start a new run.")
+        if counters.get("frozen", own := self.counters()["frozen"]) != own:
+            raise UserError("The run was trained with another frozen network; restore that one or start a new run.")
         try:
             self._restore(tensors, counters)
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
@@ -142,9 +179,11 @@ class State:
             group, _, key = name.partition(".")
             groups.setdefault(group, {})[key] = value
         groups["average"] = groups["generator"] | groups["average"]  # which shares its frozen layers
-        for name, network in (("generator", self.generator), ("critic", self.critic), ("average", self.average)):
-            network.load_state_dict(groups[name])
-        for name, optimiser in (("optimiser_g", self.optimiser_g), ("optimiser_d", self.optimiser_d)):
+        self.generator.load_state_dict(groups["generator"])
+        self.average.load_state_dict(groups["average"])
+        for opponent in self.opponents:
+            opponent.critic.load_state_dict(groups[f"critic{opponent.name}"])
+        for name, optimiser in self._optimisers().items():
             entries: dict[int, dict[str, Tensor]] = {}
             for key, value in groups.get(name, {}).items():
                 index, _, entry = key.partition(".")
@@ -157,72 +196,10 @@ class State:
         self.seconds, self.cursor = float(counters["seconds"]), int(counters["cursor"])
 
 
-def resolved(recipe: Recipe) -> Recipe:
-    """The recipe with the networks that it will train: a transfer's are its source's, a critic may be the teacher's."""
-    origins: dict[zoo.Kind, str] = {}
-    if isinstance(recipe, Transfer):
-        origins = {"generator": recipe.source, "critic": recipe.source}
-    elif isinstance(recipe, Distill) and recipe.inherit_critic:
-        origins = {"critic": recipe.teacher}
-    names: dict[str, Any] = {}
-    for kind, origin in origins.items():
-        path = zoo.locate(origin, kind)
-        names[kind] = str(weights.read_architecture(weights.read_metadata(path), str(path)))
-    return dataclasses.replace(recipe, **names)
-
-
-def check(recipe: Recipe) -> None:
-    """Raise UserError where the device is not there, or source or teacher do not fit the recipe."""
-    recipe = resolved(recipe)
-    pick_device(recipe.device)
-    generator, _ = _networks(recipe)
-    _teachers(recipe, generator)
-
-
-def pick_device(name: str) -> torch.device:
-    """`auto` takes CUDA, then MPS, then the CPU. Raises UserError for a device that is not there."""
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    sentence = f"There is no device '{name}' here; take cpu, or auto."
-    if not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", name):
-        raise UserError(sentence)
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        raise UserError(sentence) from error
-    return torch.device(name)
-
-
-def _networks(recipe: Recipe) -> tuple[Generator, Critic]:
-    if not isinstance(recipe, Transfer):
-        generator = build_generator(recipe.generator)
-        if isinstance(recipe, Distill) and recipe.inherit_critic:
-            return generator, zoo.load_critic(recipe.teacher)
-        return generator, build_critic(recipe.critic)
-    generator, critic = zoo.load(recipe.source), zoo.load_critic(recipe.source)
-    for network, count in ((generator, recipe.freeze_g), (critic, recipe.freeze_d)):
-        if count >= len(network.layers):
-            raise UserError(f"{network.architecture} has {len(network.layers)} layers; freeze fewer than that.")
-        network.layers[:count].requires_grad_(False)
-    return generator, critic
-
-
-def _teachers(recipe: Recipe, student: Generator) -> tuple[Generator | None, Critic | None]:
-    if not isinstance(recipe, Distill):
-        return None, None
-    teacher = zoo.load(recipe.teacher).requires_grad_(False)
-    if teacher.architecture.side != recipe.side:
-        raise UserError(f"The teacher draws {teacher.architecture.side} pixels and the student {recipe.side}.")
-    critic = zoo.load_critic(recipe.teacher).requires_grad_(False) if recipe.feature else None
-    if recipe.inherit:
-        inherit_channels(student, teacher)
-    return teacher, critic
-
-
 def _average_of(generator: Generator) -> Generator:
     """A copy for the moving average, in evaluation mode; frozen layers are shared, not copied."""
     frozen = {id(p): p for p in generator.parameters() if not p.requires_grad}
-    buffers = {id(b): b for layer in generator.layers if not layer.training for b in layer.buffers()}
+    buffers = {id(b): b for layer in generator.stages if not layer.training for b in layer.buffers()}
     return copy.deepcopy(generator, memo={**frozen, **buffers}).requires_grad_(False).eval()
 
 

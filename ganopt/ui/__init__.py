@@ -8,7 +8,7 @@ import gradio as gr
 
 from ganopt import __version__
 from ganopt.errors import UserError
-from ganopt.training.state import pick_device
+from ganopt.models.devices import pick_device
 from ganopt.ui.about import build_about
 from ganopt.ui.common import Scratch
 from ganopt.ui.compare import build_compare

@@ -16,7 +16,8 @@ from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.networks import parameters_of
 from ganopt.runs.queue import check_room
-from ganopt.training.recipes import Recipe, Transfer
+from ganopt.training.methods import Transfer
+from ganopt.training.recipes import Recipe
 
 PUBLIC_MINUTES = 5
 PUBLIC_BATCH, PUBLIC_PARAMETERS, PUBLIC_RUNS, PUBLIC_QUEUE, PUBLIC_FIDS = 32, 5_000_000, 20, 4, 8

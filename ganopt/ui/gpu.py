@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 
+from ganopt.data.decode import UPLOAD_PIXELS
 from ganopt.metrics import evaluation, features
 from ganopt.models import model_cache
 from ganopt.thesis import comparison as comparing
@@ -26,7 +27,7 @@ def _lent(task: Callable[..., Any], seconds: int = 60) -> Callable[..., Any]:
 
 
 def _evaluate(plan: evaluation.Plan, device: torch.device) -> Generator[evaluation.Update]:
-    yield from evaluation.evaluate(plan, features.load_extractor(device))
+    yield from evaluation.evaluate(plan, features.load_extractor(device), UPLOAD_PIXELS)
 
 
 faces = _lent(model_cache.faces)

@@ -8,22 +8,14 @@ from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.hub import AbsentError
-from ganopt.models.networks import parse_architecture
-from ganopt.models.pruning import can_inherit
+from ganopt.models.networks import can_inherit, parse_architecture
 from ganopt.runs.status import Run
 from ganopt.thesis.experiments import EXPERIMENTS
-from ganopt.training.recipes import RECIPES, Distill, Recipe, Transfer, parse
-from ganopt.training.state import check
+from ganopt.training.methods import METHODS, check
+from ganopt.training.recipe_text import parse
+from ganopt.training.recipes import Recipe
 from ganopt.ui.access import check_limits, check_minutes, refusal
 
-METHODS = {
-    "r1": "From scratch: R1, good on small sets",
-    "r3": "From scratch: R3GAN's loss",
-    "wgan-gp": "From scratch: WGAN-GP, the thesis's",
-    "dcgan": "From scratch: DCGAN",
-    "transfer": "Transfer: teach a trained model other pictures",
-    "distill": "Distil: teach a small network to draw as a trained one",
-}
 NETWORKS = ("big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
 # as the models that come with the project were trained; a student's critic, where its teacher comes without one
 TUNED = {
@@ -31,13 +23,9 @@ TUNED = {
     "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0, "critic": "plain-critic"},
 }
 UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # pictures that are not a sample
-STARTING = ("transfer", "distill")  # methods that start from a model
-# settings that matter, the class that explains each, and the methods that have it
-MORE = {
-    **dict.fromkeys(("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids"), (Recipe, tuple(METHODS))),
-    "alpha": (Distill, ("distill",)),
-    **dict.fromkeys(("freeze_g", "freeze_d"), (Transfer, ("transfer",))),
-}
+STARTING = [name for name, method in METHODS.items() if not method.from_scratch]
+# settings that matter, for the methods that have them
+MORE = ("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids", "alpha", "freeze_g", "freeze_d")
 SHORT = 10  # minutes: shorter runs are drawn more often
 
 
@@ -125,7 +113,7 @@ def _networks(asked: RunRequest) -> dict[str, Any]:
     A thinner student of the teacher's kind starts from its channels, and its critic from the teacher's. A new critic is
     divided by half as much as the generator is.
     """
-    if issubclass(RECIPES[asked.method], (Transfer, Distill)) and not asked.origin:
+    if METHODS[asked.method].recipe.origin_setting and not asked.origin:
         raise UserError("Choose the model to start from.")
     if asked.method == "transfer":
         return {"source": asked.origin}
@@ -141,7 +129,7 @@ def _networks(asked: RunRequest) -> dict[str, Any]:
             "inherit_critic": judged,
             "feature": float(judged),
         }
-    known: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(RECIPES[asked.method])}
+    known: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(METHODS[asked.method].recipe)}
     critic = parse_architecture((known | TUNED.get(asked.method, {}))["critic"])
     critic = dataclasses.replace(critic, divisor=max(generator.divisor // 2, 1), side=generator.side)
     return settings | {"generator": str(generator), "critic": str(critic)}

@@ -11,8 +11,7 @@ from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.sampling import save_png
 from ganopt.runs import manager, monitor, timelapse
-from ganopt.training.recipes import argv, parse
-from ganopt.training.run_folder import travelling
+from ganopt.training.recipe_text import argv, parse, travelling
 from ganopt.ui import access
 from ganopt.ui.common import QUIET, Event, Scratch, show_errors
 

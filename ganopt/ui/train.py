@@ -1,7 +1,6 @@
 """The tab Train: ask for a run, hear what it will cost, start it; beside it, the runs there are."""
 
 import contextlib
-import dataclasses
 import json
 import time
 from collections.abc import Iterator
@@ -20,8 +19,8 @@ from ganopt.runs import manager
 from ganopt.runs.queue import check_system
 from ganopt.runs.status import find
 from ganopt.training import profiling
+from ganopt.training.methods import METHODS
 from ganopt.training.profiling import TrainingCost
-from ganopt.training.recipes import Recipe
 from ganopt.ui import access, requests
 from ganopt.ui.api import offer, uploaded
 from ganopt.ui.common import (
@@ -34,10 +33,8 @@ from ganopt.ui.common import (
     renew_models,
     show_errors,
 )
-from ganopt.ui.requests import FOLDER, METHODS, MORE, NETWORKS, NONE, PRESETS, STARTING, UPLOAD, RunRequest
+from ganopt.ui.requests import FOLDER, MORE, NETWORKS, NONE, PRESETS, STARTING, UPLOAD, RunRequest
 from ganopt.ui.run_view import build_follow
-
-ASIDE = "Leave a field empty for what the method does by itself."
 
 
 def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
@@ -158,8 +155,8 @@ def _asked(values: tuple) -> tuple[RunRequest, list[Path], str]:
     """The run that the form asks for, the files that were uploaded for it, and its name."""
     method, origin, data, files, folder, network, side, minutes, name, *more = values
     chosen = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(data, data)
-    texts = zip(MORE.items(), more, strict=True)
-    settings = {key: optional_number(text, key) for (key, (_, having)), text in texts if method in having}
+    known = METHODS[method].settings if method in METHODS else {}
+    settings = {key: optional_number(text, key) for key, text in zip(MORE, more, strict=True) if key in known}
     if data == NONE:
         settings["alpha"] = settings.get("alpha") or 0.0  # the teacher is all that a student learns from
     _check_pictures(data, files, method, settings)
@@ -181,7 +178,7 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     """What `train` takes, in its order, and the buttons for the cost and the start; filled as the first preset."""
     first = next(iter(PRESETS.values()))
     presets = examples(PRESETS)
-    method = gr.Dropdown([(text, name) for name, text in METHODS.items()], value=first.method, label="Method")
+    method = gr.Dropdown([(method.title, name) for name, method in METHODS.items()], value=first.method, label="Method")
     origin = gr.Dropdown(choices, value=choices[0][1], label="Model to start from", visible=False, elem_id="origin")
     data = gr.Dropdown(_pictures(public=True), value=first.data, label="Pictures", elem_id="train-data")
     files = gr.File(
@@ -195,8 +192,8 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
         minutes = gr.Number(first.minutes, label="Minutes", elem_id="train-minutes")
         name = gr.Textbox(label="Name", placeholder="chosen for you", elem_id="train-name")
     with gr.Accordion("More settings", open=False):
-        gr.Markdown(ASIDE)
-        more = [_setting(name, kind, first, first.method in having) for name, (kind, having) in MORE.items()]
+        gr.Markdown("Leave a field empty for the method's default.")
+        more = [_setting(name, first) for name in MORE]
     with gr.Row():
         estimate = gr.Button("What will it cost?", min_width=170, elem_id="train-cost")
         button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
@@ -219,11 +216,12 @@ def _pictures(public: bool) -> list[tuple[str, str]]:
     return [*samples, *others[:1], *folder, *others[1:]]
 
 
-def _setting(name: str, kind: type[Recipe], filled: RunRequest, visible: bool) -> gr.Textbox:
+def _setting(name: str, filled: RunRequest) -> gr.Textbox:
     """A field for a number, which may stay empty: a gr.Number would be 0 then."""
-    field = next(field for field in dataclasses.fields(kind) if field.name == name)
+    help = next(method.settings[name] for method in METHODS.values() if name in method.settings)
     label, text = name.replace("_", " "), optional_text(filled.more.get(name))
-    return gr.Textbox(text, label=label, info=field.metadata["help"], visible=visible, elem_id=f"more-{name}")
+    visible = name in METHODS[filled.method].settings
+    return gr.Textbox(text, label=label, info=help, visible=visible, elem_id=f"more-{name}")
 
 
 def _filled(asked: RunRequest) -> str:
@@ -240,5 +238,5 @@ def _fit_pictures(data: str) -> tuple[gr.File, gr.Textbox]:
 def _fit_method(method: str) -> list:
     """Show what a method asks for: origin, network, side and the settings."""
     shown = [method in STARTING, method != "transfer", method not in STARTING]
-    shown += [method in having for _, having in MORE.values()]
+    shown += [name in METHODS[method].settings for name in MORE]
     return [gr.update(visible=visible) for visible in shown]

@@ -14,8 +14,9 @@ from pathlib import Path
 
 from ganopt.models import weights
 from ganopt.models.networks import build_critic, build_generator
+from ganopt.training.methods import Distill, Transfer
 from ganopt.training.profiling import measure_apart
-from ganopt.training.recipes import Distill, Recipe, Transfer, WganGp
+from ganopt.training.recipes import Recipe, WganGp
 
 
 def recipe(name: str, source: str, batch: int, precision: str) -> Recipe:

@@ -14,7 +14,7 @@ from ganopt.data.synthetic import PREFIX, load
 from ganopt.models.sampling import save_png
 from ganopt.runs import timelapse
 from ganopt.training import live_fid, loop
-from ganopt.training.state import State
+from ganopt.training.methods import new_state
 from ganopt.ui import requests
 
 
@@ -29,7 +29,7 @@ def main() -> None:
     for seed in range(options.runs):
         recipe = requests.recipe(dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4}))
         pictures = load(recipe.data.removeprefix(PREFIX), recipe.side) if recipe.needs_pictures else None
-        folder, begun = options.out / f"run-{seed}-{time.time_ns()}", live_fid.measure(State(recipe, pictures))()
+        folder, begun = options.out / f"run-{seed}-{time.time_ns()}", live_fid.measure(new_state(recipe, pictures))()
         steps = list(loop.train(recipe, folder, pictures))
         fids = [begun, *(step.fid for step in steps if step.fid is not None)]
         timelapse.save_film(folder, options.out / f"{seed}.webp")

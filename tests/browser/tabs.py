@@ -11,7 +11,7 @@ from ganopt.models.sampling import draw
 from ganopt.runs.queue import EXIT, LOCK
 from ganopt.thesis.experiments import AUGMENTED, R1_TUNED
 from ganopt.training import loop
-from ganopt.training.recipes import Transfer
+from ganopt.training.methods import Transfer
 
 MODELS = ("cats-teacher", "cats-student", "dogs-transfer")
 RUN = "cats-to-dogs"

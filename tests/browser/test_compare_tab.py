@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from ganopt.metrics import inception_weights
-from ganopt.models import model_cache
+from ganopt.models import checkpoint_files, model_cache
+from ganopt.models.devices import pick_device
 from ganopt.thesis import comparison as comparing
-from ganopt.training.state import pick_device
 from tests.browser import looks, tabs
 
 CPU = pick_device("cpu")
@@ -21,7 +21,7 @@ CPU = pick_device("cpu")
 def checkpoints(tmp_path_factory, three_models):
     """The three models, in the place of those that are shipped."""
     with pytest.MonkeyPatch.context() as patch:
-        shipped = comparing.checkpoints() / inception_weights.SHIPPED
+        shipped = checkpoint_files.checkpoints() / inception_weights.SHIPPED
         folder = shutil.copytree(three_models, tmp_path_factory.mktemp("compare") / "checkpoints")
         (folder / inception_weights.SHIPPED).symlink_to(shipped)
         patch.setenv("GANOPT_CHECKPOINTS", str(folder))

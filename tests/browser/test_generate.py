@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from ganopt.models import model_cache, zoo
-from ganopt.training.state import pick_device
+from ganopt.models.devices import pick_device
 from tests.browser import looks
 
 MODEL = next(iter(zoo.catalogue()), "")

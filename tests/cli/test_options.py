@@ -6,7 +6,9 @@ import shlex
 import pytest
 
 from ganopt.cli.parser import _parser
-from ganopt.training.recipes import R1, Distill, Transfer, argv, parse
+from ganopt.training.methods import Distill, Transfer
+from ganopt.training.recipe_text import argv, parse
+from ganopt.training.recipes import R1
 
 
 @pytest.mark.parametrize(

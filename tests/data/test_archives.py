@@ -1,5 +1,6 @@
 """Zip files: pictures come out, everything that could do harm stays in, and nothing is left behind."""
 
+import contextlib
 import copy
 import errno
 import io
@@ -16,10 +17,17 @@ import pytest
 from PIL import Image
 
 from ganopt.data import archives, image_folder
-from ganopt.data.archives import unpacked
+from ganopt.data.archives import temporary_folder
 from ganopt.errors import UserError
 
 LANDMARKS = b"9 12 20 28 20 20 30 10 12 8 4 14 8 26 8 32 4 30 12"
+
+
+@contextlib.contextmanager
+def unpacked(archive: Path) -> Iterator[Path]:
+    with temporary_folder(archive) as folder:
+        archives.unpack(archive, folder)
+        yield folder
 
 
 @pytest.fixture(autouse=True)

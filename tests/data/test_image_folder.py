@@ -392,3 +392,20 @@ def test_an_unwritable_cache_is_one_sentence(tmp_path, draw_faces, monkeypatch, 
     monkeypatch.setenv("GANOPT_CACHE", "/dev/null/cache")
     with refuses("cannot be written", "/dev/null/cache"):
         image_folder.load(tmp_path, SIDE, minimum=1)
+
+
+@pytest.mark.parametrize(
+    ("folders", "classes", "expected"),
+    [
+        (("0", "7"), "", True),
+        (("A", "é"), "", True),
+        (("0", "cat"), "", False),
+        (("0", "cat"), "0", True),
+        ((".",), "", False),
+        ((), "", False),
+    ],
+)
+def test_letters_and_digits_are_told_by_their_folders(folders, classes, expected, draw_faces, tmp_path):
+    for name in folders:
+        draw_faces(tmp_path / "set" / name, 1)
+    assert image_folder.holds_writing(tmp_path / "set", classes) == expected

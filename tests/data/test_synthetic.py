@@ -1,5 +1,7 @@
 """The sample set: faces that a model draws, made once, at the side that is asked for."""
 
+import dataclasses
+
 import pytest
 import torch
 
@@ -8,6 +10,7 @@ from ganopt.models.latents import latents
 from ganopt.models.sampling import draw, fused
 from ganopt.models.zoo import load
 from ganopt.training import loop, run_folder
+from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import R1
 
 
@@ -44,6 +47,7 @@ def test_a_run_trains_on_it(tmp_path):
     recipe = R1(
         data="sample:cats-teacher", generator="big/64@32", critic="plain-critic/64", batch=4, steps=2, device="cpu"
     )
+    recipe = dataclasses.replace(recipe, flip=True)
     *_, last = loop.train(recipe, tmp_path / "run")
     assert last.images == 8 and run_folder.read_recipe(tmp_path / "run") == recipe
-    assert run_folder.travelling(recipe)["data"] == "sample:cats-teacher"
+    assert travelling(recipe)["data"] == "sample:cats-teacher"

@@ -1,11 +1,14 @@
 """Uploads -> a folder of pictures."""
 
+import json
 import zipfile
 
 import pytest
+from PIL import Image
 
 from ganopt.data import image_folder
 from ganopt.data.uploads import collect
+from ganopt.subprocesses import run_module
 
 
 def test_pictures_come_under_our_names(draw_faces, tmp_path):
@@ -38,3 +41,15 @@ def test_a_way_out_of_the_zip_is_refused(draw_face, tmp_path, refuses):
         archive.write(tmp_path / "face.png", "../../face.png")
     with refuses("outside its folder"):
         collect([tmp_path / "bad.zip"], tmp_path / "out")
+
+
+def test_pictures_of_too_many_pixels_are_left_out_and_counted(draw_faces, tmp_path, refuses):
+    faces, huge = draw_faces(tmp_path / "faces", 16), tmp_path / "huge.png"
+    Image.new("1", (4001, 4000)).save(huge)
+    words = ["ganopt.data.uploads", str(tmp_path / "out"), "32", "", "16"]
+    said = run_module(words, json.dumps([str(file) for file in [huge, *faces]]))
+    assert said == "Pictures that were left out because they have more than 16 million pixels: 1.\n"
+    assert len(image_folder.find(tmp_path / "out")) == 16
+    words[1] = str(tmp_path / "few")
+    with refuses("up to 16 million pixels, which leaves 15 of them", "at least 16"):
+        run_module(words, json.dumps([str(file) for file in [huge, *faces[:15]]]))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from ganopt.metrics import extraction
 from ganopt.metrics.extraction import extract
 
 CPU = torch.device("cpu")
@@ -63,6 +64,23 @@ def test_few_batches_are_taken_ahead(threads):
     assert len(taken) <= 2 * threads + 1
     results.close()
     assert len(taken) <= 2 * threads + 1
+
+
+def test_of_large_batches_fewer_are_taken_ahead(monkeypatch):
+    monkeypatch.setattr(extraction, "MOST_HELD", 200)  # bytes: two batches
+    taken: list[int] = []
+    for done, rows in enumerate(extract(batches(20, taken), Slow(), CPU)):
+        assert len(taken) <= done + 3 and rows[0, 0] == done
+    assert len(taken) == 20
+
+
+def test_for_what_is_no_batch_no_rows_come_at_once():
+    def interrupted() -> Iterator[Tensor | None]:
+        yield from batches(1, [])
+        yield from [None, None]
+        yield from batches(1, [])
+
+    assert [len(rows) for rows in extract(interrupted(), Slow(), CPU)] == [0, 0, 2, 2]
 
 
 def test_no_batches_no_results():

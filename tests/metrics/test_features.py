@@ -120,6 +120,13 @@ class TestFolder:
         assert torch.allclose(sample.rows, torch.cat(alone), atol=1e-5)
         assert sample.count == len(sizes)
 
+    def test_large_pictures_are_seen_one_by_one(self, faces, counting, monkeypatch):
+        whole = finish(of_folder(faces, counting, most=11))
+        monkeypatch.setattr(features, "LARGEST_BATCH", 10_000)  # bytes: a face has 7,000
+        assert list(of_folder(faces, counting)) == [1] * 12
+        sample = finish(of_folder(faces, counting))
+        assert torch.allclose(sample.rows[:11], whole.rows, atol=1e-5)
+
     def test_pictures_that_cannot_be_read_are_left_out(self, faces, extractor):
         alone = finish(of_folder(faces, extractor))
         content = (faces / "face000.png").read_bytes()

@@ -5,12 +5,11 @@ import torch
 from torch import nn
 
 from ganopt.models.networks import (
-    CRITIC_KINDS,
-    GENERATOR_KINDS,
     Architecture,
     build_critic,
     build_generator,
     count_parameters,
+    kinds,
     parse_architecture,
 )
 from ganopt.models.sampling import draw, fused
@@ -35,10 +34,13 @@ CRITIC = [
 ]
 
 
+CRITICS = ("critic", "kd-critic", "plain-critic")
+
+
 def build(name: str) -> nn.Module:
     """A network without memory for its weights: enough to look at its layers."""
     with torch.device("meta"):
-        return build_generator(name) if parse_architecture(name).kind in GENERATOR_KINDS else build_critic(name)
+        return build_generator(name) if parse_architecture(name).role == "generator" else build_critic(name)
 
 
 def convolution_plan(network: nn.Module) -> list[tuple[int, ...]]:
@@ -77,7 +79,7 @@ def test_each_generator_layer_is_that_of_the_table(name, plan):
     assert [type(module) for module in network.layers[-1][1:]] == [nn.Tanh]
 
 
-@pytest.mark.parametrize("kind", CRITIC_KINDS)
+@pytest.mark.parametrize("kind", CRITICS)
 def test_each_critic_layer_is_that_of_the_table(kind):
     network, normalised = build(kind), kind != "plain-critic"
     assert convolution_plan(network) == CRITIC
@@ -107,7 +109,7 @@ def test_the_critic_is_normalised_as_by_instance_norm(kind):
 def test_no_critic_mixes_the_pictures_of_a_batch():
     """A gradient penalty is of single pictures, so a score must not depend on the others."""
     x = torch.randn(4, 3, 32, 32)
-    for kind in CRITIC_KINDS:
+    for kind in CRITICS:
         critic = build_critic(f"{kind}/8@32")
         torch.testing.assert_close(critic(x)[1:2], critic(x[1:2]))
 
@@ -124,7 +126,7 @@ def test_a_shuffle_spreads_what_it_finds_on_few_pixels(side):
     assert isinstance(network.layers[-1][2], nn.Tanh)
 
 
-@pytest.mark.parametrize("kind", GENERATOR_KINDS)
+@pytest.mark.parametrize("kind", kinds("generator"))
 def test_a_face_is_the_same_in_any_company(kind):
     """Also with steep weights, where the last bit of a float shows in the bytes."""
     torch.manual_seed(0)
@@ -140,7 +142,7 @@ def test_a_face_is_the_same_in_any_company(kind):
         torch.set_num_threads(threads)
 
 
-@pytest.mark.parametrize("kind", GENERATOR_KINDS)
+@pytest.mark.parametrize("kind", kinds("generator"))
 def test_a_fused_generator_draws_the_same_and_leaves_the_other_as_it_was(kind):
     torch.manual_seed(0)
     generator, z = build_generator(f"{kind}/8"), torch.randn(8, 100, 1, 1)
@@ -160,7 +162,7 @@ def test_a_fused_generator_draws_the_same_and_leaves_the_other_as_it_was(kind):
 
 
 @pytest.mark.parametrize("side", [32, 64, 128])
-@pytest.mark.parametrize("kind", GENERATOR_KINDS)
+@pytest.mark.parametrize("kind", kinds("generator"))
 def test_generators_draw_pictures_of_their_side_in_range(kind, side):
     generator = build_generator(f"{kind}/8@{side}")
     pictures = generator(30 * torch.randn(2, 100, 1, 1))
@@ -169,19 +171,19 @@ def test_generators_draw_pictures_of_their_side_in_range(kind, side):
 
 
 @pytest.mark.parametrize("side", [32, 64, 128])
-@pytest.mark.parametrize("kind", CRITIC_KINDS)
+@pytest.mark.parametrize("kind", CRITICS)
 def test_critics_score_and_describe_pictures_of_their_side(kind, side):
     critic = build_critic(f"{kind}/8@{side}")
     pictures = torch.randn(2, 3, side, side)
-    assert critic(pictures).shape == critic.logits(pictures).shape == (2,)
+    assert critic(pictures).shape == critic.scores(pictures).shape == (2, 1)
     assert critic.features(pictures).shape == (2, side // 4 * 64 // 8 // 2, 4, 4)
 
 
 def test_only_the_kd_critic_ends_in_a_sigmoid():
     x = torch.randn(3, 3, 32, 32)
-    for kind in CRITIC_KINDS:
+    for kind in CRITICS:
         critic = build_critic(f"{kind}/8@32")
-        logits = critic.logits(x)
+        logits = critic.scores(x)
         expected = 1 / (1 + (-logits).exp()) if kind == "kd-critic" else logits
         torch.testing.assert_close(critic(x), expected)
 
@@ -224,22 +226,22 @@ def test_a_name_may_spell_out_what_is_usual():
 @pytest.mark.parametrize(
     ("name", "fragment"),
     [
-        ("", "is no network"),
-        ("small", "'small' is no network"),
-        ("BIG", "'BIG' is no network"),
-        ("big/", "is no network"),
-        ("big@", "is no network"),
-        ("big/4/4", "is no network"),
-        ("big/-4", "is no network"),
-        ("big/1000", "is no network"),
-        ("big@64/4", "is no network"),
-        ("../big", "is no network"),
+        ("", "Unknown network"),
+        ("small", "Unknown network 'small'"),
+        ("BIG", "Unknown network 'BIG'"),
+        ("big/", "Unknown network"),
+        ("big@", "Unknown network"),
+        ("big/4/4", "Unknown network"),
+        ("big/-4", "Unknown network"),
+        ("big/1000", "Unknown network"),
+        ("big@64/4", "Unknown network"),
+        ("../big", "Unknown network"),
         ("big/0", "divides its widths by 0"),
         ("big/3", "divides its widths by 3"),
         ("big/128", "divides its widths by 128"),
-        ("kd@48", "draws pictures of 48 pixels"),
-        ("kd@256", "draws pictures of 256 pixels"),
-        ("kd@0", "draws pictures of 0 pixels"),
+        ("kd@48", "is for pictures of 48 pixels"),
+        ("kd@256", "is for pictures of 256 pixels"),
+        ("kd@0", "is for pictures of 0 pixels"),
     ],
 )
 def test_a_bad_name_is_refused(name, fragment, refuses):
@@ -248,7 +250,7 @@ def test_a_bad_name_is_refused(name, fragment, refuses):
 
 
 def test_a_critic_is_no_generator_nor_the_other_way_round(refuses):
-    with refuses("'critic' is no network", "big, kd"):
+    with refuses("Unknown network 'critic'", "big, kd"):
         build_generator("critic")
-    with refuses("'big' is no network", "critic, kd-critic, plain-critic"):
+    with refuses("Unknown network 'big'", "critic, kd-critic, plain-critic"):
         build_critic("big")

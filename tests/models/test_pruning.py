@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from ganopt.models.latents import latents
-from ganopt.models.networks import build_generator, parse_architecture
-from ganopt.models.pruning import can_inherit, inherit_channels
+from ganopt.models.networks import build_generator, can_inherit, parse_architecture
+from ganopt.models.pruning import inherit_channels
 
 
 @pytest.fixture

@@ -14,8 +14,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from ganopt.models import weights
-from ganopt.models.networks import GENERATOR_KINDS, build_critic, build_generator, parse_architecture
-from ganopt.training.recipes import R1, describe, parse
+from ganopt.models.networks import build_critic, build_generator, parse_architecture
+from ganopt.training.recipe_text import describe, parse
+from ganopt.training.recipes import R1
 
 RECIPE = describe(R1(data="cats", steps=5, augment=("color", "cutout")))
 
@@ -23,7 +24,7 @@ RECIPE = describe(R1(data="cats", steps=5, augment=("color", "cutout")))
 def network_of(name: str) -> nn.Module:
     """A network none of whose tensors is at its first value."""
     torch.manual_seed(1)
-    network = build_generator(name) if parse_architecture(name).kind in GENERATOR_KINDS else build_critic(name)
+    network = build_generator(name) if parse_architecture(name).role == "generator" else build_critic(name)
     for tensor in network.state_dict().values():
         if tensor.is_floating_point():
             tensor.add_(0.1 * torch.rand_like(tensor))

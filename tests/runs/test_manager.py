@@ -19,8 +19,10 @@ from ganopt.errors import UserError
 from ganopt.runs import manager, monitor
 from ganopt.runs.queue import LOCK, PROCESS, is_taken, take
 from ganopt.runs.status import find, read
-from ganopt.training import loop, run_folder
-from ganopt.training.recipes import R1, Distill, Recipe
+from ganopt.training import loop
+from ganopt.training.methods import Distill
+from ganopt.training.recipe_text import travelling
+from ganopt.training.recipes import R1, Recipe
 from ganopt.training.run_folder import read_recipe
 
 pytest.importorskip("fcntl", reason="locks of files are not told of here")
@@ -137,15 +139,17 @@ def test_a_run_that_cannot_train_has_died_and_its_log_says_why(folder, recipe):
 
 def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_path):
     files = sorted((tmp_path / "pictures").iterdir())
-    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), files)
+    Image.new("1", (4001, 4000)).save(huge := tmp_path / "huge.png")
+    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), [huge, *files])
     shutil.rmtree(tmp_path / "pictures")
     until(lambda: status(folder, "mine") == "finished")
     assert len(list((path / manager.PICTURES).iterdir())) == len(files)
+    assert "more than 16 million pixels: 1." in monitor.log(path)
     assert list((path / manager.CACHE / "pictures").iterdir())  # they leave nothing elsewhere
     manager.rename(folder, "mine", "ours")
     recipe = read_recipe(folder / "ours")
     assert recipe.data == str(folder / "ours" / manager.PICTURES)
-    assert run_folder.travelling(recipe)["data"] == manager.PICTURES
+    assert travelling(recipe)["data"] == manager.PICTURES
     *_, last = loop.resume(folder / "ours", budget={"steps": 6})
     assert last.step == 6
 
@@ -164,7 +168,7 @@ def test_what_cannot_be_trained_on_is_refused_and_leaves_nothing(folder, recipe,
         ([lone, lone], "2 pictures"),
         ([tmp_path / "texts.zip"], "no pictures"),
         ([bomb], "200 times"),
-        ([huge] * 16, "Only 0 pictures"),
+        ([huge] * 16, "up to 16 million pixels, which leaves 0"),
         ([], "choose some"),
     ):
         with refuses(fragment):
@@ -288,3 +292,13 @@ def test_what_is_not_there_and_what_rests_are_one_sentence(folder, recipe, refus
         manager.resume(folder, "short", 5)
     manager.rename(folder, "short", "odd")
     assert not path.exists() and (folder / "odd" / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize(("label", "mirrored"), [("7", False), ("cat", True)])
+def test_uploaded_digits_are_not_mirrored(label, mirrored, folder, recipe, tmp_path):
+    with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
+        for file in (tmp_path / "pictures").iterdir():
+            archive.write(file, f"{label}/{file.name}")
+    path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=1), [tmp_path / "set.zip"])
+    assert read_recipe(path).flip == mirrored
+    until(lambda: status(folder, "mine") == "finished")

@@ -7,7 +7,8 @@ import pytest
 
 from ganopt.runs import monitor
 from ganopt.runs.monitor import MOST, Watch, curves, follow, recipe_of
-from ganopt.training.recipes import R1, Distill, Recipe, WganGp
+from ganopt.training.methods import Distill
+from ganopt.training.recipes import R1, Recipe, WganGp
 from ganopt.training.run_folder import write_recipe
 
 

@@ -10,8 +10,10 @@ from torch import Tensor
 from ganopt.models import model_cache, weights, zoo
 from ganopt.models.catalogue import Entry
 from ganopt.thesis import release
-from ganopt.training import loop, run_folder
-from ganopt.training.recipes import Dcgan, Distill, Recipe, Transfer
+from ganopt.training import loop
+from ganopt.training.methods import Distill, Transfer
+from ganopt.training.recipe_text import travelling
+from ganopt.training.recipes import Dcgan, Recipe
 
 FACTS = {"title": "Tiny faces", "trained_on": "drawn faces", "licence": "none"}
 SMALL = {"n_critic": 1, "batch": 4, "steps": 2, "device": "cpu"}
@@ -148,7 +150,7 @@ def test_names_of_models_travel(transfer, checkpoints):
     ship(transfer, "dogs", "transfer")
     assert recipe_in(checkpoints / "dogs.safetensors")["source"] == "tiny"
     for name in ("tiny", "cat/cats", f"cat/cats@{'0' * 40}"):
-        assert run_folder.travelling(Transfer(source=name, **SMALL))["source"] == name
+        assert travelling(Transfer(source=name, **SMALL))["source"] == name
 
 
 def test_the_command_ships_and_a_mistake_is_one_sentence(transfer, tmp_path, capsys):

@@ -9,7 +9,8 @@ from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
 from ganopt.models.zoo import load
 from ganopt.training import live_fid, loop
-from ganopt.training.recipes import R1, Distill
+from ganopt.training.methods import Distill
+from ganopt.training.recipes import R1
 
 TINY = {"generator": "big/32@32", "critic": "plain-critic/32", "batch": 4, "device": "cpu"}
 

@@ -1,6 +1,7 @@
 """A run is the same however often it is stopped, killed and resumed; it spoils nothing and explains its failures."""
 
 import copy
+import dataclasses
 import json
 import math
 import os
@@ -24,8 +25,12 @@ from ganopt.models import weights
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
 from ganopt.training import loop, run_folder, train_step
-from ganopt.training.losses import ADVERSARIAL, gradient_penalty, zero_centred_penalty
-from ganopt.training.recipes import R1, R3, Dcgan, Distill, Recipe, Transfer, WganGp, describe
+from ganopt.training.adversarial import updates
+from ganopt.training.adversarial.games import GAMES
+from ganopt.training.adversarial.penalties import gradient_penalty, zero_centred_penalty
+from ganopt.training.methods import Distill, Transfer, new_state
+from ganopt.training.recipe_text import describe
+from ganopt.training.recipes import R1, R3, Dcgan, Recipe, WganGp
 from ganopt.training.state import State
 
 STEPS, SAVE_EVERY, PREVIEW_EVERY = 12, 4, 5
@@ -255,7 +260,8 @@ def test_a_run_folder_holds_its_files_and_no_others(case, straight, source):
     previews = {f"previews/{step:07}.png" for step in (5, 10)}
     files = {"config.json", "metrics.jsonl", "state.safetensors", "generator.safetensors"} | judged | previews
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == files
-    assert run_folder.read_recipe(folder) == make(case, source)
+    expected = make(case, source)
+    assert run_folder.read_recipe(folder) == dataclasses.replace(expected, flip=expected.flip is not False)
     metadata = weights.read(folder / "generator.safetensors")[1]
     assert json.loads(metadata["recipe"])["recipe"] == make(case, source).name
     assert metadata["architecture"] == make(case, source).generator
@@ -310,11 +316,11 @@ def test_previews_are_the_six_fixed_faces_of_the_average(case, few, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("case", "n_critic", "images_a_step"), [("wgan-gp", 8, 40), ("dcgan", 2, 10), ("r1", 1, 5), ("r3", 1, 10)]
+    ("case", "n_critic", "images_a_step"), [("wgan-gp", 8, 40), ("dcgan", 2, 10), ("r1", 1, 5), ("r3", 1, 5)]
 )
 def test_critic_updates_and_pictures_are_counted(case, n_critic, images_a_step, few, monkeypatch):
-    calls, update_critic = [], train_step.update_critic
-    monkeypatch.setattr(train_step, "update_critic", lambda *args, **kw: calls.append(kw) or update_critic(*args, **kw))
+    calls, update_critics = [], train_step.update_critics
+    monkeypatch.setattr(train_step, "update_critics", lambda *args: calls.append(args) or update_critics(*args))
     steps = consume(loop.train(make(case, n_critic=n_critic, steps=3), None, few))
     assert len(calls) == 3 * n_critic
     assert [step.images for step in steps] == [images_a_step, 2 * images_a_step, 3 * images_a_step]
@@ -329,10 +335,10 @@ def test_a_lazy_penalty_is_taken_every_few_critic_updates(few):
 
 def critic_loss_by_hand(state: State) -> Tensor:
     """The critic's whole loss of its next update, in one piece; draws from the state as an update does."""
-    recipe, critic = state.recipe, state.critic
+    recipe, critic = state.recipe, state.opponents[0].critic
     fake = state.generator(state.latents()).detach()
     real = state.real_batch()
-    loss = ADVERSARIAL[recipe.loss].critic(critic.logits(real), critic.logits(fake))
+    loss = GAMES[recipe.loss].critic_loss(critic.scores(real), critic.scores(fake))
     if recipe.loss == "wgan-gp":
         mix = torch.rand(recipe.batch, 1, 1, 1, generator=state.random)
         return loss + recipe.penalty * gradient_penalty(critic, real, fake, mix)
@@ -345,11 +351,13 @@ def critic_loss_by_hand(state: State) -> Tensor:
 @pytest.mark.parametrize(("case", "batch"), [("wgan-gp", 4), ("r1", 7), ("r3", 7), ("r3", 8)])
 def test_the_critic_learns_its_loss_and_its_penalty_together(case, batch, few):
     settings = {"batch": batch, "augment": (), "penalty": 2.0, "beta1": 0.0, "n_critic": 1}
-    state, by_hand = (State(make(case, **settings), few) for _ in range(2))
+    state, by_hand = (new_state(make(case, **settings), few) for _ in range(2))
     critic_loss_by_hand(by_hand).backward()
-    train_step.update_critic(state, *train_step.draw_fakes(state, 1), penalise=True)
-    for parameter, same in zip(state.critic.parameters(), by_hand.critic.parameters(), strict=True):
-        gradient = state.optimiser_d.state[parameter]["exp_avg"]  # with beta1 = 0, Adam's mean is the gradient itself
+    updates.update_critics(state, *updates.draw_fakes(state, 1), number=0)
+    [opponent], [other] = state.opponents, by_hand.opponents
+    for parameter, same in zip(opponent.critic.parameters(), other.critic.parameters(), strict=True):
+        # with beta1 = 0, Adam's mean is the gradient itself
+        gradient = opponent.optimiser.state[parameter]["exp_avg"]
         torch.testing.assert_close(gradient, same.grad, rtol=1e-3, atol=1e-5)
 
 
@@ -375,7 +383,7 @@ def test_a_run_ends_when_its_first_budget_is_spent(budget, steps, few, tmp_path)
 
 
 def test_each_picture_is_seen_once_an_epoch(pictures):
-    state = State(make("dcgan", batch=4, flip=False), pictures[:12].clone())
+    state = new_state(make("dcgan", batch=4, flip=False), pictures[:12].clone())
     for _ in range(3):
         seen = torch.cat([state.real_batch() for _ in range(3)])
         assert len(seen.unique(dim=0)) == 12
@@ -384,14 +392,14 @@ def test_each_picture_is_seen_once_an_epoch(pictures):
 
 def test_flips_mirror_pictures_only_if_asked(pictures):
     one = pictures[:1].repeat(40, 1, 1, 1)
-    kept = State(make("dcgan", batch=40, flip=False), one).real_batch()
-    mixed = State(make("dcgan", batch=40, flip=True), one).real_batch()
+    kept = new_state(make("dcgan", batch=40, flip=False), one).real_batch()
+    mixed = new_state(make("dcgan", batch=40, flip=True), one).real_batch()
     assert len(kept.unique(dim=0)) == 1 and len(mixed.unique(dim=0)) == 2
     assert any(torch.equal(picture, kept[0].flip(2)) for picture in mixed)
 
 
 def test_the_average_moves_and_follows_the_generator(few):
-    state = State(make("dcgan", ema=0.3), few)
+    state = new_state(make("dcgan", ema=0.3), few)
     expected = {key: value.clone().double() for key, value in state.generator.state_dict().items()}
     start = copy.deepcopy(expected)
     for step in range(6):
@@ -433,9 +441,12 @@ def test_frozen_layers_stay_the_sources_to_the_last_bit(freeze_g, freeze_d, few,
 
 
 def test_frozen_layers_have_no_gradients_nor_moments_nor_copies(few, source):
-    state = State(make("transfer", source), few)
+    state = new_state(make("transfer", source), few)
     train_step.update(state)
-    for network, optimiser, frozen in ((state.generator, state.optimiser_g, 2), (state.critic, state.optimiser_d, 2)):
+    for network, optimiser, frozen in (
+        (state.generator, state.optimiser, 2),
+        (state.opponents[0].critic, state.opponents[0].optimiser, 2),
+    ):
         assert not any(parameter.requires_grad for parameter in network.layers[:frozen].parameters())
         assert all(parameter.grad is None for parameter in network.layers[:frozen].parameters())
         assert all(parameter.requires_grad for parameter in network.layers[frozen:].parameters())
@@ -445,8 +456,12 @@ def test_frozen_layers_have_no_gradients_nor_moments_nor_copies(few, source):
 
 
 def test_a_transfer_starts_from_its_source(few, source):
-    state = State(make("transfer", source), few)
-    for network, name in ((state.generator, "generator"), (state.critic, "critic"), (state.average, "generator")):
+    state = new_state(make("transfer", source), few)
+    for network, name in (
+        (state.generator, "generator"),
+        (state.opponents[0].critic, "critic"),
+        (state.average, "generator"),
+    ):
         for key, value in load_file(source / f"{name}.safetensors").items():
             assert torch.equal(network.state_dict()[key], value)
 
@@ -459,8 +474,8 @@ def test_a_transfer_reads_pictures_of_its_sources_side(source, draw_faces, tmp_p
 
 @pytest.mark.parametrize("case", ["distill-0.05", "distill-0", "distill-1", "distill-feature"])
 def test_the_teacher_stays_as_it_was(case, few, source):
-    state = State(make(case, source), few if case != "distill-0" else None)
-    networks = [network for network in (state.teacher, state.teacher_critic) if network is not None]
+    state = new_state(make(case, source), few if case != "distill-0" else None)
+    networks = list(state.frozen.values())
     assert len(networks) == (2 if case == "distill-feature" else 1)
     before = [{key: value.clone() for key, value in network.state_dict().items()} for network in networks]
     for _ in range(3):
@@ -471,19 +486,19 @@ def test_the_teacher_stays_as_it_was(case, few, source):
 
 
 def test_a_students_critic_goes_on_from_its_teachers(few, source, refuses, tmp_path):
-    state = State(make("distill-critic", source, critic="kd-critic/16"), few)
+    state = new_state(make("distill-critic", source, critic="kd-critic/16"), few)
     before = load_file(source / "critic.safetensors")
-    assert state.recipe.critic == "critic/16@32" and state.critic.training
-    assert all(torch.equal(value, before[key]) for key, value in state.critic.state_dict().items())
+    assert state.recipe.critic == "critic/16@32" and state.opponents[0].critic.training
+    assert all(torch.equal(value, before[key]) for key, value in state.opponents[0].critic.state_dict().items())
     train_step.update(state)
-    assert not any(torch.equal(value, before[key]) for key, value in state.critic.state_dict().items())
+    assert not any(torch.equal(value, before[key]) for key, value in state.opponents[0].critic.state_dict().items())
     alone = shutil.copyfile(source / "generator.safetensors", tmp_path / "alone.safetensors")
     with refuses("alone.safetensors"):
-        State(make("distill-critic", teacher=str(alone)), few)
+        new_state(make("distill-critic", teacher=str(alone)), few)
 
 
 def test_a_student_comes_to_resemble_its_teacher(source):
-    state = State(make("distill-0", source, lr_g=1e-2, pixel="mse"), None)
+    state = new_state(make("distill-0", source, lr_g=1e-2, pixel="mse"), None)
     losses = [train_step.update(state)["imitation"].item() for _ in range(60)]
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
@@ -511,7 +526,7 @@ import torch
 from safetensors.torch import load_file
 
 from ganopt.training import loop
-from ganopt.training.recipes import parse
+from ganopt.training.recipe_text import parse
 
 torch.set_num_threads(1)
 folder, pictures = Path(sys.argv[1]), load_file(sys.argv[2])["pictures"]
@@ -690,7 +705,7 @@ def test_a_run_reads_its_folder_and_tells_strangers_only_the_name_of_it(draw_fac
     consume(loop.train(make("dcgan", data=str(faces), classes="cat"), folder))
     stored = run_folder.read_recipe(folder)
     assert (
-        State(stored, torch.from_numpy(image_folder.load(faces, 32).pictures[:16])).data_hash
+        new_state(stored, torch.from_numpy(image_folder.load(faces, 32).pictures[:16])).data_hash
         == counters(folder)["data"]
     )
     for name in ("generator", "critic"):
@@ -735,3 +750,18 @@ def test_any_uint8_pictures_will_do(few):
     across = few.transpose(2, 3)
     assert not across.is_contiguous()
     assert len(consume(loop.train(make("dcgan", steps=1), None, across))) == 1
+
+
+@pytest.mark.parametrize(("label", "flip", "mirrored"), [("7", None, False), ("cat", None, True), ("7", True, True)])
+def test_letters_and_digits_are_mirrored_only_if_asked_for(label, flip, mirrored, draw_faces, tmp_path):
+    draw_faces(tmp_path / "set" / label, 16, (32, 32))
+    recipe = R1(data=str(tmp_path / "set"), generator="big/64@32", critic="plain-critic/64", flip=flip, steps=1)
+    consume(loop.train(recipe, tmp_path / "run"))
+    assert run_folder.read_recipe(tmp_path / "run").flip == mirrored
+
+
+def test_nothing_is_built_or_saved_of_a_critic_that_alpha_0_does_not_use(few, source, tmp_path):
+    recipe = make("distill-0", source, inherit_critic=True, critic="critic")  # a large one, had it been built
+    assert new_state(recipe, None).opponents == []
+    consume(loop.train(recipe, tmp_path))
+    assert not any(name.startswith(("critic", "optimiser_d")) for name in load_file(tmp_path / "state.safetensors"))

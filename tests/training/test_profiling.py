@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from ganopt.models.networks import build_critic, build_generator, count_parameters
+from ganopt.training.methods import Distill, Transfer
 from ganopt.training.profiling import cost_of_drawing, cost_of_training, peak_memory, reset_peak_memory, trial
-from ganopt.training.recipes import Distill, Transfer, WganGp
+from ganopt.training.recipes import WganGp
 
 CPU = torch.device("cpu")
 STARTED_BY_A_LARGE_PROCESS = """

@@ -6,18 +6,23 @@ from torch.nn.functional import cosine_similarity
 
 from ganopt.models.sampling import from_bytes
 from ganopt.training import train_step
+from ganopt.training.adversarial import updates
+from ganopt.training.methods import new_state
 from ganopt.training.recipes import R1, R3, Dcgan, WganGp
-from ganopt.training.state import State
 
 COMMON = {"generator": "big/16@32", "batch": 16, "steps": 1, "device": "cpu"}
 
 
 def penalty_and_gradient(recipe, pictures) -> tuple[float, torch.Tensor]:
     """The penalty on one batch, and its gradient with respect to the critic's weights, in a row."""
-    state = State(recipe, pictures)
-    penalty = train_step._penalty(state, from_bytes(pictures[:16]), from_bytes(pictures[16:32]))
+    state = new_state(recipe, pictures)
+    penalty = state.opponents[0].game.penalty(
+        state.opponents[0].critic, from_bytes(pictures[:16]), from_bytes(pictures[16:32]), state.random
+    )
     penalty.backward()
-    return penalty.item(), torch.cat([p.grad.flatten() for p in state.critic.parameters() if p.grad is not None])
+    return penalty.item(), torch.cat(
+        [p.grad.flatten() for p in state.opponents[0].critic.parameters() if p.grad is not None]
+    )
 
 
 def losses_and_gradients(recipe, pictures, monkeypatch) -> tuple[dict[str, float], list[torch.Tensor]]:
@@ -28,9 +33,10 @@ def losses_and_gradients(recipe, pictures, monkeypatch) -> tuple[dict[str, float
         gradients.append(torch.cat([p.grad.flatten() for p in optimiser.param_groups[0]["params"]]))
         optimiser.zero_grad()
 
-    monkeypatch.setattr(train_step, "_step", keep)
-    state = State(recipe, pictures)
-    losses = train_step.update_critic(state, train_step.draw_fakes(state, 1)[0], penalise=recipe.penalty > 0)
+    monkeypatch.setattr(updates, "step", keep)
+    monkeypatch.setattr(train_step, "step", keep)
+    state = new_state(recipe, pictures)
+    losses = updates.update_critics(state, updates.draw_fakes(state, 1)[0], number=0)
     losses |= train_step.update_generator(state)
     return {name: value.item() for name, value in losses.items()}, gradients
 

@@ -151,7 +151,7 @@ def test_train(client, archive, folder):
         ("fid", {"own": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "must be uploaded first"),
         ("cost", {"minutes": float("nan")}, "'minutes' cannot be read"),
         ("cost", {"settings": {"source": "x"}}, "There is no setting 'source'"),
-        ("cost", {"settings": {"batch": "many"}}, "is no value for --batch"),
+        ("cost", {"settings": {"batch": "many"}}, "--batch is 'many'; it must be a whole number"),
         ("train", {"method": "magic"}, "is no method"),
         ("train", {"name": "../x"}, "A run's name takes"),
         ("train", {"data": "sample:nobody"}, "nobody"),

@@ -17,9 +17,9 @@ from gradio_client.exceptions import AppError
 from PIL import Image
 
 from ganopt.models import model_cache
+from ganopt.models.devices import pick_device
 from ganopt.thesis.comparison import RAMP
 from ganopt.thesis.release import ship
-from ganopt.training.state import pick_device
 from ganopt.ui import build_app
 from ganopt.ui.common import stored
 from ganopt.ui.page import Page

@@ -9,9 +9,10 @@ import pytest
 from ganopt.models import zoo
 from ganopt.runs.queue import LOCK, take
 from ganopt.runs.status import Run
-from ganopt.training.recipes import R1, Distill, Transfer
+from ganopt.training.methods import METHODS, Distill, Transfer
+from ganopt.training.recipes import R1
 from ganopt.ui import access, requests
-from ganopt.ui.requests import METHODS, PRESETS, RunRequest
+from ganopt.ui.requests import PRESETS, RunRequest
 
 TINY = {"network": "big/64", "side": 32}
 recipe = functools.partial(requests.recipe, public=False)
@@ -46,7 +47,7 @@ def test_a_transfer_takes_the_networks_of_its_source_and_the_settings_of_ours():
         (RunRequest("magic", 1, **TINY), ("magic", "no method")),
         (RunRequest("r1", -1, "pictures", **TINY), ("minutes",)),
         (RunRequest("r1", None, "pictures", **TINY), ("minutes",)),
-        (RunRequest("r1", 1, "pictures", network="tiny"), ("no network",)),
+        (RunRequest("r1", 1, "pictures", network="tiny"), ("Unknown network",)),
         (RunRequest("r1", 1, "pictures", **TINY, more={"batch": 1}), ("--batch",)),
         (RunRequest("transfer", 1, "pictures"), ("model to start from",)),
         (RunRequest("transfer", 1, "pictures", "run:gone"), ("run:gone",)),

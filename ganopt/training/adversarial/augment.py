@@ -6,6 +6,8 @@ Draws come from a CPU generator, so a run repeats on any device.
 import torch
 from torch import Tensor
 
+from ganopt.models.devices import send
+
 POLICIES = ("color", "translation", "cutout")
 
 
@@ -25,7 +27,7 @@ def horizontal_flip(pictures: Tensor, random: torch.Generator) -> Tensor:
 
 def _uniform(pictures: Tensor, random: torch.Generator) -> Tensor:
     """One number of [0, 1) a picture, (N, 1, 1, 1)."""
-    return torch.rand(len(pictures), 1, 1, 1, generator=random).to(pictures.device, pictures.dtype)
+    return send(torch.rand(len(pictures), 1, 1, 1, generator=random), pictures.device).to(pictures.dtype)
 
 
 def _color(pictures: Tensor, random: torch.Generator) -> Tensor:
@@ -52,7 +54,7 @@ def _translation(pictures: Tensor, random: torch.Generator) -> Tensor:
 def _shift_matrix(side: int, pictures: Tensor, random: torch.Generator) -> Tensor:
     """(N, side, side), of which M @ column shifts a column by a random number of pixels."""
     reach = side // 8
-    shift = torch.randint(-reach, reach + 1, (len(pictures), 1, 1), generator=random).to(pictures.device)
+    shift = send(torch.randint(-reach, reach + 1, (len(pictures), 1, 1), generator=random), pictures.device)
     index = torch.arange(side, device=pictures.device)
     return (index[:, None] == index[None, :] + shift).to(pictures.dtype)
 

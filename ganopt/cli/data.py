@@ -1,0 +1,33 @@
+"""The commands of pictures to train on. What each needs is imported when it runs: `--help` needs none of it."""
+
+import argparse
+from pathlib import Path
+
+from ganopt.files import cache_folder
+
+
+def inspect_data(options: argparse.Namespace) -> None:
+    """Read a folder of pictures into the cache and say what is in it."""
+    from ganopt.data import image_folder
+
+    if options.dry_run:
+        files = image_folder.find(Path(options.folder), options.classes)
+        print(f"{len(files)} pictures in {options.folder}.")
+        return
+    found = image_folder.load(Path(options.folder), options.side, options.classes)
+    count, size = len(found.files), found.pictures.nbytes / 1e6
+    print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB in memory; {len(found.skipped)} skipped.")
+    print(f"Kept for next time in {cache_folder()}.")
+
+
+def fetch_data(options: argparse.Namespace) -> None:
+    """Download a public set of pictures, after saying what it is, its size and its licence."""
+    from ganopt.data import download
+
+    print(download.describe(download.SOURCES[options.name]), flush=True)
+    if options.dry_run:
+        return
+    folder = Path(options.out or f"pictures/{options.name}")
+    counts, skipped = download.fetch(options.name, folder, options.most)
+    print(f"{sum(counts.values())} pictures are in {folder}; {skipped} could not be read.")
+    print("Classes: " + ", ".join(f"{name} {count}" for name, count in counts.items()))

@@ -1,0 +1,16 @@
+"""What the commands print alike."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def program() -> str:
+    """How the command line was called: `ganopt`, or else `python -m ganopt`."""
+    return "ganopt" if Path(sys.argv[0]).stem == "ganopt" else "python -m ganopt"
+
+
+def print_json(**values: Any) -> None:
+    """Print an object as JSON."""
+    print(json.dumps(values, indent=1, ensure_ascii=False))

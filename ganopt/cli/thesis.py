@@ -1,0 +1,64 @@
+"""The commands of the thesis. What each needs is imported when it runs: `--help` needs none of it."""
+
+import argparse
+import dataclasses
+from pathlib import Path
+
+from ganopt.cli.output import print_json
+from ganopt.cli.training import follow
+from ganopt.errors import UserError
+from ganopt.files import atomic_write
+
+
+def run_experiments(options: argparse.Namespace) -> None:
+    """Train and measure what the thesis's tables need, in a budget of minutes; go on where it was stopped."""
+    from ganopt.metrics import features
+    from ganopt.models.devices import pick_device
+    from ganopt.thesis import experiments, measurements, tables
+    from ganopt.thesis.experiments import Setting
+    from ganopt.training.recipe_text import describe
+
+    values = {field.name: getattr(options, field.name) for field in dataclasses.fields(Setting)}
+    setting = Setting(**values | {"data": Path(options.data), "folder": Path(options.folder)})
+    names = options.only.split(",") if options.only else None
+    if options.dry_run:
+        planned = experiments.recipes(setting, experiments.choose(names))
+        print_json(**{experiment.name: describe(recipe) for experiment, recipe in planned})
+        return
+    if setting.minutes > 0:
+        for experiment, steps in experiments.runs(setting, names):
+            print(f"Training {experiment.name}.")
+            follow(steps, setting.folder / experiment.name)
+    extractor = features.load_extractor(pick_device(options.device), "float32", options.inception)
+    for record in measurements.measure(setting, extractor, Path(options.results), names, options.n):
+        if record["kind"] == "fid":
+            print(f"{record['name']:24} fid{record['count']} {record['fid']:.2f}")
+    print("\n" + tables.page(tables.tables(tables.read(Path(options.results)))), end="")
+
+
+def show_tables(options: argparse.Namespace) -> None:
+    """Print the thesis's tables with our figures, from the results file, as Markdown, or write them."""
+    from ganopt.models.checkpoint_files import checkpoint
+    from ganopt.thesis import tables
+
+    built = tables.tables(tables.read(Path(options.results) if options.results else checkpoint("results.json")))
+    targets = [Path(options.csv, f"{table.name}.csv") for table in built] if options.csv else []
+    if options.dry_run:
+        print_json(tables=[table.title for table in built], readme=options.readme, csv=list(map(str, targets)))
+        return
+    text = tables.insert(_read_text(Path(options.readme)), built) if options.readme else ""
+    for table, path in zip(built, targets, strict=False):
+        with atomic_write(path) as temporary:
+            temporary.write_text(tables.as_csv(table), encoding="utf-8")
+    if options.readme:
+        with atomic_write(Path(options.readme)) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+    if not (options.csv or options.readme):
+        print(tables.page(built), end="")
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError) as error:
+        raise UserError(f"{path} cannot be read as text; name a Markdown file.") from error

@@ -1,0 +1,123 @@
+"""The commands of training. What each needs is imported when it runs: `--help` needs none of it."""
+
+import argparse
+import contextlib
+import dataclasses
+import signal
+import sys
+import time
+from collections.abc import Generator
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+from ganopt.cli.output import print_json, program
+from ganopt.errors import UserError
+from ganopt.files import runs_folder
+
+if TYPE_CHECKING:
+    from ganopt.training.loop import Step
+
+SHOWN = 0.1  # seconds from one look at the losses to the next, for which a GPU is waited
+
+
+def train(options: argparse.Namespace) -> None:
+    """Start or resume a run and follow it. Ctrl-C saves and stops."""
+    from ganopt.runs import manager
+    from ganopt.training import loop
+    from ganopt.training.methods import METHODS
+    from ganopt.training.recipe_text import describe, parse
+
+    kind = METHODS[options.recipe].recipe
+    names = {field.name for field in dataclasses.fields(kind)}
+    given = {name: value for name, value in vars(options).items() if name in names}
+    if getattr(options, "resume", None):
+        _resume(Path(options.resume), given, options.dry_run)
+        return
+    recipe = parse({"recipe": kind.name} | given)
+    if options.dry_run:
+        print_json(**describe(recipe))
+        return
+    out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), kind.name)
+    with out as folder:
+        run = loop.train(recipe, folder)
+    follow(run, folder)
+
+
+def distill(options: argparse.Namespace) -> None:
+    """Train a student to draw what a frozen teacher draws: alpha * adversarial + (1 - alpha) * (pixel + feature)."""
+    train(options)
+
+
+def transfer(options: argparse.Namespace) -> None:
+    """Go on from a trained model on other pictures, its first layers frozen; the networks are the source's."""
+    train(options)
+
+
+def make_film(options: argparse.Namespace) -> None:
+    """Make a film of a run's six fixed latents, and a sheet of them if asked."""
+    from ganopt.models.sampling import save_png
+    from ganopt.runs import timelapse
+
+    folder = Path(options.run)
+    if options.dry_run:
+        steps, _ = timelapse.previews(folder, timelapse.MOST_FRAMES)
+        print_json(frames=len(steps), out=options.out, sheet=options.sheet)
+        return
+    timelapse.save_film(folder, Path(options.out))
+    print(f"The film is {options.out}.")
+    if options.sheet:
+        save_png(timelapse.history(folder), Path(options.sheet))
+        print(f"The sheet is {options.sheet}.")
+
+
+def follow(run: Generator["Step"], folder: Path) -> None:
+    """Show a run's progress until it ends or is interrupted; either way its last step is saved."""
+    from tqdm import tqdm
+
+    interrupted: list[int] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        interrupted.append(number)
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    step, shown = None, time.monotonic()
+    bar_format = "{percentage:5.1f}% |{bar:20}| {elapsed}<{remaining} {postfix}"
+    with tqdm(total=1.0, bar_format=bar_format) as bar:
+        for step in run:
+            if step.step == 1 or step.saved or time.monotonic() > shown + SHOWN:
+                shown = time.monotonic()
+                bar.set_postfix_str(_summary(step), refresh=False)
+                bar.update(min(step.progress, 1) - bar.n)
+            if interrupted:
+                break
+    run.close()
+    if step is None:
+        print(f"The run in {folder} has spent its budget already; give it a larger one to go on.")
+        return
+    done = "Stopped" if interrupted else "Done"
+    print(f"{done} at step {step.step} after {step.images} pictures and {step.seconds / 60:.1f} minutes, in {folder}.")
+    if interrupted:
+        print(f"Go on with: {program()} train --resume {folder}")
+        sys.exit(130)
+
+
+def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
+    from ganopt.training import loop, run_folder
+    from ganopt.training.recipe_text import describe
+
+    if kept := set(given) - {"steps", "images", "minutes"}:
+        raise UserError(
+            f"A resumed run keeps its settings but for the budget; leave out --{min(kept).replace('_', '-')}."
+        )
+    if dry_run:
+        print_json(**describe(run_folder.read_recipe(folder)))
+    else:
+        follow(loop.resume(folder, budget=given), folder)
+
+
+def _summary(step: "Step") -> str:
+    losses = " ".join(f"{name} {value:.3g}" for name, value in step.losses.items())
+    return f"step {step.step} epoch {step.epoch:.1f} {losses} {step.memory / 1e9:.2f} GB"

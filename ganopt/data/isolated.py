@@ -1,0 +1,154 @@
+"""A zip file of pictures, or an .npz file of statistics, read in a process of its own, whose memory is limited.
+
+Its messages are a line of JSON each, behind which an array's bytes may follow. It waits while nobody reads them, so
+that it is never more than a picture ahead. Imports no torch, so that it starts fast.
+"""
+
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+from zipfile import ZipFile
+
+import numpy as np
+
+from ganopt.data import archives, image_folder
+from ganopt.data.decode import decode_whole
+from ganopt.errors import UserError, exit_on_user_error
+from ganopt.subprocesses import ONE_THREAD, limit_memory, module_output
+
+MEMORY, MEMORY_OF_PIXEL = 600_000_000, 40  # bytes of address space
+MOST_SECONDS = 60  # that one picture may take
+MOST_NUMBERS = 2048**2  # of a covariance
+
+Message = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What is in a zip file of pictures."""
+
+    count: int
+    hash: str  # of the files
+    pictures: Iterator[np.ndarray | str]  # uint8 (3, H, W), or why one was left out
+
+
+@contextlib.contextmanager
+def opened(archive: Path, most: int, most_pixels: int) -> Iterator[Upload]:
+    """The first pictures of a zip file by their names, without those of more than `most_pixels`.
+
+    Raises UserError for all that `archives.unpack` refuses, and where the process fails, whatever the reason. At the
+    end of the block, however that ends, the process is gone, and so is all that it has unpacked.
+    """
+    with (
+        archives.temporary_folder(archive) as folder,
+        _messages(archive, "pictures", archive, folder, most, most_pixels) as messages,
+    ):
+        head, _ = next(messages)
+        pictures = (message["reason"] if array is None else array for message, array in messages)
+        yield Upload(head["count"], head["hash"], pictures)
+
+
+def statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and covariance from an .npz file, as float64. Raises UserError for one that is none of pytorch-fid's."""
+    with _messages(path, "statistics", path) as messages:
+        (_, mean), (_, covariance) = messages
+    assert mean is not None and covariance is not None
+    return mean, covariance
+
+
+@contextlib.contextmanager
+def _messages(file: Path, *arguments: Any) -> Iterator[Iterator[tuple[Message, np.ndarray | None]]]:
+    """What the process says, each message with its array, up to the last one."""
+    words = ["ganopt.data.isolated", *map(str, arguments)]
+    with module_output(words, f"Reading {file.name}", **ONE_THREAD) as output:
+        yield _received(output)
+
+
+def _received(output: IO[bytes]) -> Iterator[tuple[Message, np.ndarray | None]]:
+    while (message := _read_line(output)) != {}:
+        array = None
+        if "shape" in message:
+            array = np.empty(message["shape"], message["type"])
+            if output.readinto(array.reshape(-1).view(np.uint8)) < array.nbytes:  # type: ignore[attr-defined]
+                raise EOFError
+        yield message, array
+
+
+def _read_line(output: IO[bytes]) -> Message:
+    line = output.readline()
+    if not line.endswith(b"\n"):
+        raise EOFError
+    return json.loads(line)
+
+
+def _send(array: np.ndarray | None = None, **message: Any) -> None:
+    """One message; without anything in it, it is the last."""
+    if array is not None:
+        message |= {"shape": array.shape, "type": array.dtype.name}
+    sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
+    if array is not None:
+        sys.stdout.buffer.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    sys.stdout.buffer.flush()
+
+
+def _send_pictures(archive: Path, folder: Path, most: int, most_pixels: int) -> None:
+    archives.unpack(archive, folder)
+    files = image_folder.find(folder)[:most]
+    _send(count=len(files), hash=image_folder.content_hash(folder, files))
+    for name in files:
+        with _alarm():
+            picture = decode_whole(str(folder / name), most_pixels)
+        if isinstance(picture, str):
+            _send(reason=picture)
+        else:
+            _send(picture)
+
+
+@contextlib.contextmanager
+def _alarm() -> Iterator[None]:
+    """End this process where the block takes too long, even inside of a decoder; on Windows, never."""
+    if not hasattr(signal, "alarm"):
+        yield
+        return
+    signal.alarm(MOST_SECONDS)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+
+
+def _send_statistics(path: Path) -> None:
+    try:
+        with ZipFile(path) as file:
+            if sum(member.file_size for member in file.infolist()) > archives.MOST_BYTES_EACH:
+                raise ValueError("2048 features take 34 MB")
+        with np.load(path, allow_pickle=False) as arrays:
+            found = [np.asarray(arrays[name]) for name in ("mu", "sigma")]
+        if any(array.dtype.kind not in "biuf" or array.size > MOST_NUMBERS for array in found):
+            raise ValueError("other arrays")
+    except (*archives.UNREADABLE, KeyError, TypeError, MemoryError) as error:
+        raise UserError(f"{path.name} holds no statistics of pytorch-fid; name another file.") from error
+    for array in found:
+        _send(array.astype(np.float64))
+
+
+def main(kind: str, path: str, *more: str) -> None:
+    """Read a file for the process that started this one."""
+    most_pixels = int(more[-1]) if more else 0
+    limit_memory(MEMORY + MEMORY_OF_PIXEL * most_pixels)
+    with exit_on_user_error():
+        if kind == "statistics":
+            _send_statistics(Path(path))
+        else:
+            folder, most, _ = more
+            _send_pictures(Path(path), Path(folder), int(most), most_pixels)
+    _send()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,39 @@
+"""Generators and critics: what they promise, their registry, and the kinds that come with the project."""
+
+from ganopt.models.networks import dcgan, projected, subpixel  # noqa: F401 - which register their kinds
+from ganopt.models.networks.base import LATENT_SIZE, Critic, Generator, Network
+from ganopt.models.networks.registry import (
+    KINDS,
+    SIDES,
+    Architecture,
+    Role,
+    build_critic,
+    build_generator,
+    build_network,
+    can_inherit,
+    count_parameters,
+    kinds,
+    parameters_of,
+    parse_architecture,
+    register,
+)
+
+__all__ = [
+    "KINDS",
+    "LATENT_SIZE",
+    "SIDES",
+    "Architecture",
+    "Critic",
+    "Generator",
+    "Network",
+    "Role",
+    "build_critic",
+    "build_generator",
+    "build_network",
+    "can_inherit",
+    "count_parameters",
+    "kinds",
+    "parameters_of",
+    "parse_architecture",
+    "register",
+]

@@ -1,0 +1,89 @@
+"""The convolutions of EfficientNet-Lite0 (Tan and Le 2019), frozen, to see pictures with: a feature network.
+
+BatchNorm (epsilon 0.001) is folded into the convolutions; padding is TensorFlow's "same", at stride 2 lopsided.
+"""
+
+from collections.abc import Iterator, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, hardtanh, pad
+
+EPSILON = 0.001  # of its BatchNorm
+HALVING = {1, 3, 5, 11}  # blocks of stride 2
+BLOCKS = 16
+SEEN = {2: 24, 4: 40, 10: 112, 15: 320}  # blocks whose results are features -> channels, at strides 4, 8, 16 and 32
+
+
+class EfficientNetLite0(nn.Module):
+    """Pictures (N, 3, H, W) in [-1, 1] -> four maps (N, C, H / s, W / s), s = 4, 8, 16, 32.
+
+    Its weights are those that `fold` returns; they are no part of a state dict, and never trained. Raises KeyError if
+    one is missing.
+    """
+
+    def __init__(self, weights: Mapping[str, Tensor]):
+        super().__init__()
+        for name in _convolutions():
+            weight = weights[f"{name}.weight"].float().contiguous(memory_format=torch.channels_last)
+            self.register_buffer(f"{name}_weight".replace(".", "_"), weight, persistent=False)
+            bias = weights[f"{name}.bias"].float()
+            self.register_buffer(f"{name}_bias".replace(".", "_"), bias, persistent=False)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        seen = []
+        x = self._convolve("stem", x.contiguous(memory_format=torch.channels_last), stride=2)
+        for block in range(BLOCKS):
+            y = self._convolve(f"{block}.expand", x) if block else x
+            y = self._convolve(f"{block}.depthwise", y, stride=2 if block in HALVING else 1)
+            y = self._convolve(f"{block}.project", y, activate=False)
+            x = x + y if y.shape == x.shape else y
+            if block in SEEN:
+                seen.append(x)
+        return seen
+
+    def _convolve(self, name: str, x: Tensor, stride: int = 1, activate: bool = True) -> Tensor:
+        weight, bias = (getattr(self, f"{name}_{part}".replace(".", "_")) for part in ("weight", "bias"))
+        groups = x.shape[1] // weight.shape[1]
+        reach = weight.shape[-1] // 2
+        if stride == 2:
+            zeros = [_zeros(side, weight.shape[-1]) for side in (x.shape[3], x.shape[2])]
+            x = conv2d(pad(x, [*zeros[0], *zeros[1]]), weight, bias, stride, groups=groups)
+        else:
+            x = conv2d(x, weight, bias, padding=reach, groups=groups)
+        return hardtanh(x, 0.0, 6.0) if activate else x
+
+
+def fold(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The weights for `EfficientNetLite0` from a state dict named as in efficientnet_pytorch, each norm folded.
+
+    Raises KeyError where a tensor is missing.
+    """
+    weights: dict[str, Tensor] = {}
+    for name in _convolutions():
+        block, _, part = name.rpartition(".")
+        norm = {"stem": "_bn0", "expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}[part]
+        prefix = f"_blocks.{block}." if block else ""
+        gain, shift, mean, variance = (
+            state[f"{prefix}{norm}.{each}"].double() for each in ("weight", "bias", "running_mean", "running_var")
+        )
+        scale = gain / (variance + EPSILON).sqrt()
+        weights[f"{name}.bias"] = (shift - mean * scale).float()
+        convolution = state[f"{prefix}_conv_stem.weight" if part == "stem" else f"{prefix}_{part}_conv.weight"]
+        weights[f"{name}.weight"] = (convolution.double() * scale[:, None, None, None]).float()
+    return weights
+
+
+def _convolutions() -> Iterator[str]:
+    yield "stem"
+    for block in range(BLOCKS):
+        if block:
+            yield f"{block}.expand"
+        yield f"{block}.depthwise"
+        yield f"{block}.project"
+
+
+def _zeros(side: int, kernel: int) -> tuple[int, int]:
+    """Zeros before and behind an axis for stride 2: as few before as possible."""
+    total = max((-(-side // 2) - 1) * 2 + kernel - side, 0)
+    return total // 2, total - total // 2

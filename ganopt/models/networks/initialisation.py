@@ -1,0 +1,27 @@
+"""Random first weights."""
+
+from collections.abc import Callable
+
+from torch import nn
+
+
+def initialise(network: nn.Module, init: Callable[[nn.Module], None]) -> None:
+    """Apply `init` to each module; not on the meta device, whose `normal_` imports torch's compiler for seconds."""
+    if not next(network.parameters()).is_meta:
+        network.apply(init)
+
+
+def normal_init(module: nn.Module) -> None:
+    """N(0, 0.02) for convolutions, N(1, 0.02) for the scales of norms (Radford et al. 2016)."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, 0.0, 0.02)
+        nn.init.zeros_(module.bias)  # type: ignore[arg-type]
+    elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
+        nn.init.normal_(module.weight, 1.0, 0.02)
+
+
+def he_init(module: nn.Module) -> None:
+    """Variance kept through LeakyReLU(0.2) (He et al. 2015): a critic without norms needs it."""
+    if isinstance(module, nn.Conv2d):
+        nn.init.kaiming_normal_(module.weight, a=0.2)
+        nn.init.zeros_(module.bias)  # type: ignore[arg-type]

@@ -1,0 +1,110 @@
+"""A critic that already knows what it sees: small heads on the features of a frozen network (Sauer et al. 2021).
+
+* `projected`: EfficientNet-Lite0, whose maps pass fixed random projections, and four heads, one a resolution.
+
+Only the heads are trained and saved. The projections come from a seed, the frozen network from a file of the project.
+"""
+
+import functools
+import hashlib
+import math
+from typing import ClassVar
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+from torch.nn.functional import conv2d, interpolate
+from torch.nn.utils.parametrizations import spectral_norm
+
+from ganopt.errors import UserError
+from ganopt.models.checkpoint_files import checkpoint
+from ganopt.models.networks.base import Critic
+from ganopt.models.networks.efficientnet import SEEN, EfficientNetLite0
+from ganopt.models.networks.registry import Architecture, register
+
+BACKBONE = "efficientnet-lite0.safetensors"  # in checkpoints/
+SIDE = 128  # pixels at which pictures are looked at
+LATERAL = (32, 64, 128, 256)  # channels that each map is projected to
+FUSED = (32, 32, 64, 128)  # and channels of the sum of it and all coarser ones
+HEADS = {32: 64, 16: 128, 8: 256}  # pixels of a side -> channels of a head there
+SEED = 0  # of the projections
+
+
+class ProjectedCritic(Critic):
+    """Scores of four heads, which look at maps of 64, 32, 16 and 8 pixels: (N, 3, side, side) -> (N, 100)."""
+
+    judges_apart: ClassVar[bool] = True
+
+    def __init__(self, backbone: EfficientNetLite0):
+        super().__init__()
+        self.backbone = backbone
+        self.frozen_digest = backbone_digest()
+        random = torch.Generator().manual_seed(SEED)
+        for level, (width, lateral, fused) in enumerate(zip(SEEN.values(), LATERAL, FUSED, strict=True)):
+            self.register_buffer(f"lateral_{level}", _projection(width, lateral, random), persistent=False)
+            self.register_buffer(f"fused_{level}", _projection(lateral, fused, random), persistent=False)
+        self.heads = nn.ModuleList(_head(width, side) for width, side in zip(FUSED, (64, 32, 16, 8), strict=True))
+
+    def features(self, x: Tensor) -> list[Tensor]:
+        """The maps that the heads look at, the finest first: (N, 32, 64, 64) to (N, 128, 8, 8)."""
+        if x.shape[-1] != SIDE:
+            x = interpolate(x, size=SIDE, mode="bilinear", align_corners=False)
+        # on a CPU the way back to the pixels is slower in bfloat16
+        with torch.autocast(x.device.type, enabled=not x.requires_grad and torch.is_autocast_enabled(x.device.type)):
+            maps = self.backbone(x)
+        coarser, found = None, []
+        for level in reversed(range(len(maps))):
+            lateral, fused = (getattr(self, f"{part}_{level}") for part in ("lateral", "fused"))
+            y = conv2d(maps[level], lateral)
+            y = conv2d(y if coarser is None else y + coarser, fused)
+            coarser = interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
+            found.append(coarser)
+        return found[::-1]
+
+    def scores(self, x: Tensor) -> Tensor:
+        maps = self.features(x)
+        return torch.cat([head(each).flatten(1) for head, each in zip(self.heads, maps, strict=True)], dim=1)
+
+
+def _projection(width_in: int, width_out: int, random: torch.Generator) -> Tensor:
+    """A fixed random 1x1 convolution that keeps the size of numbers (He et al. 2015)."""
+    weight = torch.randn(width_out, width_in, 1, 1, generator=random, device="cpu")
+    return weight * math.sqrt(2 / width_in)
+
+
+def _head(width: int, side: int) -> nn.Sequential:
+    """From a map to 5x5 scores, halving its side down to 8."""
+    layers: list[nn.Module] = []
+    while side > 8:
+        side //= 2
+        down = spectral_norm(nn.Conv2d(width, HEADS[side], 4, 2, 1, bias=False))
+        layers += [down, nn.BatchNorm2d(HEADS[side]), nn.LeakyReLU(0.2, inplace=True)]
+        width = HEADS[side]
+    return nn.Sequential(*layers, spectral_norm(nn.Conv2d(width, 1, 4)))
+
+
+@functools.cache
+def _weights() -> dict[str, Tensor]:
+    path = checkpoint(BACKBONE)
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
+
+
+@functools.cache
+def backbone_digest() -> str:
+    """The SHA-256 of the frozen network's weights, which a run remembers."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(_weights().items()):
+        digest.update(name.encode() + tensor.numpy().tobytes())
+    return digest.hexdigest()
+
+
+@register("projected", "critic")
+def projected(architecture: Architecture) -> Critic:
+    """Its widths are never divided. Raises UserError where the frozen network is missing."""
+    with torch.device("cpu"):
+        backbone = EfficientNetLite0(_weights())
+    return ProjectedCritic(backbone)

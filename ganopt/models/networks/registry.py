@@ -1,0 +1,139 @@
+"""The registry of networks and their notation, `kind[/divisor][@side]`, as in `big/4@64`.
+
+A kind is registered by a decorator on its builder; `/4` divides every width by four, `@64` builds for pictures of 64x64
+pixels. Networks know nothing of losses, files or devices.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+import torch
+from torch import nn
+
+from ganopt.errors import UserError
+from ganopt.models.networks.base import Critic, Generator, Network
+
+Role = Literal["generator", "critic"]
+
+SIDES = (32, 64, 128)
+DIVISORS = (1, 2, 4, 8, 16, 32, 64)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a network name says: its kind, the divisor of its widths, the side of its pictures in pixels."""
+
+    kind: str
+    divisor: int = 1
+    side: int = 128
+
+    def __str__(self) -> str:
+        divisor = f"/{self.divisor}" if self.divisor > 1 else ""
+        return f"{self.kind}{divisor}" + (f"@{self.side}" if self.side != 128 else "")
+
+    @property
+    def role(self) -> Role:
+        """Whether it is a generator or a critic."""
+        return KINDS[self.kind].role
+
+
+Builder = Callable[[Architecture], nn.Module]
+AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of network, as it is registered."""
+
+    name: str
+    role: Role
+    build: Builder
+    sides: tuple[int, ...]
+    inherits: bool  # whether a thinner generator of this kind can start from the channels of a wider one
+
+
+KINDS: dict[str, Kind] = {}
+
+
+def register(
+    name: str, role: Role, sides: tuple[int, ...] = SIDES, inherits: bool = False
+) -> Callable[[AnyBuilder], AnyBuilder]:
+    """A decorator that registers the builder of a kind of network: Architecture -> Generator or Critic.
+
+    Raises ValueError for a name that is taken, or cannot be written in the notation.
+    """
+    if name in KINDS or not re.fullmatch(r"[a-z][a-z-]*", name):
+        raise ValueError(f"{name!r} is taken, or is not a name of lower-case letters and hyphens")
+
+    def add(build: AnyBuilder) -> AnyBuilder:
+        KINDS[name] = Kind(name, role, build, sides, inherits)
+        return build
+
+    return add
+
+
+def kinds(role: Role) -> tuple[str, ...]:
+    """The names of the registered kinds of generators or critics."""
+    return tuple(kind.name for kind in KINDS.values() if kind.role == role)
+
+
+def parse_architecture(name: str, role: Role | None = None, default_side: int = 128) -> Architecture:
+    """Read a network name such as `big/4@64`. Raises UserError if it names no network of this role."""
+    known = kinds(role) if role else tuple(KINDS)
+    match = re.fullmatch(r"([a-z-]+)(?:/([0-9]{1,3}))?(?:@([0-9]{1,4}))?", name.strip())
+    if not match or match[1] not in known:
+        raise UserError(
+            f"Unknown network '{name[:60]}'; write one of {', '.join(known)}, as in {known[0]} or {known[0]}/4@64."
+        )
+    divisor, side = int(match[2] or 1), int(match[3] or default_side)
+    if divisor not in DIVISORS:
+        raise UserError(f"'{name}' divides its widths by {divisor}; take {_choices(DIVISORS)}.")
+    if side not in (sides := KINDS[match[1]].sides):
+        raise UserError(f"'{name}' is for pictures of {side} pixels; take {_choices(sides)}.")
+    return Architecture(match[1], divisor, side)
+
+
+def can_inherit(student: Architecture, teacher: Architecture) -> bool:
+    """Whether a generator can start from another's channels: of the same kind, which allows it, and no wider."""
+    alike = (student.kind, student.side) == (teacher.kind, teacher.side)
+    return alike and student.divisor >= teacher.divisor and KINDS[student.kind].inherits
+
+
+def build_network(architecture: Architecture) -> Network:
+    """A new network with random weights."""
+    network = KINDS[architecture.kind].build(architecture)
+    assert isinstance(network, (Generator, Critic))
+    network.architecture = architecture
+    return network
+
+
+def build_generator(name: str) -> Generator:
+    """A new generator from its name, with random weights. Raises UserError for an unknown name."""
+    generator = build_network(parse_architecture(name, "generator"))
+    assert isinstance(generator, Generator)
+    return generator
+
+
+def build_critic(name: str) -> Critic:
+    """A new critic from its name, with random weights. Raises UserError for an unknown name."""
+    critic = build_network(parse_architecture(name, "critic"))
+    assert isinstance(critic, Critic)
+    return critic
+
+
+def parameters_of(name: str) -> int:
+    """How many trainable values a generator of that name has."""
+    with torch.device("meta"):
+        return count_parameters(build_generator(name))
+
+
+def count_parameters(network: nn.Module) -> int:
+    """How many trainable values a network has, frozen ones included."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def _choices(numbers: tuple[int, ...]) -> str:
+    *first, last = map(str, numbers)
+    return f"{', '.join(first)} or {last}" if first else last

@@ -1,0 +1,73 @@
+"""Recipes as plain values for JSON, and as arguments of the command line."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from ganopt.errors import UserError
+from ganopt.models import hub
+from ganopt.training.methods import METHODS, method_of
+from ganopt.training.recipes import Recipe
+from ganopt.training.settings import option
+
+
+def describe(recipe: Recipe) -> dict[str, Any]:
+    """A recipe as plain values, for JSON; `parse` reads it back."""
+    return {"recipe": recipe.name, **dataclasses.asdict(recipe)}
+
+
+def parse(values: dict[str, Any]) -> Recipe:
+    """The recipe of plain values; what they leave out is its default. Raises UserError where they make none."""
+    kind, values = _split(values)
+    if unknown := set(values) - _settings(kind):
+        raise UserError(f"The recipe {kind.name} has no setting '{min(unknown)}'.")
+    return kind(**values)
+
+
+def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
+    """The recipe that another version may have written, and sentences on what this one reads otherwise.
+
+    A setting that is no longer known is ignored, and a new one has its default. Raises UserError as `parse` does.
+    """
+    kind, values = _split(values)
+    unknown, new = sorted(set(values) - _settings(kind)), sorted(_settings(kind) - set(values))
+    recipe = kind(**{name: value for name, value in values.items() if name not in unknown})
+    notes = [f"The setting '{name}' of an older version is ignored." for name in unknown]
+    notes += [f"The setting '{name}' is new since the run was saved; it is {getattr(recipe, name)}." for name in new]
+    return recipe, notes
+
+
+def travelling(recipe: Recipe) -> dict[str, Any]:
+    """A recipe for files that travel: of a path only its last name goes with them."""
+    values = describe(recipe)
+    for name in {"data", recipe.origin_setting} & set(values):
+        model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
+        if values[name] and not model:
+            values[name] = Path(values[name]).absolute().name
+    return values
+
+
+def argv(recipe: Recipe) -> list[str]:
+    """The arguments of the command line that make a recipe; settings that are its defaults are left out."""
+    arguments = ["train", "--recipe", recipe.name] if method_of(recipe).from_scratch else [recipe.name]
+    for field in dataclasses.fields(recipe):
+        value = getattr(recipe, field.name)
+        if value == field.default:
+            continue
+        if isinstance(value, bool):
+            arguments.append(option(field.name) if value else f"--no-{option(field.name)[2:]}")
+        else:
+            arguments += [option(field.name), ",".join(value) if isinstance(value, tuple) else str(value)]
+    return arguments
+
+
+def _split(values: dict[str, Any]) -> tuple[type[Recipe], dict[str, Any]]:
+    values = dict(values)
+    method = METHODS.get(str(values.pop("recipe", "")))
+    if method is None:
+        raise UserError(f"That names no recipe; take one of {', '.join(METHODS)}.")
+    return method.recipe, {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+
+
+def _settings(kind: type[Recipe]) -> set[str]:
+    return {field.name for field in dataclasses.fields(kind)}

@@ -1,0 +1,70 @@
+"""Settings of a recipe: dataclass fields that say what they are, and are checked where a recipe is made."""
+
+import dataclasses
+import functools
+import math
+import types
+from collections.abc import Collection
+from typing import Annotated, Any, get_args, get_type_hints
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from ganopt.errors import UserError
+
+TYPES = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    tuple[str, ...]: "a list of names",
+}
+
+
+def setting(
+    default: Any, help: str, choices: Collection[str] = (), low: float = -math.inf, high: float = math.inf
+) -> Any:
+    """A field of a recipe, with its help and what it may be: one of some words, or a number within bounds."""
+    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high})
+
+
+def option(name: str) -> str:
+    """What a setting is called on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def option_type(kind: type, name: str) -> Any:
+    """The plain type of a setting: `int` for `int | None`."""
+    hint = get_type_hints(kind)[name]
+    return get_args(hint)[0] if isinstance(hint, types.UnionType) else hint
+
+
+def check_settings(recipe: Any) -> None:
+    """Raise UserError for a setting of another type, beyond its bounds, or not among its choices."""
+    kind: Any = type(recipe)
+    for field in dataclasses.fields(kind):
+        value, rules = getattr(recipe, field.name), field.metadata
+        try:
+            _adapter(kind, field.name).validate_python(value)
+        except ValidationError as error:
+            if error.errors()[0]["type"].endswith(("_type", "_parsing")):
+                expected = TYPES[option_type(kind, field.name)]
+                raise UserError(f"{option(field.name)} is '{value}'; it must be {expected}.") from error
+            raise UserError(f"{option(field.name)} is {value:.15g}; it must be {_bounds(rules)}.") from error
+        if rules["choices"] and value not in rules["choices"]:
+            raise UserError(f"{option(field.name)} is '{value}'; take one of {', '.join(rules['choices'])}.")
+
+
+@functools.cache
+def _adapter(kind: Any, name: str) -> TypeAdapter:
+    rules = next(field.metadata for field in dataclasses.fields(kind) if field.name == name)
+    bounds: dict[str, Any] = {"allow_inf_nan": False} if option_type(kind, name) is float else {}
+    bounds |= {key: rules[side] for key, side in (("ge", "low"), ("le", "high")) if math.isfinite(rules[side])}
+    hint: Any = Annotated[get_type_hints(kind)[name], Field(strict=True, **bounds)]
+    return TypeAdapter(hint)
+
+
+def _bounds(rules: Any) -> str:
+    low, high = rules["low"], rules["high"]
+    if not math.isfinite(high):
+        return f"at least {low:g}" if math.isfinite(low) else "a finite number"
+    return f"from {low:.15g} to {high:.15g}"

@@ -1,0 +1,49 @@
+"""How the command line looks before a command runs."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SLOW = ["torch", "torchvision", "gradio", "huggingface_hub", "httpx", "tqdm", "numpy", "PIL"]
+
+
+def run(arguments: list[str]) -> subprocess.CompletedProcess:
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, check=True)
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["fid", "--help"], ["data", "--help"]])
+def test_help_imports_nothing_slow(arguments):
+    code = "import sys; from ganopt.cli.parser import main\ntry: main(sys.argv[1:])\n"
+    code += "except SystemExit: print(*sys.modules, file=sys.stderr)"
+    done = run(["-c", code, *arguments])
+    assert "--help" in done.stdout
+    assert not set(SLOW) & set(done.stderr.split())
+
+
+def test_help_says_what_each_command_does_and_how_it_was_called():
+    printed = run(["-m", "ganopt", "--help"]).stdout
+    assert printed.startswith("usage: python -m ganopt ") and "Compact GANs for animal faces." in printed
+    for text in (
+        "Start or resume a run and follow it.",
+        "Train a student to draw what a frozen teacher draws",
+        "Go on from a trained model on other pictures",
+        "Upload a model and its card to the Hub.",
+    ):
+        assert text in printed
+    printed = run(["-m", "ganopt", "film", "--help"]).stdout
+    assert "example: python -m ganopt film runs/r1-1 --sheet history.png" in printed
+
+
+def test_a_command_knows_its_late_options():
+    printed = run(["-m", "ganopt", "distill", "--help"]).stdout
+    assert "--teacher" in printed and "model to imitate" in printed and "(default: 0.05)" in printed
+    printed = run(["-m", "ganopt", "train", "--help"]).stdout
+    assert "--resume" in printed and "--teacher" not in printed
+    printed = run(["-m", "ganopt", "data", "fetch", "--help"]).stdout
+    assert "afhq" in printed and "--most" in printed
+    values = run(["-m", "ganopt", "transfer", "--source", "cats-teacher", "--steps", "5", "--dry-run"]).stdout
+    assert json.loads(values)["recipe"] == "transfer"

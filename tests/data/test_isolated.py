@@ -1,0 +1,173 @@
+"""Uploads are read in a process of their own: what happens there is one sentence here, and nothing is left of it."""
+
+import os
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ganopt import subprocesses
+from ganopt.data import isolated
+from ganopt.data.decode import UPLOAD_PIXELS, decode_whole
+from ganopt.subprocesses import module_environment, module_output
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only there is memory limited, and its peak told")
+HUGE = "it has more than 16 million pixels"
+
+
+def children() -> list[int]:
+    """The processes that this one has started for a module and not waited for; other tests have others."""
+    lists = [path.read_text().split() for path in Path("/proc/self/task").glob("*/children")]
+    return [
+        int(child) for child in sum(lists, []) if b"-m" in Path("/proc", child, "cmdline").read_bytes().split(b"\0")
+    ]
+
+
+@pytest.fixture
+def archive(tmp_path, monkeypatch, draw_faces) -> Path:
+    """A zip file of twenty faces; what is unpacked lies in a folder of the test's own."""
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as zipped:
+        for path in draw_faces(tmp_path / "faces", 20, (200, 200)):  # a pipe does not hold one of them
+            zipped.write(path, path.name)
+    return tmp_path / "faces.zip"
+
+
+def test_pictures_come_as_they_are_decoded(archive, tmp_path):
+    with isolated.opened(archive, 10, UPLOAD_PIXELS) as upload:
+        pictures = list(upload.pictures)
+    assert upload.count == len(pictures) == 10
+    for index, picture in enumerate(pictures):
+        assert np.array_equal(picture, decode_whole(str(tmp_path / f"faces/face{index:03}.png")))
+
+
+def test_what_cannot_be_read_comes_as_its_reason(archive, tmp_path):
+    with zipfile.ZipFile(archive, "a") as zipped:
+        zipped.writestr("a.png", "text")
+        with zipped.open("b.png", "w") as file:
+            Image.new("1", (4001, 4000)).save(file, "PNG")
+        with zipped.open("c.png", "w") as file:
+            Image.new("1", (20_000, 20_000)).save(file, "PNG")  # of which PIL does not tell the size
+        Image.new("L", (300, 300)).save(tmp_path / "d.ico")  # whose header may lie
+        zipped.write(tmp_path / "d.ico", "d.png")
+    with isolated.opened(archive, 100, UPLOAD_PIXELS) as upload:
+        reasons = [picture for picture in upload.pictures if isinstance(picture, str)]
+    assert upload.count == 24 and reasons == ["it is no picture", HUGE, HUGE, "it is no picture"]
+
+
+def test_the_limit_is_the_last_that_is_read(tmp_path):
+    Image.new("1", (40, 25)).save(tmp_path / "a.png")
+    assert decode_whole(str(tmp_path / "a.png"), 1000).shape == (3, 25, 40)
+    assert decode_whole(str(tmp_path / "a.png"), 999) == "it has more than 0.000999 million pixels"
+
+
+@linux
+@pytest.mark.parametrize("suffix", ["png", "webp", "jpg"])
+def test_a_large_picture_is_left_out_before_it_is_decoded(tmp_path, suffix):
+    side = 16_000 if suffix == "webp" else 10_000
+    path = tmp_path / f"huge.{suffix}"
+    if suffix == "webp":  # an extended header alone
+        chunk = b"VP8X" + struct.pack("<IB3x", 10, 0) + 2 * (side - 1).to_bytes(3, "little")
+        path.write_bytes(b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk)
+    else:
+        Image.new("L", (side, side)).save(path)
+    code = f"""
+from ganopt.data.decode import decode_whole
+peak = lambda: int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1])
+before = peak()
+print(decode_whole({str(path)!r}, {UPLOAD_PIXELS}))
+print(peak() - before)
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], env=module_environment(), capture_output=True)
+    reason, kilobytes = done.stdout.decode().splitlines()
+    assert (reason == HUGE if suffix != "webp" else reason.startswith("it ")) and int(kilobytes) < 20_000
+
+
+@linux
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [(signal.SIGKILL, "was ended by the system, probably because memory ran out"), (signal.SIGSEGV, "crashed")],
+)
+def test_a_process_that_is_killed_is_one_sentence(archive, refuses, tmp_path, number, sentence):
+    with refuses("Reading faces.zip", sentence), isolated.opened(archive, 20, UPLOAD_PIXELS) as upload:
+        next(upload.pictures)
+        [process] = children()
+        os.kill(process, number)
+        list(upload.pictures)
+    assert not children() and not list((tmp_path / "temporary").iterdir())
+
+
+@linux
+@pytest.mark.parametrize(
+    ("task", "sentence"),
+    [
+        ("bytearray(10**9)", "takes more memory than there is for it"),
+        ("numpy.ones(10**9)", "takes more memory than there is for it"),
+        ("signal.alarm(1); signal.pause()", "took too long"),
+        ("os.abort()", "crashed (signal 6)"),
+        ("1 / 0", "failed unexpectedly"),
+        ("sys.exit('ganopt: It is Monday; wait a day.')", "It is Monday"),
+        ("pass", "failed unexpectedly"),
+    ],
+)
+def test_however_a_process_ends_it_is_one_sentence(tmp_path, monkeypatch, refuses, task, sentence):
+    (tmp_path / "task.py").write_text(
+        "import numpy, os, signal, sys\nfrom ganopt.subprocesses import limit_memory\n"
+        f"limit_memory(500_000_000)\nprint('one', flush=True)\n{task}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with refuses(sentence), module_output(["task"], "The task", **subprocesses.ONE_THREAD) as output:
+        assert output.readline() == b"one\n"
+        if not output.readline():
+            raise EOFError
+    assert not children()
+
+
+@linux
+def test_who_leaves_ends_the_process_and_removes_what_it_unpacked(archive, tmp_path):
+    with isolated.opened(archive, 20, UPLOAD_PIXELS) as upload:
+        next(upload.pictures)
+        assert children() and list((tmp_path / "temporary").iterdir())
+    assert not children() and not list((tmp_path / "temporary").iterdir())
+
+
+@linux
+def test_arrays_that_say_they_are_large_are_no_statistics(tmp_path, refuses):
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': ({10**10},), }}".ljust(117) + "\n"
+    content = b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode()
+    with zipfile.ZipFile(tmp_path / "a.npz", "w") as zipped:
+        zipped.writestr("mu.npy", content)
+        zipped.writestr("sigma.npy", content)
+    with refuses("a.npz holds no statistics"):
+        isolated.statistics(tmp_path / "a.npz")
+    np.savez_compressed(tmp_path / "b.npz", mu=np.zeros(3000), sigma=np.zeros((3000, 3000), np.int8))
+    with refuses("b.npz holds no statistics"):  # their square root would take minutes
+        isolated.statistics(tmp_path / "b.npz")
+
+
+@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
+def test_a_damaged_picture_of_any_kind_is_a_reason(tmp_path, draw_face):
+    draw_face(0).save(tmp_path / "a.png")
+    content = (tmp_path / "a.png").read_bytes()
+    random = np.random.default_rng(0)
+    for _ in range(300):
+        damaged = bytearray(content)
+        for place in random.integers(8, len(content), 3):
+            damaged[place] = random.integers(256)
+        for start in (12, 37):  # of a chunk, whose sum is set right
+            size = int.from_bytes(damaged[start - 4 : start], "big")
+            if start + size + 8 <= len(damaged):
+                sum_ = zlib.crc32(damaged[start : start + 4 + size]).to_bytes(4, "big")
+                damaged[start + 4 + size : start + 8 + size] = sum_
+        (tmp_path / "b.png").write_bytes(damaged)
+        found = decode_whole(str(tmp_path / "b.png"), UPLOAD_PIXELS)
+        assert isinstance(found, np.ndarray) or found.startswith("it ")

@@ -1,0 +1,141 @@
+"""Networks, a loss and a method from outside of the package: once registered, they train, draw and are measured."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from ganopt import R1, Transfer, draw, latents, load, resume, train
+from ganopt.metrics.evaluation import Plan, evaluate
+from ganopt.models import weights
+from ganopt.models.networks import KINDS, Critic, Generator, build_critic, build_generator, register
+from ganopt.models.sampling import fused
+from ganopt.training import methods
+from ganopt.training.adversarial.games import GAMES, Game
+from ganopt.training.adversarial.penalties import squared_gradient_norm
+from ganopt.training.adversarial.updates import adversarial_loss, drawn
+from ganopt.training.methods import METHODS, Method, Networks
+from ganopt.training.settings import setting
+
+
+class ToyGenerator(Generator):
+    """A linear layer, and a residual whose norm comes behind its activation: nothing that can be folded."""
+
+    def __init__(self, side: int):
+        super().__init__()
+        self.side = side
+        self.coarse = nn.Sequential(nn.Flatten(), nn.Linear(100, 48), nn.Unflatten(1, (3, 4, 4)))
+        self.fine = nn.Sequential(nn.Conv2d(3, 3, 3, padding=1), nn.ReLU(), nn.BatchNorm2d(3))
+
+    @property
+    def stages(self) -> nn.Sequential:
+        return nn.Sequential(self.coarse, self.fine)
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = nn.functional.interpolate(self.coarse(z), size=self.side)  # (N, 3, 4, 4) -> (N, 3, side, side)
+        return torch.tanh(x + self.fine(x))
+
+
+class ToyCritic(Critic):
+    """Three scores a picture."""
+
+    def __init__(self, side: int):
+        super().__init__()
+        self.body = nn.Sequential(nn.AvgPool2d(8), nn.Flatten())
+        self.head = nn.Linear(3 * (side // 8) ** 2, 3)
+
+    def features(self, x: Tensor) -> Tensor:
+        return self.body(x)
+
+    def scores(self, x: Tensor) -> Tensor:
+        return self.head(self.features(x))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calm(R1):
+    """The game, and a wish for pale pictures."""
+
+    name: ClassVar[str] = "calm"
+    calm: float = setting(0.1, "weight of the wish", low=0)
+
+
+def _networks(recipe: Calm) -> Networks:
+    return Networks(build_generator(recipe.generator), [build_critic(recipe.critic)])
+
+
+def _generator_loss(state, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    fake = drawn(state, z)
+    wish = fake.square().mean()
+    return adversarial_loss(state, fake) + state.recipe.calm * wish, {"wish": wish}
+
+
+@pytest.fixture(autouse=True)
+def toys() -> Iterator[None]:
+    """All of them registered, for one test."""
+    registries = [(registry, dict(registry)) for registry in (KINDS, GAMES, METHODS)]
+    register("toy", "generator", sides=(32,))(lambda architecture: ToyGenerator(architecture.side))
+    register("toy-critic", "critic", sides=(32,))(lambda architecture: ToyCritic(architecture.side))
+    GAMES["hinge"] = Game(
+        critic_loss=lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
+        generator_loss=lambda real, fake: -fake.mean(),
+    )
+    methods.register(Method(Calm, "From scratch, calmly", _networks, _generator_loss, from_scratch=True))
+    yield
+    for registry, before in registries:
+        registry.clear()
+        registry.update(before)
+
+
+def calm(folder: Path, **settings) -> Calm:
+    return Calm(
+        **{"data": str(folder), "generator": "toy@32", "critic": "toy-critic", "loss": "hinge", "calm": 0.2}
+        | {"batch": 4, "steps": 6, "save_every": 3, "preview_every": 3, "device": "cpu"}
+        | settings
+    )
+
+
+def test_they_train_and_are_resumed_to_the_bit(draw_faces, tmp_path):
+    draw_faces(tmp_path / "faces", 20, (32, 32))
+    steps = list(train(calm(tmp_path / "faces"), tmp_path / "straight"))
+    assert {"critic", "real", "fake", "wish", "generator"} <= steps[-1].losses.keys() and steps[-1].preview is not None
+    list(train(calm(tmp_path / "faces", steps=3), tmp_path / "resumed"))
+    assert [step.step for step in resume(tmp_path / "resumed", budget={"steps": 6})] == [4, 5, 6]
+    straight, resumed = (weights.load(tmp_path / name / "generator.safetensors") for name in ("straight", "resumed"))
+    for one, other in zip(straight.state_dict().values(), resumed.state_dict().values(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_they_draw_and_are_measured(draw_faces, tmp_path, extractor):
+    draw_faces(tmp_path / "faces", 60, (32, 32))
+    list(train(calm(tmp_path / "faces"), tmp_path / "run"))
+    generator = load(tmp_path / "run")
+    faces = draw(generator, latents(range(3)))
+    assert faces.shape == (3, 3, 32, 32)
+    assert torch.equal(draw(fused(generator, torch.device("cpu")), latents(range(3))), faces)
+    plan = Plan(models=(str(tmp_path / "run"),), reference=str(tmp_path / "faces"), count=50, repeats=1)
+    scores = [update.score for update in evaluate(plan, extractor) if update.score]
+    assert scores[-1].fid > 0
+
+
+def test_a_penalty_of_three_scores_is_that_of_their_mean():
+    critic, pictures = ToyCritic(32), torch.randn(2, 3, 32, 32)
+    (slope,) = torch.autograd.grad(critic.scores(x := pictures.clone().requires_grad_()).mean(dim=1).sum(), x)
+    assert torch.allclose(squared_gradient_norm(critic, pictures), slope.square().sum(dim=(1, 2, 3)))
+
+
+def test_a_critic_without_stages_cannot_be_frozen(draw_faces, tmp_path, refuses):
+    draw_faces(tmp_path / "faces", 20, (32, 32))
+    list(train(calm(tmp_path / "faces", steps=1), tmp_path / "run"))
+    with refuses("toy-critic@32 has 0 layers", "freeze fewer"):
+        train(Transfer(source=str(tmp_path / "run"), data=str(tmp_path / "faces"), freeze_g=1, freeze_d=1, steps=1))
+
+
+def test_what_is_registered_twice_is_refused():
+    with pytest.raises(ValueError, match="taken"):
+        register("big", "generator")
+    with pytest.raises(ValueError, match="already"):
+        methods.register(METHODS["r1"])

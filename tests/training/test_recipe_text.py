@@ -1,0 +1,39 @@
+"""Recipes as JSON, those that older versions wrote too, and as arguments of the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ganopt.training.methods import METHODS
+from ganopt.training.recipe_text import describe, parse_saved
+from ganopt.training.run_folder import read_recipe
+
+SAVED = Path(__file__).parent / "saved"  # config.json of runs of version 0.1, as it left them
+
+
+@pytest.mark.parametrize("path", sorted(SAVED.glob("*.json")), ids=lambda path: path.stem)
+def test_a_recipe_of_version_0_1_is_read_as_it_was(path):
+    values = json.loads(path.read_text())
+    recipe, notes = parse_saved(values)
+    assert {name: value for name, value in json.loads(json.dumps(describe(recipe))).items() if name in values} == values
+    assert all("is new since the run was saved" in note for note in notes)
+
+
+def test_settings_that_came_and_went_are_told_of(tmp_path):
+    values = json.loads((SAVED / "r1.json").read_text())
+    del values["flip"]
+    recipe, notes = parse_saved({**values, "blur": 3})
+    assert recipe.flip is None and recipe.lr_g == 5e-4
+    assert "The setting 'blur' of an older version is ignored." in notes
+    assert "The setting 'flip' is new since the run was saved; it is None." in notes
+    (tmp_path / "config.json").write_text(json.dumps({**values, "blur": 3}))
+    assert read_recipe(tmp_path) == recipe
+
+
+def test_a_saved_setting_must_still_make_sense(refuses):
+    values = json.loads((SAVED / "r1.json").read_text())
+    with refuses("--batch is 0"):
+        parse_saved({**values, "batch": 0})
+    with refuses("names no recipe", *METHODS):
+        parse_saved({**values, "recipe": "stylegan"})
