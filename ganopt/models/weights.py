@@ -88,6 +88,15 @@ def read_recipe(metadata: dict[str, str], label: str) -> dict[str, Any]:
     return recipe
 
 
+def images_seen(folder: Path) -> int | None:
+    """How many real pictures the run in a folder had seen at its last save; None where that is not recorded."""
+    try:
+        with safe_open(folder / "state.safetensors", framework="pt") as file:
+            return int(json.loads(file.metadata()["counters"])["images"])
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return None
+
+
 def load(path: Path) -> Network:
     """The network in a file, float32, on the CPU, in evaluation mode. Raises UserError if there is none, or a delta."""
     tensors, metadata = read(path)

@@ -68,10 +68,11 @@ def start(
 def new_folder(runs: Path, stem: str, name: str | None = None) -> Iterator[Path]:
     """A new folder for a run, of a name or of a stem and the first number that is free; removed if the block fails.
 
-    Of any number that ask at the same moment, each gets its own. Raises UserError for a name that is taken or is none,
-    and where the folder cannot be made.
+    So is the folder of runs, if it is new. Of any number that ask at the same moment, each gets its own. Raises
+    UserError for a name that is taken or is none, and where the folder cannot be made.
     """
     names = (f"{stem}-{number}" for number in itertools.count(1)) if name is None else [name]
+    first = not runs.exists()
     folder = next(filter(_is_made, (_folder(runs, each) for each in names)), None)
     if folder is None:
         raise _taken(str(name))
@@ -79,6 +80,9 @@ def new_folder(runs: Path, stem: str, name: str | None = None) -> Iterator[Path]
         yield folder
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
+        if first:
+            with contextlib.suppress(OSError):  # it is another run's by now
+                runs.rmdir()
         raise
 
 
