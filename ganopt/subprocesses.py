@@ -6,12 +6,15 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
 
 from ganopt.errors import PREFIX, UserError
 
+PATIENCE = 600.0  # seconds that such a process may take unless it is given others
+PAUSE = 0.25  # seconds from one look at it to the next
 # of each library that NumPy may come with: every thread takes address space
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
@@ -22,15 +25,51 @@ def module_environment(**more: str) -> dict[str, str]:
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))} | more
 
 
-def run_module(words: list[str], given: str = "", task: str = "This", **environment: str) -> str:
-    """What `python -m WORDS` prints when it is given a text. Raises UserError with the sentence that it ends with, or
-    with one about the `task`, such as "Reading cats.zip", which says how it ended.
+def run_module(
+    words: list[str], given: str = "", task: str = "This", seconds: float = PATIENCE, **environment: str
+) -> str:
+    """What `python -m WORDS` prints when it is given a text. Raises UserError as `follow_module` does."""
+    *_, printed = follow_module(words, given, task, seconds, **environment)
+    assert printed is not None
+    return printed
+
+
+def follow_module(
+    words: list[str], given: str = "", task: str = "This", seconds: float = PATIENCE, **environment: str
+) -> Generator[str | None]:
+    """None, a few times a second, while `python -m WORDS` works on a text that it is given; at last what it printed.
+
+    The process ends, with all that it has started, when the iterator is closed, and after `seconds`. Raises UserError
+    then, and with the sentence that the process ends with, or one about the `task`, such as "Reading cats.zip", which
+    says how it ended.
     """
-    command = [sys.executable, "-m", *words]
-    done = subprocess.run(command, input=given, env=module_environment(**environment), capture_output=True, text=True)
-    if done.returncode:
-        raise _failure(task, done.returncode, done.stderr)
-    return done.stdout
+    with subprocess.Popen(
+        [sys.executable, "-m", *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        env=module_environment(**environment),
+        text=True,
+        start_new_session=True,
+    ) as process:
+        end, text, ended = time.monotonic() + seconds, given or None, None
+        slow = f"{task} took longer than {seconds:g} s and was stopped; try again with less."
+        try:
+            while ended is None:
+                try:
+                    ended = process.communicate(text, timeout=PAUSE)
+                except subprocess.TimeoutExpired:
+                    text = None  # it is on its way
+                    if time.monotonic() > end:
+                        raise UserError(slow) from None
+                    yield None
+        finally:
+            if ended is None:
+                _kill(process)
+    printed, errors = ended
+    if process.returncode:
+        raise _failure(task, process.returncode, errors)
+    yield printed
 
 
 @contextlib.contextmanager
@@ -68,6 +107,15 @@ def limit_memory(most: int) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
         with contextlib.suppress(OSError):
             Path("/proc/self/oom_score_adj").write_text("1000")
+
+
+def _kill(process: subprocess.Popen) -> None:
+    """End a process that leads a group, and all others of the group."""
+    with contextlib.suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:  # Windows
+            process.kill()
 
 
 def _failure(task: str, status: int, printed: str) -> UserError:

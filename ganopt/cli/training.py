@@ -1,6 +1,7 @@
 """The commands of training. What each needs is imported when it runs: `--help` needs none of it."""
 
 import argparse
+import contextlib
 import dataclasses
 import signal
 import sys
@@ -37,8 +38,10 @@ def train(options: argparse.Namespace) -> None:
     if options.dry_run:
         print_json(**describe(recipe))
         return
-    folder = Path(options.out) if options.out else runs_folder() / manager.free_name(runs_folder(), kind.name)
-    follow(loop.train(recipe, folder), folder)
+    out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), kind.name)
+    with out as folder:
+        run = loop.train(recipe, folder)
+    follow(run, folder)
 
 
 def distill(options: argparse.Namespace) -> None:

@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -74,6 +75,26 @@ def read_architecture(metadata: dict[str, str], label: str) -> Architecture:
         return parse_architecture(metadata.get("architecture", ""))
     except UserError as error:
         raise UserError(f"{label} does not say which network it holds; fetch or save it again.") from error
+
+
+def read_recipe(metadata: dict[str, str], label: str) -> dict[str, Any]:
+    """What the metadata of a file tell of the recipe, if anything. Raises UserError if it cannot be read."""
+    try:
+        recipe = json.loads(metadata.get("recipe") or "{}")
+        if not isinstance(recipe, dict):
+            raise TypeError("no object")
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UserError(f"{label} is damaged: its recipe cannot be read; fetch or save it again.") from error
+    return recipe
+
+
+def images_seen(folder: Path) -> int | None:
+    """How many real pictures the run in a folder had seen at its last save; None where that is not recorded."""
+    try:
+        with safe_open(folder / "state.safetensors", framework="pt") as file:
+            return int(json.loads(file.metadata()["counters"])["images"])
+    except (SafetensorError, OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
+        return None
 
 
 def load(path: Path) -> Network:

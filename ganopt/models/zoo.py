@@ -8,7 +8,6 @@ nothing is ever unpickled.
 import contextlib
 import difflib
 import functools
-import json
 import os
 import re
 from collections.abc import Iterable
@@ -16,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 
 from ganopt.errors import UserError
 from ganopt.files import runs_folder, sha256
@@ -70,10 +68,14 @@ def entry(name: str) -> Entry:
     """What there is to know of a model of the catalogue or of a run. Raises UserError where there is none."""
     if known := _entry(name):
         return known
-    path = locate(name, local=False)
-    metadata = weights.read_metadata(path)
-    recipe = json.loads(metadata.get("recipe") or "{}")
-    images = _images_seen(path.parent)
+    return describe(locate(name, local=False), name)
+
+
+def describe(path: Path, name: str) -> Entry:
+    """What the file of a generator, and those beside it, tell of the model. Raises UserError for a damaged one."""
+    _check(path, "generator", name)
+    metadata = weights.read_metadata(path, name)
+    recipe = weights.read_recipe(metadata, name)
     return Entry(
         name=name,
         title=name.removeprefix(RUN),
@@ -81,10 +83,10 @@ def entry(name: str) -> Entry:
         bytes=path.stat().st_size,
         sha256="",
         architecture=str(weights.read_architecture(metadata, name)),
-        role={"distill": "student", "transfer": "transfer"}.get(recipe.get("recipe"), "teacher"),
+        role={"distill": "student", "transfer": "transfer"}.get(str(recipe.get("recipe")), "teacher"),
         trained_on=Path(str(recipe.get("data", ""))).name,
         licence="not recorded",
-        images=images if isinstance(images, int) else 0,
+        images=weights.images_seen(path.parent) or 0,
     )
 
 
@@ -211,11 +213,11 @@ def _unknown(name: str, local: bool) -> UserError:
 def _card(name: str, path: Path, repository: str) -> str:
     """The README.md of a model, from its file, the catalogue and the measured results."""
     metadata = weights.read_metadata(path)
-    recipe = json.loads(metadata.get("recipe") or "{}")
+    recipe = weights.read_recipe(metadata, name)
     data = Path(str(recipe.pop("data", ""))).name  # a folder on somebody's disk is nobody's business
     recipe.pop("device", None)
     architecture = weights.read_architecture(metadata, name)
-    entry = _entry(name, local=True)
+    entry, seen = _entry(name, local=True), weights.images_seen(path.parent)
     facts: dict[str, object] = {
         "generator": architecture,
         "stored": f"as the difference to {metadata['source']}" if "source" in metadata else "whole",
@@ -223,7 +225,7 @@ def _card(name: str, path: Path, repository: str) -> str:
         "side of its pictures, in pixels": architecture.side,
         "trained on": entry.trained_on if entry else data or "not recorded",
         "licence of the data and the model": entry.licence if entry else "not recorded",
-        "pictures seen in training": entry.images if entry else _images_seen(path.parent),
+        "pictures seen in training": entry.images if entry else "not recorded" if seen is None else seen,
     }
     title, licence, notes = (
         (entry.title, entry.licence, entry.notes) if entry else (repository, "", "Trained with ganopt.")
@@ -240,11 +242,3 @@ def _measured(name: str) -> dict[str, object]:
         if isinstance(record, dict) and (record.get("kind"), record.get("name")) == ("fid", name):
             chosen = {f"fid{record.get('count')}": record.get("fid")} | {key: record.get(key) for key in MEASURED}
     return {key: value for key, value in chosen.items() if isinstance(value, (int, float, str))}
-
-
-def _images_seen(folder: Path) -> int | str:
-    try:
-        with safe_open(folder / "state.safetensors", framework="pt") as file:
-            return int(json.loads(file.metadata()["counters"])["images"])
-    except (SafetensorError, OSError, ValueError, LookupError, TypeError):
-        return "not recorded"

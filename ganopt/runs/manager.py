@@ -1,4 +1,4 @@
-"""The runs in a folder: start, find, stop, resume, rename and delete them. Each is a process of its own.
+"""The runs in a folder: start, stop, resume, rename and delete them. Each is a process of its own.
 
 A run survives whoever started it. What is known of it is read from its folder, so any number of pages agree.
 """
@@ -14,82 +14,99 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
 
 from ganopt.data import synthetic
 from ganopt.data.image_folder import MINIMUM
 from ganopt.errors import UserError
 from ganopt.files import write_error
 from ganopt.models.zoo import RUN, RUN_NAME
-from ganopt.runs.queue import EXIT, LOCK, LOG, PAUSE, PROCESS, before, is_taken, launch, take
+from ganopt.runs.queue import LOCK, LOG, PAUSE, PROCESS, is_taken, launch, take
+from ganopt.runs.status import find
 from ganopt.subprocesses import ONE_THREAD, run_module
 from ganopt.training.methods import resolved
 from ganopt.training.recipes import Recipe
-from ganopt.training.run_folder import read_counters, read_recipe, write_recipe
+from ganopt.training.run_folder import STATE, read_counters, read_recipe, write_recipe
 
-Status = Literal["waiting", "training", "finished", "stopped", "died"]
-AT_WORK: tuple[Status, ...] = ("training", "waiting")
-# by what a run's process ended with
-STATUSES: dict[int, Status] = {0: "finished", 130: "stopped", -signal.SIGTERM: "stopped"}
 PICTURES, CACHE = "uploaded pictures", "cache"  # in the folder of a run that has its own
+VISITOR = "visitor"  # in the folder of a run that a visitor of a public page has started
+PATIENCE = 10.0  # seconds for a run that begins to say which process it is
+READING = 1800.0  # seconds that reading the pictures of a run may take
 
 
-@dataclass(frozen=True)
-class Run:
-    """A run as its folder tells of it."""
+def start(
+    runs: Path, name: str | None, recipe: Recipe, files: Sequence[Path] = (), visitors: int | None = None
+) -> Path:
+    """Start a run in a new folder, or let it wait for its turn, and return the folder, named after the recipe for None.
 
-    name: str
-    folder: Path
-    status: Status
-    step: int  # of the last save, as the two below; 0 before the first
-    images: int
-    minutes: float  # of training
-
-
-def start(runs: Path, name: str, recipe: Recipe, files: Sequence[Path] = ()) -> Path:
-    """Start a run in a new folder, or let it wait for its turn, and return the folder.
-
-    `files`, pictures or a zip file of them, are copied there and trained on. Raises UserError, and leaves nothing, for
-    a name that is taken or is none, for pictures that cannot be trained on, and where the folder cannot be written.
+    `files`, pictures or a zip file of them, are copied there and trained on. `visitors` is given for one of a public
+    page's visitors: how many runs may be at work. Raises UserError, and leaves nothing, for a name that is taken or is
+    none, for pictures that cannot be trained on, and where there is no room or the folder cannot be written.
     """
     flip = recipe.flip  # perhaps left open, which is decided when the pictures are there
-    folder, recipe = _folder(runs, name), resolved(recipe)
-    try:
-        folder.mkdir(parents=True)
-        (folder / LOCK).touch()  # whatever happens now, it is a run, which can be deleted
-    except FileExistsError:
-        raise _taken(name) from None
-    except OSError as error:
-        raise write_error(folder, error) from error
-    try:
-        if files:
-            recipe = dataclasses.replace(recipe, data=str(folder / PICTURES))
-        _check_pictures(recipe, folder, files)
-        write_recipe(folder, resolved(dataclasses.replace(recipe, flip=flip)))
-        _launch(folder)
-    except BaseException as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        if isinstance(error, UserError):
+    recipe = resolved(recipe)
+    with new_folder(runs, recipe.name, name) as folder:
+        try:
+            (folder / LOCK).touch()  # whatever happens now, it is a run, which can be deleted
+            if visitors is not None:
+                (folder / VISITOR).touch()
+        except OSError as error:
+            raise write_error(folder, error) from error
+        try:
+            if files:
+                recipe = dataclasses.replace(recipe, data=str(folder / PICTURES))
+            _check_pictures(recipe, folder, files)
+            recipe = resolved(dataclasses.replace(recipe, flip=flip))
+        except UserError as error:
             raise UserError(str(error).replace(str(folder / PICTURES), "What was uploaded")) from error
-        raise
+        write_recipe(folder, recipe)
+        _launch(folder, visitors)
     return folder
 
 
-def free_name(runs: Path, stem: str) -> str:
-    """A name that no run has yet: the stem and a number."""
-    return next(name for number in itertools.count(1) if not (runs / (name := f"{stem}-{number}")).exists())
+@contextlib.contextmanager
+def new_folder(runs: Path, stem: str, name: str | None = None) -> Iterator[Path]:
+    """A new folder for a run, of a name or of a stem and the first number that is free; removed if the block fails.
+
+    So is the folder of runs, if it is new. Of any number that ask at the same moment, each gets its own. Raises
+    UserError for a name that is taken or is none, and where the folder cannot be made.
+    """
+    names = (f"{stem}-{number}" for number in itertools.count(1)) if name is None else [name]
+    first = not runs.exists()
+    folder = next(filter(_is_made, (_folder(runs, each) for each in names)), None)
+    if folder is None:
+        raise _taken(str(name))
+    try:
+        yield folder
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        if first:
+            with contextlib.suppress(OSError):  # it is another run's by now
+                runs.rmdir()
+        raise
 
 
-def resume(runs: Path, name: str, minutes: float | None = None) -> None:
+def _is_made(folder: Path) -> bool:
+    """Make a folder; False where there is one already."""
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        raise write_error(folder, error) from error
+    return True
+
+
+def resume(runs: Path, name: str, minutes: float | None = None, visitors: int | None = None) -> None:
     """Go on with a run to its budget, or to one of some minutes in all; from its beginning if it has saved nothing.
 
-    Raises UserError for one that is at work.
+    Raises UserError for one that is at work, and where there is no room, as `start` does.
     """
     folder = _there(runs, name)
     read_recipe(folder)
-    _launch(folder, *([] if minutes is None else ["--minutes", f"{minutes:g}"]))
+    if (folder / STATE).exists():
+        read_counters(folder)
+    _launch(folder, visitors, *([] if minutes is None else ["--minutes", f"{minutes:g}"]))
 
 
 def stop(runs: Path, name: str) -> None:
@@ -97,20 +114,22 @@ def stop(runs: Path, name: str) -> None:
     folder = _there(runs, name)
     if not is_taken(folder / LOCK):
         raise UserError(f"'{name}' is not at work; there is nothing to stop.")
+    end = time.monotonic() + PATIENCE
     while is_taken(folder / LOCK):
         with contextlib.suppress(OSError, ValueError):  # it has just begun, and not said yet who it is
-            os.kill(int((folder / PROCESS).read_text()), signal.SIGTERM)
-            return
+            if (process := int((folder / PROCESS).read_text())) > 1:  # others are no process, but all of them
+                os.kill(process, signal.SIGTERM)
+                return
+        if time.monotonic() > end:
+            raise UserError(f"'{name}' does not say which process it is; end it by the means of the system.")
         time.sleep(PAUSE)
 
 
 def rename(runs: Path, name: str, new: str) -> None:
     """Give a run another name. Raises UserError for one that is at work, and for a name that is taken or is none."""
-    target = _folder(runs, new)
-    if target.exists():
-        raise _taken(new)
-    with _resting(runs, name) as folder:
-        folder.rename(target)
+    with _resting(runs, name) as folder, new_folder(runs, "", new) as target:
+        folder.rename(target)  # which is empty
+    with contextlib.suppress(UserError):  # a damaged recipe stays what it is
         recipe = read_recipe(target)
         if recipe.data == str(folder / PICTURES):
             write_recipe(target, dataclasses.replace(recipe, data=str(target / PICTURES)))
@@ -123,38 +142,10 @@ def delete(runs: Path, name: str) -> None:
 
 
 def forget(runs: Path, keep: int) -> None:
-    """Delete runs that rest, the oldest first, until no more than `keep` are left."""
-    for run in find(runs)[keep:]:
+    """Delete runs of a public page's visitors that rest, the oldest first, until no more than `keep` are left."""
+    for run in [run for run in find(runs) if (run.folder / VISITOR).exists()][keep:]:
         with contextlib.suppress(UserError):  # it went on, or another page was quicker
             delete(runs, run.name)
-
-
-def find(runs: Path) -> list[Run]:
-    """The runs in a folder, those at work first, then those that wait, then the latest first."""
-    found = []
-    for folder in runs.iterdir() if runs.is_dir() else ():
-        with contextlib.suppress(OSError):  # no run, another user's, or deleted by now
-            found.append(((folder / LOCK).stat().st_mtime, read(folder)))
-    places = {status: place for place, status in enumerate(AT_WORK)}
-    found.sort(key=lambda pair: (places.get(pair[1].status, len(places)), -pair[0]))
-    return [run for _, run in found]
-
-
-def read(folder: Path) -> Run:
-    """What is known of the run in a folder."""
-    counters: dict[str, Any] = {"step": 0, "images": 0, "seconds": 0.0}
-    with contextlib.suppress(UserError):  # nothing saved yet
-        counters |= read_counters(folder)
-    return Run(folder.name, folder, _status(folder), counters["step"], counters["images"], counters["seconds"] / 60)
-
-
-def _status(folder: Path) -> Status:
-    if is_taken(folder / LOCK):
-        return "waiting" if before(folder) else "training"
-    try:
-        return STATUSES.get(int((folder / EXIT).read_text()), "died")
-    except (OSError, ValueError):
-        return "died"
 
 
 def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Path]) -> None:
@@ -169,11 +160,11 @@ def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Path]) -> None
     wanted = [Path(recipe.data).absolute(), recipe.side, recipe.classes, max(MINIMUM, recipe.batch)]
     words, task = list(map(str, wanted)), "Reading the pictures"
     if not files:
-        run_module(["ganopt.data.image_folder", *words], task=task)
+        run_module(["ganopt.data.image_folder", *words], task=task, seconds=READING)
         return
     environment = {"GANOPT_CACHE": str(folder / CACHE)} | ONE_THREAD
     given = json.dumps([str(file) for file in files])
-    if left_out := run_module(["ganopt.data.uploads", *words], given, task, **environment):
+    if left_out := run_module(["ganopt.data.uploads", *words], given, task, READING, **environment):
         (folder / LOG).write_text(left_out)
 
 
@@ -182,11 +173,11 @@ def _surroundings(folder: Path) -> dict[str, str]:
     return {"GANOPT_CACHE": str(folder / CACHE)} if (folder / PICTURES).exists() else {}
 
 
-def _launch(folder: Path, *options: str) -> None:
-    """Let a run go on from what its folder holds."""
+def _launch(folder: Path, most: int | None, *options: str) -> None:
+    """Let a run go on from what its folder holds, where fewer than `most` are at work."""
     command = [sys.executable, "-m", "ganopt", "train", "--resume", str(folder), *options]
     try:
-        process = launch(folder, command, **_surroundings(folder))
+        process = launch(folder, command, most, **_surroundings(folder))
     except OSError as error:
         raise write_error(folder, error) from error
     if process is None:

@@ -21,6 +21,8 @@ from ganopt.training.run_folder import read_recipe
 MOST = 400  # points of a curve; beyond, two become one
 RECENT = 50  # steps that the speed is told from
 TAIL = 2000  # bytes of a log
+MOST_VALUE = 1e30  # beyond, a number is taken for a damaged one
+NEEDED = {"step", "images", "seconds", "memory", "progress"}  # of each line
 
 Line = dict[str, Any]  # of metrics.jsonl
 
@@ -47,7 +49,8 @@ class Watch:
                 self._begin(file)
             lines, self.place = follow(self.folder, self.place)
             for line in lines:
-                self._take(line)
+                if line.keys() >= NEEDED:
+                    self._take(line)
         return self
 
     def _take(self, line: Line) -> None:
@@ -136,15 +139,31 @@ def log(folder: Path) -> str:
 def follow(folder: Path, start: int = 0) -> tuple[list[Line], int]:
     """The steps that a run has logged behind a place in its file, and the place behind them, to go on from.
 
-    A line that is being written counts next time. A place beyond the end, of a run that was cut, begins anew.
+    A line that is being written counts next time, one that is damaged never. A place beyond the end, of a run that was
+    cut, begins anew.
     """
     with contextlib.suppress(OSError), open(folder / "metrics.jsonl", "rb") as file:
         if start > file.seek(0, os.SEEK_END):
             start = 0
         file.seek(start)
         whole = file.read().rpartition(b"\n")
-        return [json.loads(line) for line in whole[0].splitlines()], start + len(whole[0]) + len(whole[1])
+        return list(filter(None, map(_read, whole[0].splitlines()))), start + len(whole[0]) + len(whole[1])
     return [], 0
+
+
+def _read(text: bytes) -> Line | None:
+    """The step that a line tells of; None for a damaged line."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(line, dict) and "step" in line and all(map(_is_number, line.values())):
+        return line
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MOST_VALUE < value < MOST_VALUE
 
 
 def _line(points: Sequence[Line], name: str, factor: float = 1) -> list[tuple[float, float]]:

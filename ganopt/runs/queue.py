@@ -84,13 +84,35 @@ def _tickets(queue: Path) -> list[Path]:
     return [path for path in queue.iterdir() if path.name != GUARD]
 
 
+def at_work(runs: Path) -> int:
+    """How many runs in a folder train or wait for their turn."""
+    count = 0
+    for lock in runs.glob(f"*/{LOCK}"):
+        with contextlib.suppress(OSError):  # another user's
+            count += is_taken(lock)
+    return count
+
+
+def check_room(runs: Path, most: int) -> None:
+    """Raise UserError where `most` runs are at work."""
+    if at_work(runs) >= most:
+        raise UserError(f"{most} runs are at work or wait here already; try again in some minutes.")
+
+
+@contextlib.contextmanager
+def _guarded(runs: Path) -> Iterator[Path]:
+    """The queue of a folder of runs, which nobody else changes meanwhile."""
+    queue = runs / QUEUE
+    queue.mkdir(exist_ok=True)
+    with open(queue / GUARD, "w") as guard:
+        fcntl.flock(guard, fcntl.LOCK_EX)
+        yield queue
+
+
 @contextlib.contextmanager
 def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
     """A locked ticket for a run, and its descriptor; gone at the end."""
-    queue = folder.parent / QUEUE
-    queue.mkdir(exist_ok=True)
-    with open(queue / GUARD, "w") as guard:  # one at a time, or a new ticket might look like one that was left
-        fcntl.flock(guard, fcntl.LOCK_EX)
+    with _guarded(folder.parent) as queue:  # one at a time, or a new ticket might look like one that was left
         for other in _tickets(queue):
             if not is_taken(other):  # of a process that was killed
                 other.unlink(missing_ok=True)
@@ -105,29 +127,33 @@ def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
         os.close(descriptor)
 
 
-def launch(folder: Path, command: list[str], **environment: str) -> subprocess.Popen | None:
+def launch(folder: Path, command: list[str], most: int | None = None, **environment: str) -> subprocess.Popen | None:
     """Start the process that runs a command in its turn and outlives this one; None where the run is at work already.
 
-    What it prints goes into the folder's log.
+    What it prints goes into the folder's log. Raises UserError where `most` runs are at work: of any number that are
+    launched at the same moment, no more than there is room for.
     """
-    lock = take(folder / LOCK)
-    if lock is None:
-        return None
-    try:
-        for old in (EXIT, PROCESS):  # whose number may be another's by now
-            (folder / old).unlink(missing_ok=True)
-        with open(folder / LOG, "ab") as output:
-            return subprocess.Popen(
-                [sys.executable, "-m", "ganopt.runs.queue", str(folder), str(lock), *command],
-                pass_fds=[lock],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=module_environment(**environment),
-                start_new_session=True,
-            )
-    finally:
-        os.close(lock)  # the process has it, too
+    with _guarded(folder.parent):
+        if most is not None:
+            check_room(folder.parent, most)
+        lock = take(folder / LOCK)
+        if lock is None:
+            return None
+        try:
+            for old in (EXIT, PROCESS):  # whose number may be another's by now
+                (folder / old).unlink(missing_ok=True)
+            with open(folder / LOG, "ab") as output:
+                return subprocess.Popen(
+                    [sys.executable, "-m", "ganopt.runs.queue", str(folder), str(lock), *command],
+                    pass_fds=[lock],
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=module_environment(**environment),
+                    start_new_session=True,
+                )
+        finally:
+            os.close(lock)  # the process has it, too
 
 
 def main(folder: Path, lock: int, command: list[str]) -> int:

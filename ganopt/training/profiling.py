@@ -1,10 +1,14 @@
 """What a network or a run costs: size, operations, time, memory."""
 
+import contextlib
 import dataclasses
 import json
+import math
+import signal
 import statistics
 import sys
 import time
+from collections.abc import Generator as Updates
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from torch import Tensor
 from ganopt.errors import exit_on_user_error
 from ganopt.models.networks import LATENT_SIZE, Generator, count_parameters
 from ganopt.models.sampling import fused
-from ganopt.subprocesses import run_module
+from ganopt.subprocesses import follow_module
 from ganopt.training.methods import new_state, resolved
 from ganopt.training.recipe_text import describe, parse
 from ganopt.training.recipes import R1, Recipe
@@ -22,6 +26,7 @@ from ganopt.training.state import State
 from ganopt.training.train_step import update
 
 BATCH = 16  # of throughput
+HURRIED, UNHURRIED = 60.0, 3600.0  # seconds that a trial may take: somebody waits for it, or nobody does
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,15 +125,24 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
 def measure_apart(recipe: Recipe) -> TrainingCost:
     """`cost_of_training` on black pictures, with the memory of a process of its own. Raises UserError if that fails."""
     # there, large blocks go back to the system when they are freed, so that the peak is of what is in use; that is slow
-    apart = trial(recipe, MALLOC_MMAP_THRESHOLD_="65536", OMP_NUM_THREADS=str(torch.get_num_threads()))
+    environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    apart = trial(recipe, UNHURRIED, **environment)
     return dataclasses.replace(cost_of_training(recipe, _black(recipe)), peak=apart.peak, baseline=apart.baseline)
 
 
-def trial(recipe: Recipe, **environment: str) -> TrainingCost:
-    """`cost_of_training`, quickly, in a process of its own. Raises UserError if that fails."""
-    return TrainingCost(
-        **json.loads(run_module(["ganopt.training.profiling"], json.dumps(describe(recipe)), **environment))
-    )
+def trial(recipe: Recipe, seconds: float = HURRIED, **environment: str) -> TrainingCost:
+    """`cost_of_training`, quickly, in a process of its own. Raises UserError if that fails or takes too long."""
+    *_, cost = follow_trial(recipe, seconds, **environment)
+    assert cost is not None
+    return cost
+
+
+def follow_trial(recipe: Recipe, seconds: float = HURRIED, **environment: str) -> Updates[TrainingCost | None]:
+    """`trial` for who waits: None, a few times a second, at last the cost. Closing the iterator ends the process."""
+    words, given = ["ganopt.training.profiling", str(math.ceil(seconds))], json.dumps(describe(recipe))
+    with contextlib.closing(follow_module(words, given, "Estimating", seconds, **environment)) as updates:
+        for printed in updates:
+            yield None if printed is None else TrainingCost(**json.loads(printed))
 
 
 def peak_memory(device: torch.device) -> int:
@@ -220,7 +234,9 @@ def _black(recipe: Recipe) -> Tensor | None:
     return pictures if recipe.needs_pictures else None
 
 
-if __name__ == "__main__":  # for `trial`
+if __name__ == "__main__":  # for `follow_trial`
+    if hasattr(signal, "alarm"):  # not on Windows
+        signal.alarm(int(sys.argv[1]) + 5)  # the process ends in any case, whatever became of who asked
     asked = parse(json.load(sys.stdin))
     with exit_on_user_error():
         cost = cost_of_training(asked, _black(asked), repeats=1)

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
@@ -11,6 +12,7 @@ from ganopt.training.recipe_text import describe, parse_saved
 from ganopt.training.recipes import Recipe
 
 CONFIG, STATE = "config.json", "state.safetensors"
+MOST = 1e15  # no run counts as far
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -22,7 +24,7 @@ def read_saved(folder: Path) -> tuple[Recipe, list[str]]:
     """The recipe, and sentences on what is read otherwise than an older version wrote it. Raises UserError likewise."""
     try:
         return parse_saved(json.loads((folder / CONFIG).read_text()))
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
         raise UserError(f"{folder} holds no run that can be read; give the folder of a run.") from error
@@ -34,10 +36,18 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
         temporary.write_text(json.dumps(describe(recipe), indent=1) + "\n")
 
 
-def read_counters(folder: Path) -> dict:
+def read_counters(folder: Path) -> dict[str, Any]:
     """Step, images, seconds and so on of the last save in a folder. Raises UserError if there is none."""
     try:
         with safe_open(folder / STATE, framework="pt") as file:
-            return json.loads(file.metadata()["counters"])
-    except (OSError, SafetensorError, LookupError, TypeError, ValueError) as error:
+            counters = json.loads(file.metadata()["counters"])
+        if not all(is_count(counters[name]) for name in ("step", "images", "seconds")):
+            raise TypeError("a counter of another type")
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{folder} holds no saved state that can be read; give the folder of a run.") from error
+    return counters
+
+
+def is_count(value: Any) -> bool:
+    """Whether a value is a number from 0 that can be computed with."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < MOST

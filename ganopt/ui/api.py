@@ -27,7 +27,10 @@ def offer(name: str, function: Callable, concurrency_id: str) -> None:
 def _checked(function: Callable) -> Callable:
     """The function, or generator, which raises UserError for arguments that are not of its types."""
     hints = get_type_hints(function)
-    kinds = {name: TypeAdapter(hints[name], config=STRICT) for name in inspect.signature(function).parameters}
+    kinds = {
+        name: None if hints[name] is gr.Request else TypeAdapter(hints[name], config=STRICT)
+        for name in inspect.signature(function).parameters
+    }
 
     @functools.wraps(function)
     def called(*values: Any) -> Any:
@@ -40,10 +43,11 @@ def _checked(function: Callable) -> Callable:
     return followed if inspect.isgeneratorfunction(function) else called
 
 
-def _read(kinds: dict[str, TypeAdapter], values: tuple) -> Iterator[Any]:
+def _read(kinds: dict[str, TypeAdapter | None], values: tuple) -> Iterator[Any]:
+    """Values as their types have them; one of none, the request, comes from Gradio itself."""
     for (name, kind), value in zip(kinds.items(), values, strict=True):
         try:
-            yield kind.validate_python(value)
+            yield value if kind is None else kind.validate_python(value)
         except ValidationError as error:
             raise UserError(f"'{name}' cannot be read: {error.errors()[0]['msg']}.") from error
 

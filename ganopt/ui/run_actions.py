@@ -11,23 +11,28 @@ from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.sampling import save_png
 from ganopt.runs import manager, monitor, timelapse
-from ganopt.training.recipe_text import argv
-from ganopt.ui import requests
+from ganopt.training.recipe_text import argv, parse, travelling
+from ganopt.ui import access
 from ganopt.ui.common import QUIET, Event, Scratch, show_errors
 
 
-def build_keep(chosen: gr.Radio, asked: gr.State, scratch: Scratch, show_after: Callable[[Event], Event]) -> None:
-    """Build the folded parts under a run; `chosen` holds its name, and `asked` takes that of one to show instead."""
+def build_keep(
+    chosen: gr.Radio, asked: gr.State, scratch: Scratch, show_after: Callable[[Event], Event]
+) -> tuple[gr.Accordion, ...]:
+    """Build the folded parts under a run; `chosen` holds its name, and `asked` takes that of one to show instead.
+
+    Returns those that visitors of a public page must not have: they are hidden until it is known who looks.
+    """
     with gr.Accordion("Film", open=False):
         _film_part(chosen, scratch)
     with gr.Accordion("Command and log", open=False) as told:
         text = gr.HTML(elem_id="run-log", elem_classes="bare")
         gr.on([told.expand, chosen.change], _told, chosen, text, **QUIET)
-    with gr.Accordion("Publish on the Hugging Face Hub", open=False):
+    with gr.Accordion("Publish on the Hugging Face Hub", open=False, visible=False) as publishing:
         _publish_part(chosen)
-    if not requests.is_public():
-        with gr.Accordion("Rename or delete", open=False):
-            _bin_part(chosen, asked, show_after)
+    with gr.Accordion("Rename or delete", open=False, visible=False) as changing:
+        _bin_part(chosen, asked, show_after)
+    return publishing, changing
 
 
 def _film_part(chosen: gr.Radio, scratch: Scratch) -> None:
@@ -56,9 +61,10 @@ def _publish_part(chosen: gr.Radio) -> None:
     button = gr.Button("Publish", size="sm", elem_id="run-publish")
     said = gr.HTML()
 
-    def publish(name: str, repository: str, token: str, private: bool) -> tuple[str, str]:
+    def publish(name: str, repository: str, token: str, private: bool, request: gr.Request) -> tuple[str, str]:
         """What became of it, and an empty field for the token, whatever that was."""
         try:
+            access.check_private(request, "publish runs")
             address = html.escape(zoo.publish(f"{zoo.RUN}{name}", repository, token, private))
         except UserError as error:
             return html.escape(str(error)), ""
@@ -78,12 +84,14 @@ def _bin_part(chosen: gr.Radio, asked: gr.State, show_after: Callable[[Event], E
         keep = gr.Button("Keep it", elem_id="run-keep")
 
     @show_errors
-    def give(old: str, new: str) -> tuple[str, str]:
+    def give(old: str, new: str, request: gr.Request) -> tuple[str, str]:
+        access.check_private(request, "rename runs")
         manager.rename(runs_folder(), old, new.strip())
         return new.strip(), ""
 
     @show_errors
-    def remove(name: str) -> tuple[str, gr.Row]:
+    def remove(name: str, request: gr.Request) -> tuple[str, gr.Row]:
+        access.check_private(request, "delete runs")
         manager.delete(runs_folder(), name)
         return "", gr.Row(visible=False)
 
@@ -96,9 +104,12 @@ def _bin_part(chosen: gr.Radio, asked: gr.State, show_after: Callable[[Event], E
     show_after(sure.click(remove, doomed, [asked, really], **QUIET))
 
 
-def _told(name: str | None) -> str:
-    """The command that trains as a run does, to copy, and the end of what it has printed."""
+@show_errors
+def _told(name: str | None, request: gr.Request) -> str:
+    """The command that trains as a run does, to copy, and the end of what it has printed; visitors see no folders."""
     folder = runs_folder() / (name or "")
     recipe = monitor.recipe_of(folder)
+    if recipe and access.is_public(request):
+        recipe = parse(travelling(recipe))
     parts = [shlex.join(["python", "-m", "ganopt", *argv(recipe)]) if recipe else "", monitor.log(folder)]
     return "".join(f"<pre>{html.escape(part)}</pre>" for part in parts if part)

@@ -10,14 +10,15 @@ from typing import Any
 
 import gradio as gr
 
+from ganopt.errors import UserError
 from ganopt.files import atomic_write, runs_folder
 from ganopt.models import zoo
 from ganopt.runs import manager, monitor, timelapse
-from ganopt.runs.manager import AT_WORK, Run
 from ganopt.runs.monitor import Watch
 from ganopt.runs.queue import before
+from ganopt.runs.status import AT_WORK, Run, find, read
 from ganopt.training.run_folder import read_recipe
-from ganopt.ui import requests
+from ganopt.ui import access, requests
 from ganopt.ui.common import QUIET, Event, Scratch, keep_in_url, optional_number, show_errors, tabs_of
 from ganopt.ui.run_actions import build_keep
 from ganopt.viz import charts
@@ -31,10 +32,14 @@ Parts = dict[str, tuple[Any, Callable[[], Any]]]  # of the page: the state that 
 
 @dataclass(frozen=True)
 class Follow:
-    """What the form beside it needs: where the name of a run to show goes, and what shows it after an event."""
+    """What the form beside it needs: where the name of a run to show goes, and what shows it after an event.
+
+    And what visitors of a public page must not have, which is hidden until it is known who looks.
+    """
 
     asked: gr.State
     show_after: Callable[[Event], Event]
+    private: tuple[gr.Accordion, ...]
 
 
 def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
@@ -63,10 +68,11 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
         manager.stop(runs_folder(), name)
 
     @show_errors
-    def go_on(name: str, text: str) -> None:
-        minutes = optional_number(text, "minutes")
-        folder = runs_folder() / name
-        manager.resume(runs_folder(), name, requests.going_on(manager.read(folder), read_recipe(folder), minutes))
+    def go_on(name: str, text: str, request: gr.Request) -> None:
+        minutes, public = optional_number(text, "minutes"), access.is_public(request)
+        runs, folder = runs_folder(), runs_folder() / name
+        total = requests.going_on(read(folder), read_recipe(folder), minutes, public)
+        manager.resume(runs, name, total, access.PUBLIC_QUEUE if public else None)
 
     inputs = [asked, scrubber, seen]
 
@@ -87,8 +93,8 @@ def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
         return shown.success(None, chosen, js=keep_in_url("train"), api_visibility="private")
 
     with panel:
-        build_keep(chosen, asked, scratch, show_asked)
-    return Follow(asked, show_asked)
+        private = build_keep(chosen, asked, scratch, show_asked)
+    return Follow(asked, show_asked, private)
 
 
 def _panel() -> tuple[list[Any], gr.Textbox, gr.Button]:
@@ -112,14 +118,14 @@ def _panel() -> tuple[list[Any], gr.Textbox, gr.Button]:
 def _from_link(request: gr.Request) -> tuple:
     """The tab and the run that the page's address asks for, if it asks for one."""
     name = request.query_params.get("train", "")
-    if name and name not in [run.name for run in manager.find(runs_folder())]:
+    if name and name not in [run.name for run in find(runs_folder())]:
         gr.Warning(f"The link asks for the run '{name[:60]}', which is not here.")
     return (gr.Tabs(selected="train"), name) if name else (gr.skip(), gr.skip())
 
 
 def _parts(names: tuple[str, ...], place: int, scratch: Scratch) -> Parts:
     """What is to be seen of the runs, and of the first of the named or else of all, `place` per cent on its way."""
-    found = manager.find(runs_folder())
+    found = find(runs_folder())
     by_name = {run.name: run for run in found}
     run = next((by_name[name] for name in names if name in by_name), found[0] if found else None)
     head: Parts = {
@@ -141,7 +147,7 @@ def _parts_of(run: Run, place: int, scratch: Scratch) -> Parts:
         run.status in AT_WORK,
     )
     picture = pictures[round((len(pictures) - 1) * place / LATEST)] if pictures else None
-    saved, several = (run.folder / zoo.FILES["generator"]).exists(), len(pictures) > 1
+    saved, several = (run.folder / zoo.FILES["generator"]).exists() and not run.fault, len(pictures) > 1
     step, status = follower.last.get("step", 0), _status(run, follower)
     return {
         "status": (status, lambda: status),
@@ -169,6 +175,8 @@ def _status(run: Run, follower: Watch) -> str:
     counts = f"step {last.get('step', run.step):,}"
     if last.get("images"):
         counts += f", {last['images']:,} pictures"
+    if run.fault:
+        return f"<b>{name}</b> failed: {html.escape(run.fault)}"
     if run.status != "training":
         end = {"finished": "has spent its budget", "stopped": "was stopped", "died": "has died"}[run.status]
         words = f"<pre>{html.escape(chr(10).join(log[-3:]))}</pre>" if run.status == "died" else ""
@@ -189,7 +197,11 @@ def _faces(picture: Path | None) -> str:
     """The six fixed latents, in the page itself: nothing is copied for it."""
     if picture is None:
         return ""
-    data = base64.b64encode(picture.read_bytes()).decode()
+    try:
+        timelapse.read_preview(picture)
+        data = base64.b64encode(picture.read_bytes()).decode()
+    except UserError as error:
+        return html.escape(str(error))
     text = f"The same six latents after step {int(picture.stem):,}"
     return f'<figure><img src="data:image/png;base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 

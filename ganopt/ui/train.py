@@ -1,6 +1,9 @@
 """The tab Train: ask for a run, hear what it will cost, start it; beside it, the runs there are."""
 
+import contextlib
 import json
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +17,11 @@ from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.runs import manager
 from ganopt.runs.queue import check_system
+from ganopt.runs.status import find
 from ganopt.training import profiling
 from ganopt.training.methods import METHODS
-from ganopt.ui import requests
+from ganopt.training.profiling import TrainingCost
+from ganopt.ui import access, requests
 from ganopt.ui.api import offer, uploaded
 from ganopt.ui.common import (
     QUIET,
@@ -28,13 +33,8 @@ from ganopt.ui.common import (
     renew_models,
     show_errors,
 )
-from ganopt.ui.requests import NETWORKS, PRESETS, RunRequest
+from ganopt.ui.requests import FOLDER, MORE, NETWORKS, NONE, PRESETS, STARTING, UPLOAD, RunRequest
 from ganopt.ui.run_view import build_follow
-
-UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # pictures that are not a sample
-STARTING = [name for name, method in METHODS.items() if not method.from_scratch]
-# settings that matter, for the methods that have them
-MORE = ("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids", "alpha", "freeze_g", "freeze_d")
 
 
 def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
@@ -42,23 +42,33 @@ def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
     choices = model_choices()
     check_system()
     with gr.Row(elem_classes="sides"):
-        with gr.Column(scale=2, min_width=280, visible=requests.most_minutes() != 0):
+        with gr.Column(scale=2, min_width=280, visible=access.most_minutes(public=False) != 0):
             inputs, estimate, button = _form(tab, choices)
             said = gr.Markdown(elem_id="train-said")
         with gr.Column(scale=3, min_width=320):
-            gr.Markdown(requests.limits(), visible=bool(requests.limits()), elem_id="limits")
+            text = access.limits(public=False)
+            limits = gr.Markdown(text, visible=bool(text), elem_id="limits")
             follow = build_follow(demo, tab, scratch)
 
     @show_errors
-    def show_cost(*values):
-        return _cost(_asked(values)[0])
+    def show_cost(request: gr.Request, *values):
+        yield from _cost(_asked(values)[0], access.is_public(request))
 
     @show_errors
-    def begin(*values):
-        return _begin(*_asked(values))
+    def begin(request: gr.Request, *values):
+        return _begin(*_asked(values), access.is_public(request))
+
+    @show_errors
+    def fit_visitor(request: gr.Request) -> list:
+        public = access.is_public(request)
+        text = access.limits(public)
+        private = [gr.Accordion(visible=not public) for _ in follow.private]
+        return [gr.Markdown(text, visible=bool(text)), gr.Dropdown(choices=_pictures(public)), *private]
 
     offer_training(choices[0][1])
-    estimate.click(show_cost, inputs, said, api_visibility="private", concurrency_id="measure", concurrency_limit=1)
+    data = inputs[2]
+    demo.load(fit_visitor, None, [limits, data, *follow.private], **QUIET)
+    estimate.click(show_cost, inputs, said, api_visibility="private", concurrency_id="cost", concurrency_limit=1)
     started = button.click(
         begin, inputs, [said, follow.asked], api_visibility="private", concurrency_id="start", concurrency_limit=4
     )
@@ -70,6 +80,7 @@ def offer_training(model: str) -> None:
     first = next(iter(PRESETS.values()))
 
     def cost(
+        request: gr.Request,
         method: str = first.method,
         minutes: float = first.minutes,
         data: str = first.data,
@@ -77,14 +88,16 @@ def offer_training(model: str) -> None:
         network: str = first.network,
         side: int = first.side,
         settings: dict | None = None,
-    ) -> str:
+    ) -> Iterator[str]:
         """Say what a run would cost, from a few steps that are not kept: memory, seconds a step, steps in its time.
 
         Of the parameters of /train, all but the name and the files.
         """
-        return _cost(_wanted(method, minutes, data, origin, network, side, settings))
+        asked = requests.wanted(method, minutes, data, origin, network, side, settings)
+        yield from _cost(asked, access.is_public(request))
 
     def train(
+        request: gr.Request,
         method: str = first.method,
         minutes: float = first.minutes,
         data: str = first.data,
@@ -102,50 +115,39 @@ def offer_training(model: str) -> None:
         from. `settings` may hold batch, lr_g, lr_d, penalty, ema, seed, live_fids, alpha, freeze_g and freeze_d; the
         others are the method's own.
         """
-        asked = _wanted(method, minutes, UPLOAD if files else data, origin, network, side, settings)
-        return _begin(asked, [uploaded(file) for file in files or []], name.strip())
+        asked = requests.wanted(method, minutes, UPLOAD if files else data, origin, network, side, settings)
+        return _begin(asked, [uploaded(file) for file in files or []], name.strip(), access.is_public(request))
 
-    offer("cost", cost, "measure")
+    offer("cost", cost, "cost")
     offer("train", train, "start")
 
 
-def _wanted(
-    method: str, minutes: float, data: str, origin: str, network: str, side: int, settings: dict | None
-) -> RunRequest:
-    """The run that a program asks for; `data` is UPLOAD where it brings files."""
-    settings = dict(settings or {})
-    if unknown := set(settings) - set(MORE):
-        raise UserError(f"There is no setting {str(min(unknown))[:40]!r}; take any of {', '.join(MORE)}.")
-    if data.startswith(PREFIX):
-        zoo.check_offered([data.removeprefix(PREFIX)])
-    elif data and data != UPLOAD:
-        _check_folder()
-    elif not data and method == "distill":
-        settings.setdefault("alpha", 0.0)  # the teacher is all that a student learns from
-    if method in STARTING:
-        zoo.check_offered([origin])
-    chosen = "" if data == UPLOAD else data
-    return RunRequest(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
+def _cost(asked: RunRequest, public: bool) -> Iterator[str]:
+    """How long it has been measured what a run would cost, and at last that, in sentences.
+
+    The measuring ends when the iterator is closed, as when the visitor leaves.
+    """
+    recipe, start = requests.recipe(asked, public), time.monotonic()
+    with contextlib.closing(profiling.follow_trial(recipe)) as updates:
+        for found in updates:
+            yield _costs(asked.minutes, found) if found else f"Estimating: {time.monotonic() - start:.0f} s."
 
 
-def _cost(asked: RunRequest) -> str:
-    """What a run would cost, in sentences."""
-    recipe = requests.recipe(asked)
-    found = profiling.trial(recipe)
-    steps = 60 * asked.minutes / found.seconds
+def _costs(minutes: float, found: TrainingCost) -> str:
+    steps = 60 * minutes / found.seconds
     pictures = f", {steps * found.images:,.0f} pictures" if found.images else ""
-    text = f"A step takes {found.seconds:.2g} s, so {asked.minutes:g} minutes are about {steps:,.0f} steps{pictures}."
+    text = f"A step takes {found.seconds:.2g} s, so {minutes:g} minutes are about {steps:,.0f} steps{pictures}."
     return f"{text} Memory: {found.peak / 1e9:.1f} GB of {found.peak_of}."
 
 
-def _begin(asked: RunRequest, files: list[Path], name: str) -> tuple[str, str]:
+def _begin(asked: RunRequest, files: list[Path], name: str, public: bool) -> tuple[str, str]:
     """Start a run: a sentence that says so, and its name."""
-    name = name or manager.free_name(runs_folder(), asked.method)
-    recipe = requests.recipe(asked)
-    manager.start(runs_folder(), name, recipe, files if recipe.needs_pictures else [])
-    if requests.is_public():
-        manager.forget(runs_folder(), requests.PUBLIC_RUNS)
-    at_work = [run.name for run in manager.find(runs_folder()) if run.status == "training" and run.name != name]
+    recipe, runs = requests.recipe(asked, public), runs_folder()
+    most = access.PUBLIC_QUEUE if public else None
+    name = manager.start(runs, name or None, recipe, files if recipe.needs_pictures else [], most).name
+    if public:
+        manager.forget(runs, access.PUBLIC_RUNS)
+    at_work = [run.name for run in find(runs) if run.status == "training" and run.name != name]
     return f"'{name}' waits for its turn behind '{at_work[0]}'." if at_work else f"'{name}' is on its way.", name
 
 
@@ -164,8 +166,6 @@ def _asked(values: tuple) -> tuple[RunRequest, list[Path], str]:
 
 def _check_pictures(data: str, files: list | None, method: str, settings: dict[str, Any]) -> None:
     """Raise UserError where the choice of pictures does not fit the rest."""
-    if data == FOLDER:
-        _check_folder()
     if data == UPLOAD and not files:
         raise UserError("No pictures were uploaded; choose some, or a zip file of them.")
     if data == NONE and method != "distill":
@@ -174,19 +174,13 @@ def _check_pictures(data: str, files: list | None, method: str, settings: dict[s
         raise UserError("An alpha above 0 needs pictures; choose some, or leave it empty.")
 
 
-def _check_folder() -> None:
-    """Raise UserError where folders of the server must not be read."""
-    if requests.is_public():
-        raise UserError("Folders of the server are no business of this page; upload pictures instead.")
-
-
 def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:
     """What `train` takes, in its order, and the buttons for the cost and the start; filled as the first preset."""
     first = next(iter(PRESETS.values()))
     presets = examples(PRESETS)
     method = gr.Dropdown([(method.title, name) for name, method in METHODS.items()], value=first.method, label="Method")
     origin = gr.Dropdown(choices, value=choices[0][1], label="Model to start from", visible=False, elem_id="origin")
-    data = gr.Dropdown(_pictures(), value=first.data, label="Pictures", elem_id="train-data")
+    data = gr.Dropdown(_pictures(public=True), value=first.data, label="Pictures", elem_id="train-data")
     files = gr.File(
         label="Pictures, or a zip of them", file_count="multiple", visible=False, height=120, elem_id="train-files"
     )
@@ -213,12 +207,12 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     return [method, origin, data, files, folder, network, side, minutes, name, *more], estimate, button
 
 
-def _pictures() -> list[tuple[str, str]]:
+def _pictures(public: bool) -> list[tuple[str, str]]:
     """The pictures that a run may be taught: (text, what `_asked` reads)."""
     drawn = [name for name, entry in zoo.catalogue().items() if entry.role != "student"]
     samples = [(f"2000 faces that {name} draws", f"{PREFIX}{name}") for name in drawn]
     others = [("My own: upload them", UPLOAD), ("None: a student learns from its teacher alone", NONE)]
-    folder = [] if requests.is_public() else [("My own: a folder on this machine", FOLDER)]
+    folder = [] if public else [("My own: a folder on this machine", FOLDER)]
     return [*samples, *others[:1], *folder, *others[1:]]
 
 

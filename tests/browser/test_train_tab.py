@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from ganopt.models import zoo
-from ganopt.runs import manager, monitor
+from ganopt.runs import monitor
 from ganopt.runs.queue import LOCK, PROCESS, is_taken
+from ganopt.runs.status import read
 
 pytest.importorskip("fcntl", reason="locks of files are not told of here")
 
@@ -108,13 +109,13 @@ def test_a_run_is_watched_left_found_again_stopped_resumed_and_used(tab, visit, 
         page.locator("#run-faces figcaption", has_text=re.compile("after step 20$")).wait_for()
         scrub(page, 100)
         stop(page, "cats one")
-        steps = manager.read(folder / "cats one").step
+        steps = read(folder / "cats one").step
         fill(page, "run-more", "10")
         page.locator("#run-resume").click()
         page.locator("#run-stop").wait_for()
         updates(page, 2)
         stop(page, "cats one")
-        assert manager.read(folder / "cats one").step > steps
+        assert read(folder / "cats one").step > steps
         with page.expect_download() as download:
             page.locator("#run-weights").click()
         assert Path(download.value.path()).read_bytes() == (folder / "cats one" / zoo.FILES["generator"]).read_bytes()

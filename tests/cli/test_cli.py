@@ -368,3 +368,17 @@ def _steps(run: Path) -> int:
     except FileNotFoundError:
         return 0
     return json.loads(lines[-1])["step"] if lines else 0
+
+
+def test_runs_without_folders_that_start_at_the_same_moment_all_start_and_a_refused_one_leaves_nothing(
+    tmp_path, draw_faces, monkeypatch
+):
+    draw_faces(tmp_path / "faces", 20)
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "GANOPT_RUNS": str(tmp_path / "runs")}
+    command = [sys.executable, "-m", "ganopt", "train", "--data", str(tmp_path / "faces"), "--steps", "1", *TINY]
+    started = [subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL) for _ in range(3)]
+    assert [process.wait(timeout=120) for process in started] == [0, 0, 0]
+    assert [_steps(tmp_path / "runs" / f"r1-{number}") for number in (1, 2, 3)] == [1, 1, 1]
+    monkeypatch.setenv("GANOPT_RUNS", str(tmp_path / "runs"))
+    refused(["train", "--data", str(tmp_path / "nowhere"), "--steps", "1", *TINY], "There is no folder")
+    assert len(list((tmp_path / "runs").iterdir())) == 3

@@ -5,16 +5,20 @@ import dataclasses
 import os
 import shutil
 import signal
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from ganopt.errors import UserError
 from ganopt.runs import manager, monitor
-from ganopt.runs.queue import LOCK, PROCESS, is_taken
+from ganopt.runs.queue import LOCK, PROCESS, is_taken, take
+from ganopt.runs.status import find, read
 from ganopt.training import loop
 from ganopt.training.methods import Distill
 from ganopt.training.recipe_text import travelling
@@ -51,7 +55,7 @@ def until(condition: Callable[[], object]) -> None:
 
 
 def status(folder: Path, name: str) -> str:
-    return manager.read(folder / name).status
+    return read(folder / name).status
 
 
 def test_a_run_is_started_followed_stopped_resumed_renamed_and_deleted(folder, recipe, refuses):
@@ -70,15 +74,15 @@ def test_a_run_is_started_followed_stopped_resumed_renamed_and_deleted(folder, r
     manager.stop(folder, "first run")
     until(lambda: status(folder, "first run") == "stopped")
     last = monitor.follow(path)[0][-1]["step"]
-    assert manager.read(path).step == last and "Stopped at step" in monitor.log(path)
+    assert read(path).step == last and "Stopped at step" in monitor.log(path)
     manager.resume(folder, "first run", 1000)
     until(lambda: monitor.follow(path)[0][-1]["step"] > last)
     manager.stop(folder, "first run")
     until(lambda: status(folder, "first run") == "stopped")
     manager.rename(folder, "first run", "second")
-    assert [run.name for run in manager.find(folder)] == ["second"]
+    assert [run.name for run in find(folder)] == ["second"]
     manager.delete(folder, "second")
-    assert manager.find(folder) == []
+    assert find(folder) == []
 
 
 def test_a_run_that_was_killed_before_it_saved_goes_on_from_its_beginning(folder, recipe):
@@ -90,7 +94,7 @@ def test_a_run_that_was_killed_before_it_saved_goes_on_from_its_beginning(folder
     manager.stop(folder, "early")  # at once, when nobody knows yet whom to ask
     until(lambda: status(folder, "early") == "stopped")
     manager.resume(folder, "early")
-    until(lambda: status(folder, "early") == "training" and manager.find(folder))
+    until(lambda: status(folder, "early") == "training" and find(folder))
     until(lambda: (path / "metrics.jsonl").stat().st_mtime > time.time() - 1 and monitor.follow(path)[0])
     assert monitor.follow(path)[0][0]["step"] == 1
     manager.stop(folder, "early")
@@ -114,7 +118,7 @@ def test_a_second_run_waits_and_a_killed_one_has_died(folder, recipe):
     until(lambda: monitor.follow(first)[0])
     second = manager.start(folder, "second", recipe)
     until(lambda: status(folder, "second") == "waiting")
-    assert [(run.name, run.status) for run in manager.find(folder)] == [("first", "training"), ("second", "waiting")]
+    assert [(run.name, run.status) for run in find(folder)] == [("first", "training"), ("second", "waiting")]
     os.kill(int((first / PROCESS).read_text()), signal.SIGKILL)
     until(lambda: status(folder, "first") == "died")
     until(lambda: monitor.follow(second)[0])
@@ -169,7 +173,7 @@ def test_what_cannot_be_trained_on_is_refused_and_leaves_nothing(folder, recipe,
     ):
         with refuses(fragment):
             manager.start(folder, "bad", dataclasses.replace(recipe, data=""), files)
-        assert manager.find(folder) == [] and not (folder / "bad").exists()
+        assert find(folder) == [] and not (folder / "bad").exists()
     nowhere = {"data": str(tmp_path / "nowhere")}
     for change, fragment in ((nowhere, "There is no folder"), ({"batch": 64}, "at least 64")):
         with refuses(fragment):
@@ -186,15 +190,62 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(recipe, refuses, tmp_pa
 def test_old_runs_make_room_but_not_those_at_work(folder, recipe):
     short = manager.start(folder, "short", dataclasses.replace(recipe, steps=1))
     until(lambda: status(folder, "short") == "finished")
-    for _ in range(2):
-        later = shutil.copytree(short, folder / manager.free_name(folder, "short"))
+    for number in range(1, 3):
+        later = shutil.copytree(short, folder / f"short-{number}")
         (later / LOCK).touch()
     path = manager.start(folder, "long", recipe)
     until(lambda: monitor.follow(path)[0])
-    manager.forget(folder, 2)
-    assert [run.name for run in manager.find(folder)] == ["long", "short-2"]
     manager.forget(folder, 0)
-    assert [run.name for run in manager.find(folder)] == ["long"]
+    assert len(find(folder)) == 4  # they are the owner's
+    for run in find(folder):
+        (run.folder / manager.VISITOR).touch()
+    manager.forget(folder, 2)
+    assert [run.name for run in find(folder)] == ["long", "short-2"]
+    manager.forget(folder, 0)
+    assert [run.name for run in find(folder)] == ["long"]
+
+
+def at_once(count: int, act: Callable[[], object]) -> list[object]:
+    """What some threads get that act at the same moment: a value, or the sentence of a UserError."""
+    moment = threading.Barrier(count)
+
+    def one(_: int) -> object:
+        moment.wait()
+        try:
+            return act()
+        except UserError as error:
+            return str(error)
+
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def test_runs_without_names_that_start_at_the_same_moment_all_start(folder, recipe):
+    endless = dataclasses.replace(recipe, data="sample:nobody")
+    started = at_once(6, lambda: manager.start(folder, None, endless))
+    assert sorted(started) == [folder / f"r1-{number}" for number in range(1, 7)]
+    assert all((path / "config.json").exists() for path in started)
+
+
+def test_of_runs_of_one_name_one_starts_and_of_visitors_as_many_as_there_is_room_for(folder, recipe):
+    endless = dataclasses.replace(recipe, data="sample:nobody")
+    named = at_once(4, lambda: manager.start(folder, "mine", endless))
+    assert named.count(folder / "mine") == 1 and sum("There is a run 'mine'" in str(each) for each in named) == 3
+    started = at_once(6, lambda: manager.start(folder, None, endless, visitors=3))
+    assert sum("3 runs are at work" in str(each) for each in started) == 4
+    assert len(list(folder.glob("r1-*"))) == 2  # those that were refused leave nothing
+    assert all((path / manager.VISITOR).exists() for path in folder.glob("r1-*"))
+
+
+def test_a_run_that_does_not_say_which_process_it_is_harms_no_other(folder, recipe, refuses, monkeypatch):
+    monkeypatch.setattr(manager, "PATIENCE", 0.1)
+    (folder / "odd").mkdir(parents=True)
+    (folder / "odd" / PROCESS).write_text("-1")
+    lock = take(folder / "odd" / LOCK)
+    with refuses("does not say which process"):
+        manager.stop(folder, "odd")
+    os.close(lock)
+    (folder / "odd" / PROCESS).unlink()
 
 
 @pytest.mark.parametrize("name", ["", "../out", "a/b", ".hidden", "x" * 61, "a\nb", "/etc"])
@@ -233,9 +284,14 @@ def test_what_is_not_there_and_what_rests_are_one_sentence(folder, recipe, refus
     until(lambda: status(folder, "short") == "finished")
     with refuses("nothing to stop"):
         manager.stop(folder, "short")
+    (path / "state.safetensors").write_bytes(b"damaged")
+    with refuses("no saved state"):
+        manager.resume(folder, "short", 5)
     (path / "config.json").unlink()
     with refuses("no run"):
         manager.resume(folder, "short", 5)
+    manager.rename(folder, "short", "odd")
+    assert not path.exists() and (folder / "odd" / "metrics.jsonl").exists()
 
 
 @pytest.mark.parametrize(("label", "mirrored"), [("7", False), ("cat", True)])

@@ -74,3 +74,8 @@ def test_a_trial_measures_in_a_process_of_its_own_and_says_what_is_wrong(refuses
     assert trial(alone, OMP_NUM_THREADS="1").seconds > 0
     with refuses("nobody"):
         trial(Distill(teacher="nobody", steps=1))
+
+
+def test_a_trial_has_a_time_limit(refuses):
+    with refuses("Estimating took longer than 0.5 s"):
+        trial(WganGp(steps=1), 0.5)
