@@ -17,7 +17,7 @@ import json, sys, torch
 from pathlib import Path
 from ganopt.errors import UserError
 from ganopt.metrics.evaluation import Plan
-from ganopt.ui import fid, train
+from ganopt.ui import fid, requests, train
 from ganopt.ui.common import Scratch
 
 def peak():
@@ -35,8 +35,8 @@ def measure(path, as_reference):
     return list(fid._measure(plan, torch.device("cpu"), Scratch(folder / "scratch"), lambda: False))
 
 def begin(path):
-    asked = train._wanted("r1", 1, train.UPLOAD, "cats-teacher", "big/64", 32, {"batch": 4})
-    return train._begin(asked, [Path(path)], "mine")
+    asked = requests.wanted("r1", 1, train.UPLOAD, "cats-teacher", "big/64", 32, {"batch": 4})
+    return train._begin(asked, [Path(path)], "mine", True)
 
 folder, ordinary, large = Path(sys.argv[1]), *sys.argv[2:]
 measure(ordinary, True)
