@@ -15,7 +15,7 @@ from ganopt.ui.compare import build_compare
 from ganopt.ui.fid import build_fid
 from ganopt.ui.generate import build_generate
 from ganopt.ui.gradio_patches import REFUSALS, PatchedBlocks
-from ganopt.ui.theme import CSS, THEME
+from ganopt.ui.theme import STYLES, THEME
 from ganopt.ui.train import build_train
 
 TITLE = "ganopt"
@@ -56,7 +56,7 @@ def launch(demo: gr.Blocks) -> None:
     """Serve the page on 127.0.0.1:7860, or where GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say."""
     demo.launch(
         theme=THEME,
-        css=CSS,
+        css_paths=STYLES,
         ssr_mode=False,
         footer_links=[],
         show_error=False,

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 WIDTH, HEIGHT = 460, 300
 LEFT, RIGHT, TOP, BOTTOM = 44, 448, 32, 258  # of the plane, in the same pixels
 SIZE, LINE, LETTER = 13, 14, 6.7  # of a text, in the same pixels: of its letters, of a line, mean width of a letter
+COLOURS = 8  # of curves, which the page's style sheet names; the next curves have the same ones, with another dash
+DASHES = ("", "7 3", "2 2", "8 3 2 3")
+SAMPLE = 22  # before a curve's name: a piece of the curve, in which each dash is whole, and a space
 
 
 @dataclass(frozen=True)
@@ -88,20 +91,44 @@ def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], axis:
     def y(value: float) -> float:
         return BOTTOM - (BOTTOM - TOP) * (value - rows[0]) / (rows[-1] - rows[0])
 
-    parts = [_text(LEFT, 16, title, "start"), _text((LEFT + RIGHT) / 2, HEIGHT - 8, axis)]
+    parts = [_text((LEFT + RIGHT) / 2, HEIGHT - 8, axis)]
     parts += [_line(f"M{LEFT},{y(value):.1f}H{RIGHT}", "opacity='.15'") for value in rows]
     parts += [_text(LEFT - 6, y(value) + 4, f"{value:g}", "end") for value in rows]
     parts += [_text(x(place), BOTTOM + 16, _short(place)) for place in columns]
-    names = list(curves) if len(curves) > 1 else []
-    # beside each other in the line of the title, or below each other where that is too short
-    wide = (len(title) + sum(len(name) + 2 for name in names)) * LETTER > RIGHT - LEFT
-    for index, (name, curve) in enumerate(curves.items()):
+    for index, curve in enumerate(curves.values()):
         path = "L".join(f"{x(place):.1f},{y(value):.1f}" for place, value in curve)
-        parts.append(_line(f"M{path}" if path else "", f"class='curve{index}' stroke-width='2'"))
-        if names:
-            after = 0 if wide else LETTER * sum(len(name) + 2 for name in names[index + 1 :])
-            parts.append(_text(RIGHT - after, 16 + wide * LINE * index, name, "end", f"class='curve{index}'"))
-    return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{html.escape(title)}'>{''.join(parts)}</svg>"
+        parts.append(_line(f"M{path}" if path else "", _look(index)))
+    legend, rows_height = _legend(title, [*curves]) if len(curves) > 1 else ("", 0)
+    return (
+        f"<svg viewBox='0 0 {WIDTH} {HEIGHT + rows_height}' role='img' aria-label='{html.escape(title)}'>"
+        f"{_text(LEFT, 16, title, 'start')}{legend}<g transform='translate(0 {rows_height})'>{''.join(parts)}</g></svg>"
+    )
+
+
+def _look(index: int) -> str:
+    """How a curve is drawn: no two of the first 32 alike, and neighbours never in the same dash."""
+    dash = DASHES[(index + index // COLOURS) % len(DASHES)]
+    return f"class='curve{index % COLOURS}' stroke-width='2' stroke-dasharray='{dash or 'none'}'"
+
+
+def _legend(title: str, names: Sequence[str]) -> tuple[str, int]:
+    """The curves' names, each after a piece of its curve, and the height of their rows.
+
+    They stand beside the title, or in rows below it where that is too short.
+    """
+    widths = [SAMPLE + LETTER * (len(name) + 2) for name in names]
+    across, down = RIGHT + LETTER - sum(widths), 16
+    if across < LEFT + LETTER * (len(title) + 1):
+        across, down = LEFT, 16 + LINE + 2
+    parts = []
+    for index, (name, width) in enumerate(zip(names, widths, strict=True)):
+        if across > LEFT and across + width > WIDTH + LETTER:  # the space after the name may be left out
+            across, down = LEFT, down + LINE + 2
+        sample = f"x1='{across:.1f}' x2='{across + SAMPLE - 5:.1f}' y1='{down - 4}' y2='{down - 4}'"
+        parts.append(f"<line {sample} stroke='currentColor' {_look(index)}/>")
+        parts.append(_text(across + SAMPLE, down, name, "start", f"class='curve{index % COLOURS}'"))
+        across += width
+    return "".join(parts), down - 16
 
 
 def _short(value: float) -> str:

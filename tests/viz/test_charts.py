@@ -1,3 +1,4 @@
+import itertools
 import re
 from xml.etree import ElementTree
 
@@ -54,6 +55,33 @@ def test_lines_run_over_the_plane_each_in_its_look():
     assert (x0, x1) == (LEFT, RIGHT) and TOP <= y1 < y0 <= BOTTOM and paths["curve2"] == ""
     texts = [text.text for text in image.iter("text")]
     assert {"Scores", "pictures seen", "real", "fake", "0", "10k", "-1", "2"} <= set(texts)
+
+
+def test_no_two_curves_look_alike_and_each_name_stands_after_a_piece_of_its_curve():
+    curves = {f"curve {index}": [(0, index), (9, index + 1)] for index in range(32)}
+    image = ElementTree.fromstring(lines("Many", curves, "steps"))
+
+    def looks(tag: str) -> list[tuple]:
+        return [(each.get("class"), each.get("stroke-dasharray")) for each in image.iter(tag) if each.get("class")]
+
+    assert len(set(looks("path"))) == 32 and looks("line") == looks("path")
+    assert all(one[1] != other[1] for one, other in itertools.pairwise(looks("path")))
+    assert [look for look, _ in looks("path")[7:9]] == ["curve7", "curve0"]
+    names = {each.text: (float(each.get("x")), float(each.get("y"))) for each in image.iter("text")}
+    for name, sample in zip(curves, image.iter("line"), strict=True):
+        x, y = names[name]
+        assert 0 < x - float(sample.get("x2")) < 8 and 0 < y - float(sample.get("y1")) < 8
+        assert x + 6.5 * len(name) <= WIDTH
+
+
+def test_the_names_of_many_curves_make_the_image_higher_and_cover_no_curve():
+    for count, higher in ((2, False), (8, True)):
+        curves = {f"a model {index}": [(0, index), (9, index + 1)] for index in range(count)}
+        image = ElementTree.fromstring(lines("FID", curves, "steps"))
+        *_, height = map(float, image.get("viewBox").split())
+        moved = float(re.search(r"translate\(0 (\d+)\)", image.find("g").get("transform"))[1])
+        assert (height > HEIGHT) == higher and moved == height - HEIGHT
+        assert max(float(each.get("y")) for each in image.findall("text")) < TOP + moved - 8
 
 
 def test_a_curve_of_one_point_or_of_equal_ones_is_drawn():
