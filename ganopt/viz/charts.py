@@ -1,4 +1,4 @@
-"""Charts as SVG text, in the colour of the text around them, so that they are seen in light and dark."""
+"""Charts as SVG, in the colour of the surrounding text, for light and dark themes."""
 
 import html
 import itertools
@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 44, 448, 32, 258  # of the plane, in the same pixels
-SIZE, LINE, LETTER = 13, 14, 6.7  # of a text, in the same pixels: of its letters, of a line, mean width of a letter
+LEFT, RIGHT, TOP, BOTTOM = 44, 448, 32, 258  # edges of the plotting area
+SIZE, LINE, LETTER = 13, 14, 6.7  # font size, line height, mean width of a letter
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Plot:
-    """Models whose FIDs compare, and the floor of these."""
+    """Models with comparable FIDs, and their floor."""
 
     title: str
     points: tuple[Point, ...]
@@ -30,7 +30,7 @@ class Plot:
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
-    """Those than which no other is as small and better, or as good and smaller; the smallest first."""
+    """The Pareto front of size and FID, the smallest first: points that no other one beats in both."""
     front: list[Point] = []
     for point in sorted(points, key=lambda point: (point.size, point.fid)):
         if not front or point.fid < front[-1].fid:
@@ -39,9 +39,9 @@ def pareto(points: Sequence[Point]) -> list[Point]:
 
 
 def scatter(plot: Plot) -> str:
-    """FID against size, whose axis is logarithmic, with the Pareto front as stairs and the floor dashed."""
+    """FID against size (logarithmic), with the Pareto front as a step line and the floor as a dashed line."""
     sizes = [point.size for point in plot.points]
-    # a factor of 2.56 holds one at least of the sizes 1, 2, 5, 10, ...
+    # a range by a factor of 2.56 contains at least one of 1, 2, 5, 10, ...
     least, most = math.log10(min(sizes) / 1.6), math.log10(max(sizes) * 1.6)
     rows = _rows([point.fid for point in plot.points] + ([] if plot.floor is None else [plot.floor]))
 
@@ -76,7 +76,7 @@ def scatter(plot: Plot) -> str:
 
 
 def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], axis: str) -> str:
-    """Curves by their names, each (x, y) from left to right, over an axis that begins at 0. They must not be empty."""
+    """Curves by name, each a list of (x, y) from left to right, on an axis from 0. At least one must have a point."""
     points = [point for curve in curves.values() for point in curve]
     rows = _rows([value for _, value in points], 1e-3)
     columns = _rows([0, max(place for place, _ in points)], 1e-3)[:-1]
@@ -93,7 +93,7 @@ def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], axis:
     parts += [_text(LEFT - 6, y(value) + 4, f"{value:g}", "end") for value in rows]
     parts += [_text(x(place), BOTTOM + 16, _short(place)) for place in columns]
     names = list(curves) if len(curves) > 1 else []
-    # beside each other in the line of the title, or below each other where that is too short
+    # side by side in the line of the title, or below each other if they do not fit there
     wide = (len(title) + sum(len(name) + 2 for name in names)) * LETTER > RIGHT - LEFT
     for index, (name, curve) in enumerate(curves.items()):
         path = "L".join(f"{x(place):.1f},{y(value):.1f}" for place, value in curve)
@@ -110,7 +110,7 @@ def _short(value: float) -> str:
 
 
 def _rows(values: list[float], narrowest: float = 1) -> list[float]:
-    """Round values, evenly apart, from below the least to above the most."""
+    """Evenly spaced round values from below the minimum to above the maximum."""
     least, most = min(values), max(values)
     rough = max(most - least, narrowest) / 4
     power = 10 ** math.floor(math.log10(rough))
@@ -119,12 +119,12 @@ def _rows(values: list[float], narrowest: float = 1) -> list[float]:
 
 
 def _labels(places: list[tuple[float, float, str]], lines: Sequence[tuple[float, ...]]) -> list[str]:
-    """The names beside their points, each where it covers no point, line or other name, if there is room.
+    """The names beside their points, placed so that they cover no point, line or other name if possible.
 
-    Lines, too, are boxes: left, right, top, bottom.
+    Lines are given as boxes (left, right, top, bottom).
     """
     taken = [*lines, *((across - 4, across + 4, down - 4, down + 4) for across, down, _ in places)]
-    # (0 right of the point or 1 left of it, half lines below where it is best): the left is as far as three of them
+    # (0 right or 1 left of the point, half lines below the best height); the left counts as much as three half lines
     ways = sorted(itertools.product((0, 1), range(-18, 19)), key=lambda way: 3 * way[0] + abs(way[1]))
     texts = []
     for across, down, name in sorted(places, key=lambda place: place[1]):
@@ -144,7 +144,7 @@ def _inside(box: tuple[float, ...]) -> bool:
 
 
 def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
-    """Whether two boxes do, each (left, right, top, bottom)."""
+    """Whether two boxes (left, right, top, bottom) overlap."""
     return first[0] < second[1] and second[0] < first[1] and first[2] < second[3] and second[2] < first[3]
 
 
