@@ -1,6 +1,6 @@
 """Compact GANs for animal faces: load a model, draw faces from seeds, train one.
 
-What a script needs stands here under one name, and is imported when it is first asked for.
+The functions for scripts can be imported from here. Their modules are loaded at first use.
 """
 
 import importlib

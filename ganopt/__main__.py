@@ -1,6 +1,6 @@
 """`python -m ganopt`: the command line."""
 
-if __name__ == "__main__":  # a worker process that reads pictures passes by here, and needs none of it
+if __name__ == "__main__":  # not in worker processes, which import this module too
     from ganopt.cli.parser import main
 
     main()

@@ -1,19 +1,19 @@
-"""The one exception that a user may see."""
+"""The exception for mistakes of the user."""
 
 import contextlib
 import sys
 from collections.abc import Iterator
 
-PREFIX = "ganopt: "  # before such a sentence in a terminal
+PREFIX = "ganopt: "  # before an error in a terminal
 
 
 class UserError(ValueError):
-    """Something the user can mend. Its text is one sentence: what was wrong and what to do."""
+    """An error that the user can fix. Its text is one sentence: what was wrong and what to do."""
 
 
 @contextlib.contextmanager
 def exit_on_user_error() -> Iterator[None]:
-    """End the process with status 1 and the sentence of a UserError, as a command does."""
+    """On a UserError, print its sentence and exit with status 1."""
     try:
         yield
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets half of one, and where caches and runs live."""
+"""Atomic writing of files and folders, hashes, and the folders of caches and runs."""
 
 import contextlib
 import errno
@@ -19,7 +19,7 @@ PACKAGE = Path(__file__).parent
 
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`, which takes its place if the block ends well and is removed if not.
+    """Yield a temporary path beside `path`. It replaces `path` if the block succeeds and is removed if not.
 
     Raises UserError when the disk is full or the folder cannot be written.
     """
@@ -43,9 +43,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder beside `path`, which takes its place if the block ends well and is removed if not.
+    """Yield a temporary folder beside `path`. It replaces `path` if the block succeeds and is removed if not.
 
-    Raises UserError where something is in the folder already, and as `atomic_write` does.
+    Raises UserError if `path` is a folder that is not empty, and as `atomic_write` does.
     """
     temporary = None
     try:
@@ -65,13 +65,13 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the temporary files of a process that was killed while it wrote into a folder."""
+    """Remove the temporary files of a process that was killed while writing into a folder."""
     for path in folder.rglob(".*.part"):
         path.unlink(missing_ok=True)
 
 
 def write_error(path: Path, error: Exception) -> UserError:
-    """The sentence for a file or folder that could not be written."""
+    """The error for a file or folder that could not be written."""
     number = getattr(error, "errno", None)
     if number == errno.ENOSPC or "No space" in str(error):
         return UserError(f"The disk is full: {path} was not written; free some space or choose another folder.")
@@ -94,9 +94,9 @@ def _sha256(file) -> str:  # Python 3.10
 
 @functools.cache
 def code_version(*places: str) -> str:
-    """The SHA-256 of modules of this package, and of whole folders of them, named relative to it.
+    """The SHA-256 of some modules and folders of this package, given by their paths relative to it.
 
-    It belongs into the key of a cache whose content they make: what other code made is then not found.
+    Part of a cache's key: an entry that another version of this code wrote is not found.
     """
     digest = hashlib.sha256()
     for place in places:
@@ -107,12 +107,12 @@ def code_version(*places: str) -> str:
 
 
 def cache_folder() -> Path:
-    """Where prepared data is kept: $GANOPT_CACHE, else ganopt in the user's cache folder."""
+    """The folder of cached data: $GANOPT_CACHE, by default ganopt in the user's cache folder."""
     if folder := os.environ.get("GANOPT_CACHE"):
         return Path(folder)
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganopt"
 
 
 def runs_folder() -> Path:
-    """Where runs are kept: $GANOPT_RUNS, else runs/ in the current folder."""
+    """The folder of runs: $GANOPT_RUNS, by default runs/ in the current folder."""
     return Path(os.environ.get("GANOPT_RUNS") or "runs").absolute()

@@ -1,4 +1,4 @@
-"""The commands of pictures to train on. What each needs is imported when it runs: `--help` needs none of it."""
+"""Commands for training pictures. They import what they need when they run, to keep `--help` fast."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,7 @@ from ganopt.files import cache_folder
 
 
 def inspect_data(options: argparse.Namespace) -> None:
-    """Read a folder of pictures into the cache and say what is in it."""
+    """Read a folder of pictures into the cache and print a summary."""
     from ganopt.data import image_folder
 
     if options.dry_run:
@@ -17,11 +17,11 @@ def inspect_data(options: argparse.Namespace) -> None:
     found = image_folder.load(Path(options.folder), options.side, options.classes)
     count, size = len(found.files), found.pictures.nbytes / 1e6
     print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB in memory; {len(found.skipped)} skipped.")
-    print(f"Kept for next time in {cache_folder()}.")
+    print(f"Cached in {cache_folder()}.")
 
 
 def fetch_data(options: argparse.Namespace) -> None:
-    """Download a public set of pictures, after saying what it is, its size and its licence."""
+    """Download a public dataset, after printing its description, size and licence."""
     from ganopt.data import download
 
     print(download.describe(download.SOURCES[options.name]), flush=True)

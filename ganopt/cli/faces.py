@@ -1,4 +1,4 @@
-"""The commands of models and their faces. What each needs is imported when it runs: `--help` needs none of it."""
+"""Commands for models and faces. They import what they need when they run, to keep `--help` fast."""
 
 import argparse
 import dataclasses
@@ -11,23 +11,23 @@ MOST_SEEDS = 5000  # faces in one `generate`
 
 
 def generate(options: argparse.Namespace) -> None:
-    """Write the faces of seeds as PNG files, and one labelled sheet."""
+    """Write faces of seeds as PNG files, and a labelled sheet of them."""
     from tqdm import tqdm
 
     from ganopt.models import zoo
     from ganopt.models.devices import pick_device
     from ganopt.models.latents import format_seeds, latents, parse_seeds
-    from ganopt.models.sampling import draw, fused, save_png, to_image
+    from ganopt.models.sampling import draw, inference_copy, save_png, to_image
     from ganopt.viz.sheets import sheet
 
     seeds = parse_seeds(options.seeds, MOST_SEEDS)
     if not 0 <= options.scale <= 4:
-        raise UserError(f"--scale is {options.scale:g}; take a number from 0 to 4.")
+        raise UserError(f"--scale is {options.scale:g}; it must be a number from 0 to 4.")
     if options.dry_run:
         print_json(model=options.model, seeds=format_seeds(seeds), scale=options.scale, out=options.out)
         return
     device = pick_device(options.device)
-    generator = fused(zoo.load(options.model), device)
+    generator = inference_copy(zoo.load(options.model), device)
     pictures = draw(generator, latents(seeds) * options.scale)
     folder = Path(options.out)
     for seed, picture in zip(seeds, tqdm(pictures, "Writing", unit=" faces", leave=False), strict=True):
@@ -37,7 +37,7 @@ def generate(options: argparse.Namespace) -> None:
 
 
 def models(options: argparse.Namespace) -> None:
-    """List the models of the catalogue."""
+    """List the models in the catalogue."""
     from ganopt.models.catalogue import catalogue
 
     entries = catalogue()
@@ -49,7 +49,7 @@ def models(options: argparse.Namespace) -> None:
 
 
 def publish(options: argparse.Namespace) -> None:
-    """Upload a model and its card to the Hub."""
+    """Upload a model and a model card to the Hub."""
     if options.dry_run:
         print_json(model=options.model, repository=options.repository, private=options.private)
         return

@@ -1,4 +1,4 @@
-"""The commands that measure models. What each needs is imported when it runs: `--help` needs none of it."""
+"""Commands that measure models. They import what they need when they run, to keep `--help` fast."""
 
 import argparse
 import dataclasses
@@ -14,7 +14,7 @@ MOST_COMPARED = 64  # faces in one `nearest`
 
 
 def fid(options: argparse.Namespace) -> None:
-    """Measure FID of models or folders, with the floor, KID, precision and recall beside it."""
+    """Measure FID, KID, precision and recall of models or folders, and the floor of FID."""
     from tqdm import tqdm
 
     from ganopt.metrics import evaluation, features
@@ -24,7 +24,7 @@ def fid(options: argparse.Namespace) -> None:
 
     models, reference = tuple(options.model or ()), options.reference
     paths: tuple[Path, ...] = tuple(map(Path, options.paths))
-    if len(paths) == 2 and not reference and not models:  # as in pytorch-fid
+    if len(paths) == 2 and not reference and not models:  # like pytorch-fid
         reference = str(paths[1])
         paths = paths[:1]
     plan = Plan(
@@ -41,10 +41,10 @@ def fid(options: argparse.Namespace) -> None:
         return
     extractor = features.load_extractor(pick_device(options.device), options.precision, options.inception)
     if options.save:
-        seeing = (
+        extraction = (
             features.of_path(paths[0], extractor) if paths else features.of_model(models[0], plan.seeds(0), extractor)
         )
-        features.write_statistics(features.finish(seeing), Path(options.save))
+        features.write_statistics(features.finish(extraction), Path(options.save))
         print(f"Mean and covariance of {paths[0] if paths else models[0]} are in {options.save}.")
         return
     records = []
@@ -54,7 +54,7 @@ def fid(options: argparse.Namespace) -> None:
             bar.update(update.done - bar.n)
             if update.score:
                 records.append(evaluation.record(update.score, extractor))
-                if options.results:  # at once, so that nothing is lost
+                if options.results:  # immediately, so nothing is lost
                     results.append(Path(options.results), records[-1:])
                 if not options.json:
                     tqdm.write(_score_line(update.score))
@@ -63,7 +63,7 @@ def fid(options: argparse.Namespace) -> None:
 
 
 def show_nearest(options: argparse.Namespace) -> None:
-    """Find the training pictures nearest to a model's faces, and show them side by side in a PNG file."""
+    """Find the training pictures nearest to a model's faces, and save them side by side as a PNG file."""
     import torch
 
     from ganopt.data import image_folder
@@ -72,7 +72,7 @@ def show_nearest(options: argparse.Namespace) -> None:
     from ganopt.models import zoo
     from ganopt.models.devices import pick_device
     from ganopt.models.latents import format_seeds, latents, parse_seeds
-    from ganopt.models.sampling import draw, fused, save_png
+    from ganopt.models.sampling import draw, inference_copy, save_png
     from ganopt.viz.sheets import sheet
 
     seeds, out = parse_seeds(options.seeds, MOST_COMPARED), Path(options.out)
@@ -80,7 +80,7 @@ def show_nearest(options: argparse.Namespace) -> None:
         print_json(model=options.model, seeds=format_seeds(seeds), data=options.data, out=options.out)
         return
     device = pick_device(options.device)
-    generator = fused(zoo.load(options.model), device)
+    generator = inference_copy(zoo.load(options.model), device)
     training = image_folder.load(Path(options.data), generator.architecture.side, options.classes)
     extractor = features.load_extractor(device, "float32", options.inception)
     held_out = features.of_reference(options.reference)[0] if options.reference else None
@@ -92,9 +92,9 @@ def show_nearest(options: argparse.Namespace) -> None:
         captions += [f"seed {seed}", *(f"{distance:.1f}" for distance in distances)]
         print(f"seed {seed}: nearest {distances[0]:.2f}, {training.files[indices[0]]}")
     save_png(sheet(torch.stack(cells), captions, 1 + found.indices.shape[1]), out)
-    print(f"Median of these faces: {found.distances[:, 0].median():.2f}. Each with its nearest: {out}.")
+    print(f"Median of these faces: {found.distances[:, 0].median():.2f}. Faces with their nearest pictures: {out}.")
     if found.typical is not None:
-        print(f"Median of held-out photographs ({options.reference}): {found.typical:.2f}. A copy would be near 0.")
+        print(f"Median of held-out photographs ({options.reference}): {found.typical:.2f}. A copy has about 0.")
 
 
 def _score_line(score: "Score") -> str:

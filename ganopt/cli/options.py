@@ -1,4 +1,4 @@
-"""Command-line options made of a recipe's settings, with its own help and defaults."""
+"""Command-line options from a recipe's settings, with their help texts and defaults."""
 
 import argparse
 import dataclasses
@@ -10,8 +10,8 @@ from ganopt.training.settings import option_type
 
 
 def add_settings(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
-    """An option for each setting of a recipe; one that is not given is left to the recipe."""
-    command.add_argument("--out", help="run folder; by default a new one in runs/, or in $GANOPT_RUNS")
+    """Add an option for each setting of a recipe. Options that are not given keep the recipe's default."""
+    command.add_argument("--out", help="run folder; by default a new one in runs/ or $GANOPT_RUNS")
     for field in dataclasses.fields(kind):
         option, settings = f"--{field.name.replace('_', '-')}", dict(field.metadata)
         plain = option_type(kind, field.name)
@@ -27,7 +27,7 @@ def add_settings(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
 
 
 def _help(kind: type[Recipe], field: dataclasses.Field) -> str:
-    """A setting's help with its default, or with each recipe's where they differ."""
+    """A setting's help with its default, or with the default of each recipe if they differ."""
     text = field.metadata["help"]
     if kind is not Recipe:
         return text + (f" (default: {_text(field.default)})" if field.default not in (None, "") else "")

@@ -1,4 +1,4 @@
-"""What the commands print alike."""
+"""Output that the commands have in common."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def program() -> str:
-    """How the command line was called: `ganopt`, or else `python -m ganopt`."""
+    """How the program was started: `ganopt` or `python -m ganopt`."""
     return "ganopt" if Path(sys.argv[0]).stem == "ganopt" else "python -m ganopt"
 
 

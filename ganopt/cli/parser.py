@@ -14,7 +14,7 @@ from ganopt.errors import exit_on_user_error
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Run one command. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options, 130 interrupted."""
+    """Run one command. Exit status: 0 done, 1 UserError, 2 wrong options, 130 interrupted."""
     try:
         options = _parser().parse_args(arguments)
         with exit_on_user_error():
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("ganopt: interrupted.", file=sys.stderr)
         sys.exit(130)
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
+    except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -33,8 +33,10 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(group, faces.generate, "generate", "generate --seeds 0-15 --out faces")
     _add_model(command)
-    command.add_argument("--seeds", default="0-15", help="as in 0-8, 42")
-    command.add_argument("--scale", type=float, default=1.0, help="factor on the latents; below 1 is safer and duller")
+    command.add_argument("--seeds", default="0-15", help="seeds, as in 0-8, 42")
+    command.add_argument(
+        "--scale", type=float, default=1.0, help="factor on the latents; below 1, faces are better but less varied"
+    )
     command.add_argument("--out", default="faces", help="folder for the PNG files")
     _add_device(command)
 
@@ -44,24 +46,24 @@ def _parser() -> argparse.ArgumentParser:
     _add_nearest(group)
 
     command = _command(group, thesis.show_tables, "report", "report --readme README.md")
-    command.add_argument("--results", default="", help="file of the measurements; else that of checkpoints/")
-    command.add_argument("--readme", default="", help="Markdown file in which to renew the tables, between its markers")
-    command.add_argument("--csv", default="", help="folder to write the tables into as CSV files")
+    command.add_argument("--results", default="", help="results file; by default that of checkpoints/")
+    command.add_argument("--readme", default="", help="Markdown file whose tables are updated, between its markers")
+    command.add_argument("--csv", default="", help="folder for the tables as CSV files")
 
     command = _command(group, training.make_film, "film", "film runs/r1-1 --sheet history.png")
     command.add_argument("run", help="run folder")
     command.add_argument("--out", default="film.webp", help="animated WebP file")
-    command.add_argument("--sheet", default="", help="PNG file: a row a latent, a column a step")
+    command.add_argument("--sheet", default="", help="PNG file with a row per latent and a column per step")
 
     _add_data(group)
 
     command = _command(group, faces.models, "models", "models")
-    command.add_argument("--json", action="store_true", help="everything in the catalogue, as JSON")
+    command.add_argument("--json", action="store_true", help="print the whole catalogue as JSON")
 
     command = _command(group, faces.publish, "publish", "publish runs/r1-1 me/cats")
-    command.add_argument("model", help="a name, a file or a run folder")
-    command.add_argument("repository", help="user/repo on the Hub, made if it is not there")
-    command.add_argument("--token", help="of the Hub; else that of `hf auth login` or $HF_TOKEN")
+    command.add_argument("model", help="model: a name, a file or a run folder")
+    command.add_argument("repository", help="user/repo on the Hub, created if needed")
+    command.add_argument("--token", help="access token of the Hub; by default that of `hf auth login` or $HF_TOKEN")
     command.add_argument("--private", action="store_true", help="make the repository private")
     return parser
 
@@ -80,8 +82,8 @@ def _add_train_options(command: argparse.ArgumentParser) -> None:
     from ganopt.training.methods import from_scratch
     from ganopt.training.recipes import Recipe
 
-    command.add_argument("--recipe", choices=from_scratch(), default="r1", help="the loss and its settings")
-    command.add_argument("--resume", metavar="FOLDER", help="go on with a run, to its budget or to the one given")
+    command.add_argument("--recipe", choices=from_scratch(), default="r1", help="loss with its default settings")
+    command.add_argument("--resume", metavar="FOLDER", help="resume a run, up to its budget or a new one")
     add_settings(command, Recipe)
 
 
@@ -96,35 +98,41 @@ def _add_recipe(command: argparse.ArgumentParser, name: str) -> None:
 def _add_fid(group: Any) -> None:
     command = _command(group, measure.fid, "fid", "fid --model cats-teacher --reference cats --n 500")
     command.add_argument(
-        "paths", nargs="*", help="folders, zip or .npz files; of two alone, the second is the reference"
+        "paths", nargs="*", help="folders, zip or .npz files; if there are just two, the second is the reference"
     )
-    command.add_argument("--model", action="append", help="a model to draw from; may be given more than once")
-    command.add_argument("--reference", default="", help="cats, dogs, a folder, a zip or an .npz file (default: cats)")
-    command.add_argument("--against", default="", help="a model, the teacher say, whose faces are compared with, too")
-    command.add_argument("--n", type=int, default=500, help="pictures of each sample")
-    command.add_argument("--repeats", type=int, default=3, help="samples of each model, for the spread")
+    command.add_argument("--model", action="append", help="model to measure; may be repeated")
+    command.add_argument(
+        "--reference", default="", help="cats, dogs, a folder, a zip file or an .npz file (default: cats)"
+    )
+    command.add_argument(
+        "--against", default="", help="also compute FID to the faces of this model, such as the teacher"
+    )
+    command.add_argument("--n", type=int, default=500, help="pictures in each sample")
+    command.add_argument("--repeats", type=int, default=3, help="samples per model, for the spread")
     command.add_argument("--seed", type=int, default=0, help="the first seed")
     command.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),
         default="float32",
-        help="of Inception; the references that come with the project are float32, which bfloat16 misses by a percent",
+        help="precision of Inception; the shipped references are float32, and bfloat16 changes FID by about a percent",
     )
     _add_inception(command)
     _add_device(command)
-    command.add_argument("--results", default="results.json", help="file to append to, with the protocol; '' for none")
+    command.add_argument("--results", default="results.json", help="results file to append to; '' for none")
     command.add_argument("--json", action="store_true", help="print the records as JSON")
-    command.add_argument("--save", metavar="NPZ", help="only write the statistics of the first one, for pytorch-fid")
+    command.add_argument(
+        "--save", metavar="NPZ", help="only write mean and covariance of the first model or path, for pytorch-fid"
+    )
 
 
 def _add_nearest(group: Any) -> None:
     example = "nearest --model cats-teacher --data pictures --classes cat --reference cats"
     command = _command(group, measure.show_nearest, "nearest", example)
     _add_model(command)
-    command.add_argument("--data", required=True, help="folder of the pictures that the model was trained on")
-    command.add_argument("--classes", default="", help="use only the folders of this name")
+    command.add_argument("--data", required=True, help="folder of the training pictures")
+    command.add_argument("--classes", default="", help="use only folders of this name")
     command.add_argument("--reference", default="", help="held-out pictures to compare with: cats or dogs")
-    command.add_argument("--seeds", default="0-7", help="as in 0-8, 42")
+    command.add_argument("--seeds", default="0-7", help="seeds, as in 0-8, 42")
     command.add_argument("--out", default="nearest.png", help="PNG file")
     _add_inception(command)
     _add_device(command)
@@ -133,28 +141,34 @@ def _add_nearest(group: Any) -> None:
 def _add_experiments(group: Any) -> None:
     example = "experiments --data pictures --minutes 600 --divisor 4"
     command = _command(group, thesis.run_experiments, "experiments", example)
-    command.add_argument("--data", required=True, help="folder that holds a folder cat and a folder dog")
-    command.add_argument("--minutes", type=float, required=True, help="of training for all of them; 0 to measure only")
-    command.add_argument("--only", default="", help="names of experiments, as in cats-teacher,dogs-transfer")
-    command.add_argument("--folder", default="runs/experiments", help="of the runs")
-    command.add_argument("--results", default="results.json", help="file of the measurements")
-    command.add_argument("--divisor", type=int, default=1, choices=(1, 2, 4, 8, 16, 32), help="of every width")
-    command.add_argument("--side", type=int, default=128, choices=(32, 64, 128), help="of the pictures, pixels")
+    command.add_argument("--data", required=True, help="folder that contains the folders cat and dog")
+    command.add_argument(
+        "--minutes", type=float, required=True, help="minutes of training for all experiments; 0 to only measure"
+    )
+    command.add_argument("--only", default="", help="experiments to run, as in cats-teacher,dogs-transfer")
+    command.add_argument("--folder", default="runs/experiments", help="folder for the runs")
+    command.add_argument("--results", default="results.json", help="results file")
+    command.add_argument("--divisor", type=int, default=1, choices=(1, 2, 4, 8, 16, 32), help="divisor of all widths")
+    command.add_argument("--side", type=int, default=128, choices=(32, 64, 128), help="side of the pictures in pixels")
     command.add_argument("--batch", type=int, default=16, help="pictures in a batch")
-    command.add_argument("--n", type=int, default=500, help="pictures of each sample of FID")
-    command.add_argument("--precision", choices=("float32", "bfloat16"), default="float32", help="of training")
-    command.add_argument("--channels-last", action="store_true", help="memory format of training")
+    command.add_argument("--n", type=int, default=500, help="pictures in each FID sample")
+    command.add_argument(
+        "--precision", choices=("float32", "bfloat16"), default="float32", help="precision of training"
+    )
+    command.add_argument("--channels-last", action="store_true", help="train in the memory format channels-last")
     _add_inception(command)
     _add_device(command)
 
 
 def _add_data(group: Any) -> None:
-    text = "Look into a folder of pictures, or download a public set of them."
+    text = "Inspect a folder of pictures, or download a public dataset."
     group = group.add_parser("data", help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
     command = _command(group, data.inspect_data, "inspect", "data inspect pictures --classes cat")
-    command.add_argument("folder", help="folder of pictures, nested or not")
-    command.add_argument("--side", type=int, choices=(32, 64, 128), default=128, help="pixels")
-    command.add_argument("--classes", default="", help="use only the folders of this name")
+    command.add_argument("folder", help="folder of pictures, which may have subfolders")
+    command.add_argument(
+        "--side", type=int, choices=(32, 64, 128), default=128, help="side to which pictures are resized, in pixels"
+    )
+    command.add_argument("--classes", default="", help="use only folders of this name")
     command = _command(group, data.fetch_data, "fetch", "data fetch pets --out pictures/pets")
     command.late_options = _add_fetch_options
 
@@ -162,17 +176,19 @@ def _add_data(group: Any) -> None:
 def _add_fetch_options(command: argparse.ArgumentParser) -> None:
     from ganopt.data.download import SOURCES
 
-    command.add_argument("name", choices=SOURCES, help="the set; --dry-run says more of it")
-    command.add_argument("--out", default="", help="new folder, with a folder a class in it; else pictures/NAME")
-    command.add_argument("--most", type=int, help="keep the first pictures of each class, this many")
+    command.add_argument("name", choices=SOURCES, help="dataset; use --dry-run for details")
+    command.add_argument(
+        "--out", default="", help="new folder, which will contain a folder per class; by default pictures/NAME"
+    )
+    command.add_argument("--most", type=int, help="limit on the pictures of each class")
 
 
 def _add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", default="cats-teacher", help="a name, a file, a run folder or user/repo")
+    command.add_argument("--model", default="cats-teacher", help="model: a name, a file, a run folder or user/repo")
 
 
 def _add_inception(command: argparse.ArgumentParser) -> None:
-    text = "file of pytorch-fid's weights, or 'official' for their download; else ours"
+    text = "file of pytorch-fid's weights, or 'official' to download them; by default the shipped copy"
     command.add_argument("--inception", default="", help=text)
 
 
@@ -189,17 +205,17 @@ def _command(group: Any, function: Callable, name: str, example: str) -> "_Comma
         formatter_class=_HelpFormatter,
     )
     command.set_defaults(command=function)
-    command.add_argument("--dry-run", action="store_true", help="say what would be done and stop")
+    command.add_argument("--dry-run", action="store_true", help="print what would be done and exit")
     return command
 
 
 class _Command(argparse.ArgumentParser):
-    """A parser that gets its late options when it is chosen, so that what they need is not imported before."""
+    """A parser whose late options are added when its command is used, because they need slow imports."""
 
     late_options: Callable[[argparse.ArgumentParser], None] | None = None
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
-        """Add the late options and parse."""
+        """Add the late options, then parse."""
         if add := self.late_options:
             self.late_options = None
             add(self)
@@ -207,9 +223,9 @@ class _Command(argparse.ArgumentParser):
 
 
 class _HelpFormatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
-    """Descriptions as they are written, and each option's default behind its help."""
+    """Shows descriptions unchanged, and each option's default after its help."""
 
     def _get_help_string(self, action: argparse.Action) -> str | None:
-        # a recipe's defaults are its own and stand in the help text; nothing is said of options without one
+        # a recipe's help texts already contain the defaults; options without a default show none
         silent = action.default in (None, False, "", argparse.SUPPRESS)
         return action.help if silent else super()._get_help_string(action)

@@ -1,4 +1,4 @@
-"""The commands of the thesis. What each needs is imported when it runs: `--help` needs none of it."""
+"""Commands for the thesis's tables. They import what they need when they run, to keep `--help` fast."""
 
 import argparse
 import dataclasses
@@ -11,7 +11,7 @@ from ganopt.files import atomic_write
 
 
 def run_experiments(options: argparse.Namespace) -> None:
-    """Train and measure what the thesis's tables need, in a budget of minutes; go on where it was stopped."""
+    """Train and measure the models of the thesis's tables within a budget of minutes; resumes what was stopped."""
     from ganopt.metrics import features
     from ganopt.models.devices import pick_device
     from ganopt.thesis import experiments, measurements, tables
@@ -37,7 +37,7 @@ def run_experiments(options: argparse.Namespace) -> None:
 
 
 def show_tables(options: argparse.Namespace) -> None:
-    """Print the thesis's tables with our figures, from the results file, as Markdown, or write them."""
+    """Print the thesis's tables with our results as Markdown, or write them to files."""
     from ganopt.models.checkpoint_files import checkpoint
     from ganopt.thesis import tables
 
@@ -61,4 +61,4 @@ def _read_text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
-        raise UserError(f"{path} cannot be read as text; name a Markdown file.") from error
+        raise UserError(f"{path} cannot be read as text; choose a Markdown file.") from error

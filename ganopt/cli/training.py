@@ -1,4 +1,4 @@
-"""The commands of training. What each needs is imported when it runs: `--help` needs none of it."""
+"""Commands for training. They import what they need when they run, to keep `--help` fast."""
 
 import argparse
 import contextlib
@@ -18,11 +18,11 @@ from ganopt.files import runs_folder
 if TYPE_CHECKING:
     from ganopt.training.loop import Step
 
-SHOWN = 0.1  # seconds from one look at the losses to the next, for which a GPU is waited
+SHOWN = 0.1  # seconds between reads of the losses, which wait for a GPU
 
 
 def train(options: argparse.Namespace) -> None:
-    """Start or resume a run and follow it. Ctrl-C saves and stops."""
+    """Start or resume a run and show its progress. Ctrl-C saves and stops."""
     from ganopt.runs import manager
     from ganopt.training import loop
     from ganopt.training.methods import METHODS
@@ -45,17 +45,17 @@ def train(options: argparse.Namespace) -> None:
 
 
 def distill(options: argparse.Namespace) -> None:
-    """Train a student to draw what a frozen teacher draws: alpha * adversarial + (1 - alpha) * (pixel + feature)."""
+    """Train a student to imitate a frozen teacher, by alpha * adversarial + (1 - alpha) * (pixel + feature)."""
     train(options)
 
 
 def transfer(options: argparse.Namespace) -> None:
-    """Go on from a trained model on other pictures, its first layers frozen; the networks are the source's."""
+    """Fine-tune a trained model on other pictures with its first layers frozen; the networks are the source's."""
     train(options)
 
 
 def make_film(options: argparse.Namespace) -> None:
-    """Make a film of a run's six fixed latents, and a sheet of them if asked."""
+    """Make a film of a run's previews, the faces of six fixed latents, and optionally a sheet."""
     from ganopt.models.sampling import save_png
     from ganopt.runs import timelapse
 
@@ -72,14 +72,14 @@ def make_film(options: argparse.Namespace) -> None:
 
 
 def follow(run: Generator["Step"], folder: Path) -> None:
-    """Show a run's progress until it ends or is interrupted; either way its last step is saved."""
+    """Show a run's progress until it ends or is interrupted. Its last step is saved in either case."""
     from tqdm import tqdm
 
     interrupted: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
         interrupted.append(number)
-        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C does not wait
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # a second Ctrl-C stops immediately
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -95,12 +95,12 @@ def follow(run: Generator["Step"], folder: Path) -> None:
                 break
     run.close()
     if step is None:
-        print(f"The run in {folder} has spent its budget already; give it a larger one to go on.")
+        print(f"The run in {folder} has already spent its budget; set a larger one to continue.")
         return
     done = "Stopped" if interrupted else "Done"
     print(f"{done} at step {step.step} after {step.images} pictures and {step.seconds / 60:.1f} minutes, in {folder}.")
     if interrupted:
-        print(f"Go on with: {program()} train --resume {folder}")
+        print(f"Resume with: {program()} train --resume {folder}")
         sys.exit(130)
 
 
@@ -109,9 +109,7 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
     from ganopt.training.recipe_text import describe
 
     if kept := set(given) - {"steps", "images", "minutes"}:
-        raise UserError(
-            f"A resumed run keeps its settings but for the budget; leave out --{min(kept).replace('_', '-')}."
-        )
+        raise UserError(f"Only the budget of a resumed run can be changed; leave out --{min(kept).replace('_', '-')}.")
     if dry_run:
         print_json(**describe(run_folder.read_recipe(folder)))
     else:

@@ -1,1 +1,1 @@
-"""Pictures: files and folders, uploads, downloads, and those that a model draws."""
+"""Pictures from files and folders, uploads, downloads and models."""

@@ -1,4 +1,4 @@
-"""A zip file of pictures, from somebody who may mean harm -> a folder."""
+"""Unpacking a zip file of pictures that may be hostile into a folder."""
 
 import contextlib
 import errno
@@ -17,11 +17,14 @@ from ganopt.files import write_error
 
 MOST_FILES = 100_000  # pictures
 MOST_FOLDERS = 20_000
-MOST_DEPTH = 16  # folders around a picture; tempfile removes them by recursion
-MOST_BYTES = 4_000_000_000  # unpacked, in all
+MOST_DEPTH = 16  # nested folders around a picture; tempfile removes them by recursion
+MOST_BYTES = 4_000_000_000  # unpacked, in total
 MOST_BYTES_EACH = 200_000_000
 MOST_BYTES_OF_LANDMARKS = 10_000  # in one `.cat` file
-MOST_RATIO, RATIO_FROM = 200, 10_000_000  # unpacked to packed, of files over so many bytes: pictures hardly shrink
+MOST_RATIO, RATIO_FROM = (
+    200,
+    10_000_000,
+)  # unpacked / packed size, checked above RATIO_FROM bytes
 
 UNREADABLE = (BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, RuntimeError, ValueError)
 NO_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
@@ -29,9 +32,9 @@ NO_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EEXIST, errno.E
 
 @contextlib.contextmanager
 def temporary_folder(archive: Path) -> Iterator[Path]:
-    """An empty folder to unpack a zip file into, removed at the end.
+    """An empty folder to unpack a zip file into, removed after the block.
 
-    Raises UserError where there is no such file, or no room for the folder.
+    Raises UserError if the file does not exist or the folder cannot be created.
     """
     if not os.path.isfile(archive):  # unlike Path.is_file, never raises
         raise UserError(f"There is no file {archive.name}; check the name.")
@@ -47,10 +50,10 @@ def temporary_folder(archive: Path) -> Iterator[Path]:
 def unpack(archive: Path, folder: Path) -> None:
     """Write the pictures of a zip file into a folder.
 
-    Folders inside and `.cat` files beside pictures are kept; hidden files, links and names that the disk cannot hold
-    are left out. Raises UserError for a file that is no zip, or a damaged, protected or unsafe one, for one beyond
-    the limits above or without pictures, and for a full disk. Reading what a hostile file says of itself may take any
-    amount of memory: `limit_memory` before that.
+    Subfolders and the `.cat` files beside pictures are kept. Hidden files, links and names that the file system does
+    not allow are skipped. Raises UserError if the file is not a zip file, is damaged, protected or unsafe, exceeds the
+    limits above or contains no pictures, and if the disk is full. The headers of a hostile file may take any amount
+    of memory to read: call `limit_memory` first.
     """
     try:
         _unpack(archive, folder)
@@ -79,18 +82,18 @@ def _unpack(archive: Path, folder: Path) -> None:
                     file.write(block)
             files += 1
     if not files:
-        raise UserError(f"{archive.name} holds no pictures; add some ({', '.join(sorted(SUFFIXES))}).")
+        raise UserError(f"{archive.name} contains no pictures; add some ({', '.join(sorted(SUFFIXES))}).")
 
 
 def _members(zipped: ZipFile, name: str) -> dict[PurePosixPath, ZipInfo]:
-    """What is worth unpacking, by its path; the last of equal paths. Raises UserError by what the headers say."""
+    """The files to unpack by path; of equal paths, the last one. Raises UserError for what the headers do not allow."""
     files = {path: member for member in zipped.infolist() if (path := _path(member, name))}
     pictures = {path: member for path, member in files.items() if path.suffix.lower() in SUFFIXES}
     if len(pictures) > MOST_FILES:
-        raise UserError(f"{name} holds more than {MOST_FILES:,} pictures; make a smaller one.")
+        raise UserError(f"{name} contains more than {MOST_FILES:,} pictures; make a smaller zip file.")
     parents = {path.parent for path in pictures}
     if len(parents.union(*(parent.parents for parent in parents))) > MOST_FOLDERS:
-        raise UserError(f"{name} holds more than {MOST_FOLDERS:,} folders; put more pictures into each.")
+        raise UserError(f"{name} contains more than {MOST_FOLDERS:,} folders; put more pictures into each.")
     landmarks = {
         path: file for path, file in files.items() if path.suffix == ".cat" and path.with_suffix("") in pictures
     }
@@ -99,21 +102,26 @@ def _members(zipped: ZipFile, name: str) -> dict[PurePosixPath, ZipInfo]:
         raise _too_large(name)
     for member in members.values():
         if member.flag_bits & 1:
-            raise UserError(f"{name} is protected by a password; make one without.")
-        if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # zipfile unpacks others in blocks of any size
-            raise UserError(f"{name} is packed by an unusual method; make an ordinary zip file (deflate).")
+            raise UserError(f"{name} is protected by a password; make a zip file without one.")
+        if member.compress_type not in (
+            ZIP_STORED,
+            ZIP_DEFLATED,
+        ):  # blocks of other methods may have any size
+            raise UserError(f"{name} uses an unusual compression method; make an ordinary zip file (deflate).")
         if member.file_size > MOST_BYTES_EACH:
-            raise UserError(f"{name} holds a file of more than {MOST_BYTES_EACH / 1e6:g} MB; leave it out.")
+            raise UserError(f"{name} contains a file of more than {MOST_BYTES_EACH / 1e6:g} MB; leave that file out.")
         if member.file_size > max(RATIO_FROM, MOST_RATIO * member.compress_size):
-            raise UserError(f"{name} holds a file that unpacks to over {MOST_RATIO} times its size; leave it out.")
+            raise UserError(
+                f"{name} contains a file that unpacks to over {MOST_RATIO} times its size; leave that file out."
+            )
     return members
 
 
 def _path(member: ZipInfo, name: str) -> PurePosixPath | None:
-    """Where a member belongs, or None for what is left out. Raises UserError for a way out of the folder."""
-    path = PureWindowsPath(member.filename)  # splits at both slashes, and knows drives
+    """The path to unpack a member to, None to skip it. Raises UserError for a path that leads out of the folder."""
+    path = PureWindowsPath(member.filename)  # splits at both kinds of slashes, and recognises drives
     if ".." in path.parts or any(PureWindowsPath(part).anchor for part in path.parts):
-        raise UserError(f"{name} holds a file that would land outside its folder; make the zip file again.")
+        raise UserError(f"{name} contains a file that would be written outside its folder; make the zip file again.")
     folder_or_link = member.filename.endswith(("/", "\\")) or stat.S_ISLNK(member.external_attr >> 16)
     hidden = "__MACOSX" in path.parts or any(part.startswith(".") for part in path.parts)
     return None if folder_or_link or hidden or len(path.parts) > MOST_DEPTH + 1 else PurePosixPath(*path.parts)
@@ -130,8 +138,8 @@ def _reading(name: str) -> Iterator[None]:
     try:
         yield
     except UNREADABLE as error:
-        raise UserError(f"{name} is no zip file, or a damaged one; make or download it again.") from error
+        raise UserError(f"{name} is damaged or not a zip file; make or download it again.") from error
 
 
 def _too_large(name: str) -> UserError:
-    return UserError(f"{name} unpacks to more than {MOST_BYTES / 1e9:g} GB; make a smaller one.")
+    return UserError(f"{name} unpacks to more than {MOST_BYTES / 1e9:g} GB; make a smaller zip file.")

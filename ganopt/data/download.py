@@ -1,4 +1,4 @@
-"""Public sets of pictures -> folders that `data.load` reads, a folder a class: faces, heads, digits."""
+"""Downloading public datasets into folders that `image_folder.load` reads, one folder per class."""
 
 import contextlib
 import io
@@ -20,12 +20,12 @@ from ganopt.models import hub
 FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
 UNREADABLE = (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError)
 
-Found = tuple[str, Callable[[], bytes]]  # a picture's class, and what reads its file or raises one of UNREADABLE
+Found = tuple[str, Callable[[], bytes]]  # a picture's class, and a function that reads its file (or raises UNREADABLE)
 
 
 @dataclass(frozen=True)
 class Source:
-    """A public set of pictures, and under which terms it is given."""
+    """A public dataset and its licence."""
 
     name: str
     title: str
@@ -33,33 +33,33 @@ class Source:
     licence: str
     address: str
     classes: tuple[str, ...]
-    pictures: Callable[[], Generator[Found]]  # downloads what the next one needs
+    pictures: Callable[[], Generator[Found]]  # downloads files as they are needed
 
 
 def describe(source: Source) -> str:
-    """What the user should know before anything is downloaded."""
+    """What the user should know before the download starts."""
     return f"{source.title}\nFrom {source.address}\nDownload: {source.size}\nLicence: {source.licence}"
 
 
 def fetch(name: str, out: Path, most: int | None = None) -> tuple[dict[str, int], int]:
-    """Download a set of SOURCES into a new folder: how many pictures each class has now, and how many were unreadable.
+    """Download a dataset of SOURCES into a new folder; returns the pictures of each class and how many were unreadable.
 
-    `most` keeps the first ones of each class, and downloads no more than that needs. The folder appears when it is
-    complete, or not at all. Raises UserError where it is not empty already, and for all that goes wrong.
+    `most` limits the pictures of each class; only the files needed for them are downloaded. The folder is created
+    when it is complete, or not at all. Raises UserError if it exists and is not empty, and for any other failure.
     """
     if most is not None and most < 1:
-        raise UserError(f"--most is {most}; take 1 or more.")
+        raise UserError(f"--most is {most}; it must be at least 1.")
     source = SOURCES[name]
     counts = dict.fromkeys(source.classes, 0)
     with atomic_folder(out) as folder, contextlib.closing(source.pictures()) as found:
         skipped = _write(tqdm(found, f"Writing {name}", unit=" pictures", leave=False), folder, counts, most)
         if not any(counts.values()):
-            raise UserError(f"{source.address} gave no picture that can be read; try again later.")
+            raise UserError(f"No picture from {source.address} can be read; try again later.")
     return counts, skipped
 
 
 def _write(found: Iterator[Found], folder: Path, counts: dict[str, int], most: int | None) -> int:
-    """Write pictures under running numbers and count them by class; returns how many could not be read."""
+    """Write pictures with consecutive numbers and count them by class; returns how many could not be read."""
     skipped = 0
     for label, read in found:
         if counts[label] == most:
@@ -80,7 +80,7 @@ def _write(found: Iterator[Found], folder: Path, counts: dict[str, int], most: i
 
 
 def _suffix(content: bytes) -> str:
-    """The suffix of a picture's real format. Raises one of UNREADABLE if it is no picture of a format that we read."""
+    """The suffix of a picture's real format. Raises one of UNREADABLE if it is not a picture in a supported format."""
     with Image.open(io.BytesIO(content), formats=list(FORMATS)) as image:
         image.verify()
         return FORMATS.get(image.format or "", ".jpg")  # PIL calls a JPEG with several pictures MPO
@@ -91,7 +91,7 @@ def _afhq() -> Generator[Found]:
         import pyarrow
         from pyarrow import parquet
     except ImportError as error:
-        raise UserError("The pictures of afhq come in parquet files; pip install pyarrow to read them.") from error
+        raise UserError("AFHQ comes as parquet files; run 'pip install pyarrow' to read them.") from error
     classes = {0: "cat", 1: "dog", 2: "wild"}
     for path in hub.dataset_files("huggan/AFHQv2", ".parquet"):
         try:
@@ -100,7 +100,7 @@ def _afhq() -> Generator[Found]:
                     for row in batch.to_pylist():
                         yield classes[row["label"]], partial(bytes, row["image"]["bytes"] or b"")
         except (OSError, ValueError, LookupError, TypeError, pyarrow.ArrowException) as error:
-            raise UserError(f"{path.resolve()} holds no pictures of afhq; remove it and try again.") from error
+            raise UserError(f"{path.resolve()} is not a parquet file of AFHQ; remove it and try again.") from error
 
 
 def _pets() -> Generator[Found]:
@@ -128,20 +128,20 @@ def _mnist() -> Generator[Found]:
 
 @contextlib.contextmanager
 def _downloads(name: str) -> Iterator[Path]:
-    """A folder for what torchvision downloads and unpacks, removed at the end; what goes wrong becomes UserError."""
+    """A temporary folder for torchvision's downloads. Failures of the download are raised as UserError."""
     parent = cache_folder() / "downloads"
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=parent, ignore_cleanup_errors=True) as root:
             yield Path(root)
-    except Exception as error:  # torchvision lets through errors of many libraries
-        if isinstance(error, RuntimeError) and "corrupted" not in str(error):  # how it says that no mirror answered
+    except Exception as error:  # torchvision does not catch the errors of its libraries
+        if isinstance(error, RuntimeError) and "corrupted" not in str(error):  # no mirror answered
             error = URLError(str(error))
         raise hub.server_error(error, SOURCES[name].address, name, parent) from error
 
 
 def _head(path: Path, annotation: Path) -> bytes:
-    with Image.open(path) as image:  # the box is in the coordinates of the file, whatever its EXIF says
+    with Image.open(path) as image:  # the box is in the coordinates of the file, before its EXIF rotation
         box = head_box(annotation.read_text("utf-8"), image.width, image.height)
         return _png(to_rgb(image).crop(box))
 
@@ -158,7 +158,7 @@ SOURCES = {
         Source(
             name="afhq",
             title="15,803 faces of cats, dogs and wild animals, 512x512: AFHQ v2 (Choi et al. 2020, StarGAN v2)",
-            size="7.0 GB in files of 0.5 GB, which stay in the cache of the Hub's client",
+            size="7.0 GB in files of 0.5 GB, kept in the cache of huggingface_hub",
             licence="CC BY-NC 4.0, for non-commercial purposes only",
             address="https://huggingface.co/datasets/huggan/AFHQv2",
             classes=("cat", "dog", "wild"),
@@ -166,8 +166,8 @@ SOURCES = {
         ),
         Source(
             name="pets",
-            title="3,700 heads of cats and dogs, cut out of photographs: Oxford-IIIT Pet (Parkhi et al. 2012)",
-            size="0.8 GB, removed when the heads are written",
+            title="3,700 heads of cats and dogs, cropped from photographs: Oxford-IIIT Pet (Parkhi et al. 2012)",
+            size="0.8 GB, removed after the heads are cropped",
             licence="CC BY-SA 4.0",
             address="https://www.robots.ox.ac.uk/~vgg/data/pets/",
             classes=("cat", "dog"),
@@ -175,8 +175,8 @@ SOURCES = {
         ),
         Source(
             name="mnist",
-            title="60,000 handwritten digits, 28x28: MNIST, its training set (LeCun, Cortes and Burges)",
-            size="12 MB, removed when the digits are written",
+            title="60,000 handwritten digits, 28x28: the training set of MNIST (LeCun, Cortes and Burges)",
+            size="12 MB, removed after the digits are written",
             licence="CC BY-SA 3.0",
             address="http://yann.lecun.com/exdb/mnist/",
             classes=tuple("0123456789"),

@@ -1,4 +1,4 @@
-"""Folders of pictures -> one uint8 array in memory, cached on disk. Torch, which loads for seconds, is not needed."""
+"""Folders of pictures -> one uint8 array in memory, cached on disk. Torch is not imported, to start fast."""
 
 import contextlib
 import hashlib
@@ -19,14 +19,14 @@ from ganopt.data.decode import SUFFIXES, decode
 from ganopt.errors import UserError, exit_on_user_error
 from ganopt.files import atomic_write, cache_folder, code_version, sha256
 
-MINIMUM = 16  # pictures; fewer teach nothing
-CODE = ("data/decode.py", "data/image_folder.py")  # what reads them
-SMALL_JOB = 200  # pictures that one process reads sooner than others start
+MINIMUM = 16  # pictures to train on
+CODE = ("data/decode.py", "data/image_folder.py")  # the code that reads pictures
+SMALL_JOB = 200  # pictures; one process reads fewer than this before other processes have started
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures in memory, and what was left out."""
+    """Pictures in memory, and the files that were skipped."""
 
     pictures: np.ndarray  # uint8 (N, 3, side, side)
     files: list[str]  # of each picture, relative to the folder
@@ -38,14 +38,14 @@ def load(
 ) -> Pictures:
     """All pictures under a folder, nested or not, as uint8 (N, 3, side, side), in the order of their names.
 
-    A picture with a `.cat` file of the CAT set beside it is cropped to the face by its landmarks, any other to
-    its central square; then LANCZOS. `classes` keeps only the folders of that name (`cat` in AFHQ's `train/cat`).
-    The result is cached by the files' names, sizes and times. Unreadable files are skipped and named.
-    Raises UserError where fewer than `minimum` pictures can be read.
+    A picture with a `.cat` file of the CAT set beside it is cropped to the face by its landmarks, any other picture to
+    its central square; then it is resized with LANCZOS. `classes` keeps only folders of that name (`cat` in AFHQ's
+    `train/cat`). The result is cached by the names, sizes and times of the files. Unreadable files are skipped, with
+    a message. Raises UserError if fewer than `minimum` pictures can be read.
     """
     files = find(folder, classes)
     if len(files) < minimum:
-        raise UserError(f"{folder} holds {len(files)} pictures{_of(classes)}; at least {minimum} are needed.")
+        raise UserError(f"{folder} contains {len(files)} pictures{_of(classes)}; at least {minimum} are needed.")
     cached = cache_folder() / "pictures" / f"{_key(folder, files, side)}.npz"
     known = _read_cache(cached)
     pictures = known or _decode_all(folder, files, side, workers)
@@ -61,7 +61,7 @@ def load(
 
 
 def find(folder: Path, classes: str = "") -> list[str]:
-    """The files under a folder that look like pictures, sorted, relative to it. Raises UserError for no folder."""
+    """The picture files under a folder, by suffix, sorted, relative to it. Raises UserError if it does not exist."""
     if not os.path.isdir(folder):  # unlike Path.is_dir, never raises
         raise UserError(f"There is no folder {folder}; check the name.")
     found = []
@@ -75,8 +75,8 @@ def find(folder: Path, classes: str = "") -> list[str]:
 
 
 def holds_writing(folder: Path, classes: str = "") -> bool:
-    """Whether all pictures under a folder lie in folders named by one letter or digit, as MNIST's: what is written has
-    no mirror image. False for no folder.
+    """Whether the pictures show letters or digits, which must not be mirrored: all are in folders named by one letter
+    or digit, as in MNIST. False if the folder does not exist.
     """
     files = find(folder, classes) if os.path.isdir(folder) else []
     labels = {(folder / name).parent.name for name in files}
@@ -84,10 +84,10 @@ def holds_writing(folder: Path, classes: str = "") -> bool:
 
 
 def content_hash(folder: Path, files: list[str]) -> str:
-    """Of the bytes of some files of a folder, in their order."""
+    """A hash of the contents of some files of a folder, in this order."""
     digest = hashlib.sha256()
     for name in files:
-        with contextlib.suppress(OSError):  # it cannot be decoded either
+        with contextlib.suppress(OSError):  # such a file cannot be decoded either
             digest.update(bytes.fromhex(sha256(folder / name)))
     return digest.hexdigest()[:32]
 
@@ -97,7 +97,7 @@ def _of(classes: str) -> str:
 
 
 def _key(folder: Path, files: list[str], side: int) -> str:
-    """What must be unchanged for the cache to hold: code, names, sizes and times of all files, landmarks too."""
+    """The cache key: the code, and the names, sizes and times of all files, including landmarks."""
     digest = hashlib.sha256(f"{code_version(*CODE)} {folder.resolve()} {side}\n".encode())
     for name in files:
         for path in (folder / name, folder / f"{name}.cat"):
@@ -113,7 +113,7 @@ def _read_cache(path: Path) -> Pictures | None:
     try:
         with np.load(path, allow_pickle=False) as arrays:
             return Pictures(arrays["pictures"], arrays["files"].tolist(), json.loads(str(arrays["skipped"])))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # none yet, or damaged: read the pictures again
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # not cached yet, or damaged: read the pictures again
         return None
 
 
@@ -128,7 +128,7 @@ def _decode_all(folder: Path, files: list[str], side: int, workers: int | None) 
 
 
 def _collect(files: list[str], side: int, results: Iterable[np.ndarray | str]) -> Pictures:
-    """What became of each file -> one array, of which there is never a second copy."""
+    """Collect the decoded pictures in one array, without a second copy."""
     pictures = np.empty((len(files), 3, side, side), np.uint8)
     good: list[str] = []
     skipped: dict[str, str] = {}

@@ -1,7 +1,7 @@
-"""A zip file of pictures, or an .npz file of statistics, read in a process of its own, whose memory is limited.
+"""Reading a zip file of pictures, or an .npz file of statistics, in a subprocess with limited memory.
 
-Its messages are a line of JSON each, behind which an array's bytes may follow. It waits while nobody reads them, so
-that it is never more than a picture ahead. Imports no torch, so that it starts fast.
+The subprocess sends messages: a line of JSON each, followed by the bytes of an array if there is one. It blocks until
+they are read, and so is never more than one picture ahead. Torch is not imported, to start fast.
 """
 
 import contextlib
@@ -22,7 +22,7 @@ from ganopt.errors import UserError, exit_on_user_error
 from ganopt.subprocesses import ONE_THREAD, limit_memory, module_output
 
 MEMORY, MEMORY_OF_PIXEL = 600_000_000, 40  # bytes of address space
-MOST_SECONDS = 60  # that one picture may take
+MOST_SECONDS = 60  # for one picture
 MOST_NUMBERS = 2048**2  # of a covariance
 
 Message = dict[str, Any]
@@ -30,19 +30,19 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class Upload:
-    """What is in a zip file of pictures."""
+    """The content of a zip file of pictures."""
 
     count: int
     hash: str  # of the files
-    pictures: Iterator[np.ndarray | str]  # uint8 (3, H, W), or why one was left out
+    pictures: Iterator[np.ndarray | str]  # uint8 (3, H, W), or the reason why a picture was skipped
 
 
 @contextlib.contextmanager
 def opened(archive: Path, most: int, most_pixels: int) -> Iterator[Upload]:
-    """The first pictures of a zip file by their names, without those of more than `most_pixels`.
+    """The first `most` pictures of a zip file in the order of their names, without those of more than `most_pixels`.
 
-    Raises UserError for all that `archives.unpack` refuses, and where the process fails, whatever the reason. At the
-    end of the block, however that ends, the process is gone, and so is all that it has unpacked.
+    Raises UserError for what `archives.unpack` refuses, and if the subprocess fails. After the block, the subprocess
+    has ended and the unpacked files are removed, even after an error.
     """
     with (
         archives.temporary_folder(archive) as folder,
@@ -54,7 +54,7 @@ def opened(archive: Path, most: int, most_pixels: int) -> Iterator[Upload]:
 
 
 def statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and covariance from an .npz file, as float64. Raises UserError for one that is none of pytorch-fid's."""
+    """Mean and covariance from an .npz file, float64. Raises UserError if the file was not written by pytorch-fid."""
     with _messages(path, "statistics", path) as messages:
         (_, mean), (_, covariance) = messages
     assert mean is not None and covariance is not None
@@ -63,9 +63,9 @@ def statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 @contextlib.contextmanager
 def _messages(file: Path, *arguments: Any) -> Iterator[Iterator[tuple[Message, np.ndarray | None]]]:
-    """What the process says, each message with its array, up to the last one."""
-    words = ["ganopt.data.isolated", *map(str, arguments)]
-    with module_output(words, f"Reading {file.name}", **ONE_THREAD) as output:
+    """The messages of the subprocess, each with its array or None."""
+    argv = ["ganopt.data.isolated", *map(str, arguments)]
+    with module_output(argv, f"Reading {file.name}", **ONE_THREAD) as output:
         yield _received(output)
 
 
@@ -87,7 +87,7 @@ def _read_line(output: IO[bytes]) -> Message:
 
 
 def _send(array: np.ndarray | None = None, **message: Any) -> None:
-    """One message; without anything in it, it is the last."""
+    """Send one message; an empty one marks the end."""
     if array is not None:
         message |= {"shape": array.shape, "type": array.dtype.name}
     sys.stdout.buffer.write(json.dumps(message).encode() + b"\n")
@@ -111,7 +111,7 @@ def _send_pictures(archive: Path, folder: Path, most: int, most_pixels: int) -> 
 
 @contextlib.contextmanager
 def _alarm() -> Iterator[None]:
-    """End this process where the block takes too long, even inside of a decoder; on Windows, never."""
+    """End this process if the block takes too long, even inside a decoder. Does nothing on Windows."""
     if not hasattr(signal, "alarm"):
         yield
         return
@@ -132,13 +132,13 @@ def _send_statistics(path: Path) -> None:
         if any(array.dtype.kind not in "biuf" or array.size > MOST_NUMBERS for array in found):
             raise ValueError("other arrays")
     except (*archives.UNREADABLE, KeyError, TypeError, MemoryError) as error:
-        raise UserError(f"{path.name} holds no statistics of pytorch-fid; name another file.") from error
+        raise UserError(f"{path.name} contains no statistics of pytorch-fid; choose another file.") from error
     for array in found:
         _send(array.astype(np.float64))
 
 
 def main(kind: str, path: str, *more: str) -> None:
-    """Read a file for the process that started this one."""
+    """Read a file and send its content to the parent process."""
     most_pixels = int(more[-1]) if more else 0
     limit_memory(MEMORY + MEMORY_OF_PIXEL * most_pixels)
     with exit_on_user_error():

@@ -1,4 +1,4 @@
-"""Pictures, or a zip file of them, that somebody uploaded -> a folder of pictures under names of our own."""
+"""Uploaded pictures, or an uploaded zip file of them -> a folder of pictures with names of our own."""
 
 import json
 import os
@@ -13,13 +13,13 @@ from ganopt.errors import UserError, exit_on_user_error
 from ganopt.files import write_error
 from ganopt.subprocesses import limit_memory
 
-MEMORY = 4_000_000_000  # bytes for reading an upload; 40,000 pictures of 128 pixels take half of them
+MEMORY = 4_000_000_000  # bytes for reading an upload; 40,000 pictures of 128 pixels take half of that
 
 
 def collect(files: Sequence[Path], folder: Path) -> int:
-    """Copy pictures, or those inside of one zip file, into a new folder, but those with too many pixels: how many?
+    """Copy pictures, or those of one zip file, into a new folder; returns how many were skipped as too large.
 
-    Raises UserError for any other file, for all that `archives.unpack` refuses, and where it cannot be written.
+    Raises UserError for any other file, for what `archives.unpack` refuses, and if the folder cannot be written.
     """
     if len(files) > 1 and any(file.suffix.lower() == ".zip" for file in files):
         raise UserError("Upload either pictures or one zip file of them, not both.")
@@ -34,7 +34,7 @@ def collect(files: Sequence[Path], folder: Path) -> int:
             else:
                 raise UserError(f"{file.name[:80]} is neither a picture nor a zip file; leave it out.")
         large = [name for name in image_folder.find(folder) if is_too_large(str(folder / name), UPLOAD_PIXELS)]
-        for name in large:  # so that no run will ever read them
+        for name in large:  # no run must ever read them
             (folder / name).unlink()
         return len(large)
     except OSError as error:
@@ -42,17 +42,17 @@ def collect(files: Sequence[Path], folder: Path) -> int:
 
 
 def main(folder: Path, side: int, classes: str, minimum: int) -> None:
-    """Collect the files that standard input lists, read their pictures into the cache, and print what was left out."""
+    """Collect the files listed on standard input, read their pictures into the cache, and print what was skipped."""
     limit_memory(MEMORY)
     with exit_on_user_error():
         large, limit = collect(list(map(Path, json.load(sys.stdin))), folder), f"{UPLOAD_PIXELS / 1e6:g} million pixels"
         if large and (left := len(image_folder.find(folder, classes))) < minimum:
             raise UserError(
-                f"Pictures may have up to {limit}, which leaves {left} of them; at least {minimum} are needed."
+                f"Only {left} of the pictures have up to {limit}, the limit; upload at least {minimum} such pictures."
             )
         image_folder.load(folder, side, classes, minimum)
     if large:
-        print(f"Pictures that were left out because they have more than {limit}: {large}.")
+        print(f"Pictures skipped because they have more than {limit}: {large}.")
 
 
 if __name__ == "__main__":  # for `manager.start`

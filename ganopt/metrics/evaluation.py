@@ -1,7 +1,7 @@
-"""fidN with what makes it mean something: the floor, the spread over seeds, KID, precision, recall.
+"""Measuring fidN with its floor, its spread over seeds, KID, precision and recall.
 
-fidN is the FID of N pictures; with few of them it lies high, by another amount for each model, so it is compared with
-nothing but other fidN against the same reference.
+fidN is the FID of N pictures. With few pictures it is biased upwards, by an amount that depends on the model: compare
+it only with another fidN against the same reference.
 """
 
 import contextlib
@@ -21,7 +21,7 @@ from ganopt.data import image_folder
 from ganopt.data.decode import MAX_PIXELS
 from ganopt.errors import UserError
 from ganopt.metrics import features
-from ganopt.metrics.features import FEWEST, MOST, Extractor, Sample, Seeing
+from ganopt.metrics.features import FEWEST, MOST, Extraction, Extractor, Sample
 from ganopt.metrics.fid import NEIGHBOURS, fit, frechet_distance, kernel_distance, precision_and_recall
 from ganopt.models import zoo
 from ganopt.models.latents import MAX_SEED
@@ -31,25 +31,25 @@ FLOOR = "real against real"
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What to measure, against what. Raises UserError for what cannot be."""
+    """What to measure and against what. Raises UserError for values that do not make sense."""
 
     models: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()  # folders, zip files or .npz statistics
-    reference: str = "cats"  # a name of `features.references()`, or such a path
-    against: str = ""  # a model whose faces of the same seeds are a second reference
-    count: int = 500  # pictures of each sample
-    repeats: int = 3  # samples of each model, of seeds that follow one another
-    seed: int = 0  # the first one
+    reference: str = "cats"  # a name of `features.references()`, or a path
+    against: str = ""  # a model whose faces from the same seeds are a second reference
+    count: int = 500  # pictures in each sample
+    repeats: int = 3  # samples of each model, with consecutive seeds
+    seed: int = 0  # the first seed
 
     def __post_init__(self) -> None:
         if not FEWEST <= self.count <= MOST:
-            raise UserError(f"FID of {self.count} pictures cannot be measured here; take {FEWEST} to {MOST}.")
+            raise UserError(f"FID cannot be measured with {self.count} pictures; use {FEWEST} to {MOST}.")
         if not 1 <= self.repeats <= 10:
-            raise UserError(f"{self.repeats} samples of a model are no good number; take 1 to 10.")
+            raise UserError(f"A model cannot be measured with {self.repeats} samples; use 1 to 10.")
         if self.seed < 0 or self.seed + self.count * self.repeats > MAX_SEED:
-            raise UserError(f"The first seed is {self.seed}; take a whole number from 0 to a few billion.")
+            raise UserError(f"The first seed is {self.seed}; it must be a whole number from 0 to a few billion.")
         if not self.models and not self.paths:
-            raise UserError("There is nothing to measure; name a model or a folder.")
+            raise UserError("No model or folder is selected; name at least one.")
 
     def seeds(self, repeat: int) -> range:
         """The seeds of one sample."""
@@ -59,18 +59,18 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Score:
-    """The figures of one model or folder: means over its samples; None where a file of statistics has no rows."""
+    """The results of one model or folder: means over its samples. None if a file of statistics has no features."""
 
     name: str
-    samples: tuple[str, ...]  # their hashes
+    samples: tuple[str, ...]  # hashes of the samples
     seeds: tuple[str, ...]  # of each sample of a model
-    count: int  # pictures of a sample
+    count: int  # pictures in a sample
     reference: str
     reference_hash: str
     reference_count: int
-    fids: tuple[float, ...]  # of its samples
+    fids: tuple[float, ...]  # of each sample
     kid: float | None
-    kid_deviation: float | None  # over subsets of the sample
+    kid_deviation: float | None  # standard deviation over subsets of the sample
     precision: float | None
     recall: float | None
     fid_to_model: float | None  # FID to the faces of `against` from the same seeds
@@ -84,19 +84,19 @@ class Score:
 
 @dataclass(frozen=True)
 class Update:
-    """How far a measurement is, in pictures, and the score that has just been finished, if one has."""
+    """The progress of a measurement, in pictures, and the score that has just been finished, if any."""
 
     done: int
     total: int
     score: Score | None = None
-    compared: tuple[Sample, Sample] | None = None  # of a model, its first sample and the reference, for `bias`
+    compared: tuple[Sample, Sample] | None = None  # the first sample of a model and the reference, for `bias`
 
 
 def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) -> Generator[Update]:
-    """Measure what is planned: first the floor, then each model and path.
+    """Measure the floor first, then each model and path.
 
-    Of zip files, pictures with more than `most_pixels` are left out.
-    Raises UserError for all that goes wrong, for a name that leads nowhere before anything is measured.
+    Pictures of zip files with more than `most_pixels` are skipped. Raises UserError for any failure; for an unknown
+    model, before anything is measured.
     """
     models = [*plan.models, *filter(None, [plan.against])]
     for name in models:
@@ -106,13 +106,13 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
     shares = [_expected(path, plan.count, plan.count) for path in plan.paths]
     done, total = 0, plan.count * plan.repeats * len(models) + sum(shares) + reference_share
 
-    def counted(seeing: Seeing, share: int = plan.count) -> Generator[Update, None, Sample]:
+    def counted(extraction: Extraction, share: int = plan.count) -> Generator[Update, None, Sample]:
         nonlocal done
         end = done + share
-        with contextlib.closing(seeing):
+        with contextlib.closing(extraction):
             while True:
                 try:
-                    done = min(done + next(seeing), end)
+                    done = min(done + next(extraction), end)
                 except StopIteration as stop:
                     done = end
                     return stop.value
@@ -122,9 +122,9 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
         reference, others = features.of_reference(plan.reference)
         yield Update(done, total, score([features.of_rows(FLOOR, others[: plan.count])], reference))
     else:
-        seeing = features.of_path(Path(plan.reference), extractor, MOST, most_pixels)
-        reference = yield from counted(seeing, reference_share)
-        if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: its halves
+        extraction = features.of_path(Path(plan.reference), extractor, MOST, most_pixels)
+        reference = yield from counted(extraction, reference_share)
+        if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: compare its halves
             halves = _shuffled(reference.rows).chunk(2)
             first, second = (features.of_rows(FLOOR, half) for half in halves)
             yield Update(done, total, score([first], second))
@@ -142,7 +142,7 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
 
 
 def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] = ()) -> Score:
-    """The figures of a model's samples, each compared with the teacher's of the same place in the list."""
+    """The score of a model's samples against a reference, and against the teacher's samples, pairwise."""
     first, real = samples[0], reference.rows
     kernel: tuple[float | None, ...] = (None, None)
     neighbours = kernel
@@ -169,14 +169,14 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
 
 
 def bias(sample: Sample, reference: Sample, points: int = 8) -> tuple[tuple[int, float], ...]:
-    """FID against the number of pictures that it is measured with, from parts of one sample: pairs (n, FID)."""
+    """FID as a function of the number of pictures, from subsets of one sample: pairs (n, FID)."""
     rows = _shuffled(sample.rows)[:2000]
     counts = torch.linspace(FEWEST, len(rows), points).round().int().unique().tolist()
     return tuple((count, frechet_distance(fit(rows[:count]), reference.gaussian)) for count in counts)
 
 
 def record(result: Score, extractor: Extractor) -> dict[str, Any]:
-    """A score as plain values, with its whole protocol."""
+    """A score as plain values for JSON, with its protocol."""
     return {
         "kind": "fid",
         **dataclasses.asdict(result),
@@ -186,7 +186,7 @@ def record(result: Score, extractor: Extractor) -> dict[str, Any]:
 
 
 def protocol(extractor: Extractor) -> dict[str, Any]:
-    """How and with what it was measured."""
+    """The settings and versions that a measurement depends on."""
     return {
         "device": str(extractor.device),
         "arithmetic": extractor.precision,
@@ -196,7 +196,7 @@ def protocol(extractor: Extractor) -> dict[str, Any]:
 
 
 def _expected(path: Path, most: int, otherwise: int) -> int:
-    """How many pictures of a path will be seen, as far as that can be told before a file is opened."""
+    """How many pictures of a path will be measured; an estimate for a file, which has not been opened yet."""
     return otherwise if os.path.isfile(path) else min(len(image_folder.find(path)), most)
 
 

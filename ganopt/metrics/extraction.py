@@ -1,8 +1,8 @@
-"""Running a network over many batches of pictures: on a CPU, a batch belongs to one thread.
+"""Running a network on many batches of pictures: on a CPU, with one thread per batch.
 
-Threads that share a batch wait for each other at every layer. Beside another busy process that costs much: measured
-with torch 2.14 on two cores, one of which another process keeps busy, 96 pictures take 12 s with a batch for each
-thread and 33 s with batches that are shared. On idle cores they take 3.1 s and 2.6 s.
+Threads that share a batch wait for each other at every layer, which is slow if another process uses the same cores.
+Measured with torch 2.14 on two cores, one of them busy with another process: 96 pictures take 12 s with one thread per
+batch, and 33 s with shared batches. On idle cores they take 3.1 s and 2.6 s.
 """
 
 import contextlib
@@ -14,26 +14,26 @@ from threading import Barrier
 import torch
 from torch import Tensor
 
-MOST_HELD = 256 << 20  # bytes of batches that are being seen or wait for it, if there is more than one
-NOTHING = torch.empty(0)
+MOST_HELD = 256 << 20  # bytes of batches in progress or waiting, unless there is only one
+NO_ROWS = torch.empty(0)
 
 
 def extract(
     batches: Iterable[Tensor | None], network: Callable[[Tensor], Tensor], device: torch.device
 ) -> Iterator[Tensor]:
-    """What the network says, on the CPU, of batches that it is given on the device, in their order, as it is ready.
+    """The network's output for each batch, in order, computed on the device and returned on the CPU.
 
-    Batches are taken ahead of the results by two for each thread, within MOST_HELD. For None in place of a batch, no
-    rows come, at once, so that whoever waits may stop.
+    Up to two batches per thread are read ahead of the results, within MOST_HELD. None in place of a batch yields no
+    rows immediately, which gives the caller a chance to stop.
     """
 
     @torch.inference_mode()
-    def see(batch: Tensor) -> Tensor:
+    def run(batch: Tensor) -> Tensor:
         return network(batch.to(device)).cpu()
 
     if device.type != "cpu":
         for batch in batches:
-            yield NOTHING if batch is None else see(batch)
+            yield NO_ROWS if batch is None else run(batch)
         return
     threads = torch.get_num_threads()
     with _single_threads(threads) as pool:
@@ -42,9 +42,9 @@ def extract(
         try:
             for batch in batches:
                 if batch is None:
-                    yield NOTHING
+                    yield NO_ROWS
                     continue
-                waiting.append((pool.submit(see, batch), batch.nbytes))
+                waiting.append((pool.submit(run, batch), batch.nbytes))
                 held += batch.nbytes
                 while len(waiting) > 2 * threads or (held > MOST_HELD and len(waiting) > 1):
                     future, size = waiting.popleft()
@@ -59,11 +59,11 @@ def extract(
 
 @contextlib.contextmanager
 def _single_threads(count: int) -> Iterator[ThreadPoolExecutor]:
-    """A pool of `count` threads, which compute alone; in others, and by default, torch goes on with `count`."""
+    """A pool of `count` threads in which torch computes with one thread each; elsewhere torch keeps `count` threads."""
     ready = Barrier(count + 1)
 
     def start() -> None:
-        torch.get_num_threads()  # the first question takes the default, and must not come later
+        torch.get_num_threads()  # the first call sets the default, which must come before the next line
         torch.set_num_threads(1)
         ready.wait()
 

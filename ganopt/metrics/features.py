@@ -1,7 +1,7 @@
-"""Pictures -> Inception features: of a model's seeds, of a folder, of a reference that comes with the project.
+"""Inception features of a model's faces, of a folder, or of a shipped reference.
 
-The functions `of_...` that see pictures are generators: they yield how many more they have seen, return the sample,
-and stop when they are closed. `finish` runs one to its end.
+Functions `of_...` that run the network are generators: they yield how many more pictures are done, and return the
+sample. Closing one stops it; `finish` runs it to its end.
 """
 
 import contextlib
@@ -31,37 +31,37 @@ from ganopt.metrics.inception import Inception
 from ganopt.models import zoo
 from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.latents import latents
-from ganopt.models.sampling import draw, fused
+from ganopt.models.sampling import draw, inference_copy
 
-BLOCK = 1000  # rows that a covariance takes at a time
-KEPT = 5000  # rows that are kept of a sample; of those beyond, only mean and covariance
+BLOCK = 1000  # rows that are added to the covariance at a time
+KEPT = 5000  # rows that a sample keeps; all others count only for mean and covariance
 FEWEST, MOST = 50, 50_000  # pictures in a sample
-LARGEST_BATCH = 64 << 20  # bytes of pictures that are seen at once, if there is more than one
-CODE = ("models", "data/decode.py", "data/isolated.py", "metrics")  # what draws pictures and what sees them
-BATCH_CPU, BATCH_GPU = 4, 64  # on a CPU small batches stay in its caches, one a thread
+LARGEST_BATCH = 64 << 20  # bytes of pictures in a batch, unless it is a single picture
+CODE = ("models", "data/decode.py", "data/isolated.py", "metrics")  # the code that features depend on
+BATCH_CPU, BATCH_GPU = 4, 64  # small batches fit into a CPU's caches
 
 
 @dataclass(frozen=True)
 class Sample:
-    """What is measured: pictures by their features, or, of a file of statistics, by mean and covariance alone."""
+    """A set of pictures: their features, or only mean and covariance for a file of statistics."""
 
     name: str
-    hash: str  # of what it was made from
-    count: int  # pictures; 0 where a file of statistics does not say
+    hash: str  # of the pictures or the model, and of the network
+    count: int  # pictures; 0 for a file of statistics, which does not say
     rows: Tensor  # (min(count, KEPT), 2048) float32
     gaussian: Gaussian
     seeds: str = ""  # of a model's faces
 
 
-# batches, None for a picture that was left out, and the function from a batch to its features
+# batches, None for a skipped picture, and the function from a batch to its features
 Work = tuple[Iterable[Tensor | None], Callable[[Tensor], Tensor]]
-# yields how many more pictures have been seen, and returns the sample
-Seeing = Generator[int, None, Sample]
+# yields how many more pictures are done, and returns the sample
+Extraction = Generator[int, None, Sample]
 
 
 @dataclass(frozen=True)
 class Extractor:
-    """The network that sees the pictures, where it runs, and how it computes."""
+    """The Inception network, its device and its precision."""
 
     network: Inception
     device: torch.device
@@ -73,31 +73,31 @@ class Extractor:
 
     @property
     def batch(self) -> int:
-        """Pictures that it sees at once."""
+        """Pictures in a batch."""
         return BATCH_CPU if self.device.type == "cpu" else BATCH_GPU
 
 
 def load_extractor(device: torch.device, precision: str = "float32", source: str = "") -> Extractor:
-    """The network, ready on a device. Samples seen in bfloat16 and in float32 do not compare to the last percent."""
+    """The network, ready on a device. FIDs in bfloat16 and float32 differ by about one percent."""
     return Extractor(inception.load(source, precision).to(device), device, precision)
 
 
-def of_model(name: str, seeds: range, extractor: Extractor) -> Seeing:
-    """The faces that a model draws from these seeds, rounded to bytes as in a PNG file."""
+def of_model(name: str, seeds: range, extractor: Extractor) -> Extraction:
+    """Faces that a model draws from seeds, rounded to bytes as in a PNG file."""
     text = f"{seeds.start}-{seeds.stop - 1}"
 
     def prepare(size: int) -> Work:
-        generator = fused(zoo.load(name), extractor.device)
+        generator = inference_copy(zoo.load(name), extractor.device)
         return latents(seeds).split(size), lambda z: extractor.network(draw(generator, z).to(extractor.device))
 
     sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), prepare, extractor)
     return dataclasses.replace(sample, seeds=text)
 
 
-def of_folder(folder: Path, extractor: Extractor, most: int = MOST) -> Seeing:
-    """The pictures of a folder as they are, without a crop; unreadable ones are left out.
+def of_folder(folder: Path, extractor: Extractor, most: int = MOST) -> Extraction:
+    """The pictures of a folder, not cropped; unreadable ones are skipped.
 
-    Raises UserError where fewer than 50 can be read.
+    Raises UserError if fewer than 50 can be read.
     """
     names = image_folder.find(folder)[:most]
     decoded = (decode_whole(str(folder / name)) for name in names)
@@ -105,10 +105,12 @@ def of_folder(folder: Path, extractor: Extractor, most: int = MOST) -> Seeing:
     return (yield from _of_files(folder.resolve().name, digest, len(names), decoded, extractor))
 
 
-def _of_files(label: str, digest: str, count: int, decoded: Iterable[np.ndarray | str], extractor: Extractor) -> Seeing:
-    """Pictures (3, H, W) of any size as they are decoded, or why they cannot be."""
+def _of_files(
+    label: str, digest: str, count: int, decoded: Iterable[np.ndarray | str], extractor: Extractor
+) -> Extraction:
+    """Decoded pictures (3, H, W) of any size; a text is the reason why one cannot be read."""
     if count < FEWEST:
-        raise UserError(f"{label} holds {count} pictures; FID needs at least {FEWEST}.")
+        raise UserError(f"{label} contains {count} pictures; FID needs at least {FEWEST}.")
 
     def batches(size: int) -> Iterator[Tensor | None]:
         readable, reasons = 0, []
@@ -123,7 +125,7 @@ def _of_files(label: str, digest: str, count: int, decoded: Iterable[np.ndarray 
                 readable += len(chunk)
                 yield torch.from_numpy(np.stack(chunk))
         if readable < FEWEST:
-            why = f" ({len(reasons)} were left out, the first because {reasons[0]})" if reasons else ""
+            why = f" ({len(reasons)} were skipped, the first because {reasons[0]})" if reasons else ""
             raise UserError(f"Only {readable} pictures in {label} can be read{why}; FID needs at least {FEWEST}.")
 
     def prepare(size: int) -> Work:
@@ -132,7 +134,7 @@ def _of_files(label: str, digest: str, count: int, decoded: Iterable[np.ndarray 
     return (yield from _sample(label, digest, count, prepare, extractor))
 
 
-def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Seeing:
+def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Extraction:
     """Pictures in memory, uint8 (N, 3, H, W)."""
     digest = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
     return (
@@ -142,10 +144,10 @@ def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Seeing:
     )
 
 
-def of_path(path: Path, extractor: Extractor, most: int = MOST, most_pixels: int = MAX_PIXELS) -> Seeing:
+def of_path(path: Path, extractor: Extractor, most: int = MOST, most_pixels: int = MAX_PIXELS) -> Extraction:
     """The pictures of a folder or a zip file, or pytorch-fid's statistics in an .npz file.
 
-    Of a zip file, pictures with more than `most_pixels` are left out.
+    Pictures of a zip file with more than `most_pixels` are skipped.
     """
     if path.suffix.lower() == ".npz":
         return read_statistics(path)
@@ -155,23 +157,23 @@ def of_path(path: Path, extractor: Extractor, most: int = MOST, most_pixels: int
     return (yield from of_folder(path, extractor, most))
 
 
-def finish(seeing: Seeing) -> Sample:
-    """The sample, all at once."""
+def finish(extraction: Extraction) -> Sample:
+    """Run an extraction to its end and return the sample."""
     while True:
         try:
-            next(seeing)
+            next(extraction)
         except StopIteration as end:
             return end.value
 
 
 def of_reference(name: str) -> tuple[Sample, Tensor]:
-    """A reference of the project, and the features of other real pictures of its kind, for the floor.
+    """A shipped reference, and the features of other real pictures of the same kind, for the floor.
 
-    Raises UserError where there is none of that name.
+    Raises UserError if there is none with that name.
     """
     if name not in references():
         offered = ", ".join((*references(), "a folder, a zip or an .npz file"))
-        raise UserError(f"'{name[:60]}' is no reference; take {offered}.")
+        raise UserError(f"Unknown reference '{name[:60]}'; use {offered}.")
     path = checkpoint(f"reference-{name}.safetensors")
     try:
         with safe_open(path, framework="pt") as file:
@@ -182,12 +184,12 @@ def of_reference(name: str) -> tuple[Sample, Tensor]:
 
 
 def of_rows(name: str, rows: Tensor) -> Sample:
-    """A sample of features that are there already, (n, 2048) float32. Raises UserError for fewer than two."""
+    """A sample from features, (n, 2048) float32. Raises UserError for fewer than two rows."""
     return Sample(name, hashlib.sha256(rows.contiguous().numpy().data).hexdigest()[:32], len(rows), rows, fit(rows))
 
 
 def references() -> list[str]:
-    """The names of the references that come with the project."""
+    """The names of the shipped references."""
     if on_hub():
         return ["cats", "dogs"]
     return sorted(path.stem.removeprefix("reference-") for path in checkpoints().glob("reference-*.safetensors"))
@@ -200,13 +202,13 @@ def read_statistics(path: Path) -> Sample:
 
 
 def write_statistics(sample: Sample, path: Path) -> None:
-    """Mean and covariance as an .npz file that pytorch-fid reads. Raises UserError where it cannot be written."""
+    """Mean and covariance as an .npz file for pytorch-fid. Raises UserError if it cannot be written."""
     with atomic_write(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, mu=sample.gaussian.mean.numpy(), sigma=sample.gaussian.covariance.numpy())
 
 
-def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], extractor: Extractor) -> Seeing:
-    """A sample from the cache, or seen now, in batches of the size that `prepare` is told, and put there."""
+def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], extractor: Extractor) -> Extraction:
+    """A sample from the cache, else computed and cached. `prepare` gets the batch size."""
     digest = hashlib.sha256(f"{digest} {extractor.hash}".encode()).hexdigest()[:32]
     key = hashlib.sha256(f"{digest} {code_version(*CODE)}".encode()).hexdigest()[:32]
     cached = cache_folder() / "features" / f"{key}.safetensors"
@@ -235,7 +237,7 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
 
 
 def _take(rows: Tensor, moments: Moments, kept: list[Tensor]) -> None:
-    """Count rows, and keep the first KEPT of all."""
+    """Add rows to the moments, and keep the first KEPT rows."""
     if moments.count < KEPT:
         kept.append(rows[: KEPT - moments.count])
     moments.add(rows)

@@ -1,6 +1,6 @@
-"""Distances between two sets of pictures, from their Inception features: FID, KID, precision and recall.
+"""FID, KID, precision and recall of two sets of pictures, from their Inception features.
 
-Features are (n, d) float tensors, one row a picture. Everything is computed in float64, on the CPU.
+Features are float tensors (n, d), one row per picture. Everything is computed in float64 on the CPU.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ class Gaussian:
 
 
 def fit(features: Tensor) -> Gaussian:
-    """The normal distribution of features (n, d). Raises UserError for fewer than two rows, or for a NaN."""
+    """The normal distribution of features (n, d). Raises UserError for fewer than two rows or a NaN."""
     _check_count(len(features))
     features = features.double()
     mean = features.mean(dim=0)
@@ -38,10 +38,11 @@ def fit(features: Tensor) -> Gaussian:
 
 
 def from_covariance(mean: Tensor, covariance: Tensor) -> Gaussian:
-    """The normal distribution of a mean (d,) and a covariance (d, d). Raises UserError for a NaN or other shapes."""
+    """The normal distribution with mean (d,) and covariance (d, d). Raises UserError for a NaN or other shapes."""
     size = mean.numel()
     if mean.shape != (size,) or covariance.shape != (size, size):
-        raise UserError(f"A mean of {tuple(mean.shape)} and a covariance of {tuple(covariance.shape)} do not fit.")
+        shapes = f"{tuple(mean.shape)} and {tuple(covariance.shape)}"
+        raise UserError(f"The shapes of mean and covariance, {shapes}, do not match; choose another file.")
     _checked(Gaussian(mean, covariance))
     values, vectors = torch.linalg.eigh(covariance.double())
     return Gaussian(mean.double(), values.clamp_min(0).sqrt()[:, None] * vectors.T)
@@ -51,7 +52,7 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     """|m1 - m2|^2 + Tr(S1 + S2 - 2 (S1 S2)^(1/2)) (Dowson and Landau 1982; Heusel et al. 2017).
 
     Tr (S1 S2)^(1/2) is the sum of the singular values of F1 F2^T: exact, and for n pictures only n x n.
-    Raises UserError where the two have another number of features.
+    Raises UserError if the two have different numbers of features.
     """
     _check_width(first.mean, second.mean)
     root = torch.linalg.svdvals(first.factor @ second.factor.T).sum()
@@ -60,21 +61,21 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
 
 
 class Moments:
-    """Mean and covariance of features that pass by in batches, in constant memory."""
+    """Mean and covariance of features, accumulated over batches in constant memory."""
 
     def __init__(self) -> None:
         self.count = 0
         self._sum = self._products = torch.zeros(())
 
     def add(self, features: Tensor) -> None:
-        """Count features (n, d)."""
+        """Add features (n, d)."""
         features = features.double()
         self.count += len(features)
         self._sum = self._sum + features.sum(dim=0)
         self._products = self._products + features.T @ features
 
     def gaussian(self) -> Gaussian:
-        """The normal distribution of all that was counted. Raises UserError as `fit` does."""
+        """The normal distribution of all added features. Raises UserError as `fit` does."""
         _check_count(self.count)
         mean = self._sum / self.count
         return from_covariance(mean, (self._products - self.count * mean.outer(mean)) / (self.count - 1))
@@ -83,13 +84,13 @@ class Moments:
 def kernel_distance(first: Tensor, second: Tensor, seed: int = 0) -> tuple[float, float]:
     """KID: the unbiased squared MMD of features (n, d) with the kernel (x.y / d + 1)^3 (Binkowski et al. 2018).
 
-    Mean and standard deviation over 100 random subsets of half of the smaller side, at most 1000. Raises UserError
-    for fewer than four rows.
+    Mean and standard deviation over 100 random subsets, each half as large as the smaller set, at most 1000. Raises
+    UserError for fewer than four rows.
     """
     _check_width(first, second)
     size = min(len(first), len(second), 2 * SUBSET_SIZE) // 2
     if size < 2:
-        raise UserError(f"KID needs at least 4 pictures on each side; there are {min(len(first), len(second))}.")
+        raise UserError(f"KID needs at least 4 pictures in each set, not {min(len(first), len(second))}; add more.")
     first, second = first.double(), second.double()
     random = torch.Generator().manual_seed(seed)
     a, b = torch.zeros(SUBSETS, len(first)).double(), torch.zeros(SUBSETS, len(second)).double()  # 1 in the subset
@@ -104,13 +105,14 @@ def kernel_distance(first: Tensor, second: Tensor, seed: int = 0) -> tuple[float
 
 
 def precision_and_recall(real: Tensor, fake: Tensor) -> tuple[float, float]:
-    """Shares of generated pictures near real ones, and of real ones near generated ones (Kynkaanniemi et al. 2019).
+    """The share of generated pictures near real ones, and of real ones near generated ones (Kynkaanniemi et al. 2019).
 
-    Near is no further than the third nearest neighbour of its own kind. Raises UserError for fewer than four rows.
+    A picture is near another one if it is within that one's distance to its third nearest neighbour in its own set.
+    Raises UserError for fewer than four rows.
     """
     _check_width(real, fake)
     if min(len(real), len(fake)) <= NEIGHBOURS:
-        raise UserError(f"Precision and recall need at least {NEIGHBOURS + 1} pictures on each side.")
+        raise UserError(f"Precision and recall need at least {NEIGHBOURS + 1} pictures in each set; add more.")
     real, fake = real.double(), fake.double()
     between = torch.cdist(real, fake)  # (n_real, n_fake)
     precision = (between <= _radii(real)[:, None]).any(dim=0)
@@ -120,18 +122,18 @@ def precision_and_recall(real: Tensor, fake: Tensor) -> tuple[float, float]:
 
 def _checked(gaussian: Gaussian) -> Gaussian:
     if not (gaussian.mean.isfinite().all() and gaussian.factor.isfinite().all()):
-        raise UserError("The features hold values that are no numbers; check the pictures and the network.")
+        raise UserError("The features contain NaN or infinity; check the pictures and the network.")
     return gaussian
 
 
 def _check_count(count: int) -> None:
     if count < 2:
-        raise UserError(f"FID needs at least 2 pictures on each side; there are {count}.")
+        raise UserError(f"FID needs at least 2 pictures in each set, not {count}; add more.")
 
 
 def _check_width(first: Tensor, second: Tensor) -> None:
     if first.shape[-1] != second.shape[-1]:
-        raise UserError(f"{first.shape[-1]} features cannot be compared with {second.shape[-1]}; use one network.")
+        raise UserError(f"{first.shape[-1]} features cannot be compared with {second.shape[-1]}; use the same network.")
 
 
 def _kernel(x: Tensor, y: Tensor) -> Tensor:

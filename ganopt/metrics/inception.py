@@ -1,7 +1,8 @@
-"""The Inception network of FID (Szegedy et al. 2016, weights of Heusel et al. 2017), arranged for speed.
+"""The Inception network of FID (Szegedy et al. 2016, weights of Heusel et al. 2017), optimised for speed.
 
-The same function as pytorch-fid's, to rounding: BatchNorm is folded into the convolutions, the 1x1 convolutions that
-read one block's input are one, and average pooling comes behind its 1x1 convolution, where there are fewer channels.
+It computes the same as pytorch-fid's network, up to rounding. BatchNorm is folded into the convolutions, the 1x1
+convolutions of a block's input are merged into one, and average pooling is moved after its 1x1 convolution, where
+there are fewer channels.
 """
 
 import os
@@ -16,9 +17,9 @@ from ganopt.files import sha256
 from ganopt.metrics.inception_weights import UNREADABLE, locate, read, shipped
 
 FEATURES = 2048
-SIDE = 299  # pixels, what the network was trained on
+SIDE = 299  # pixels, the input size of the network
 
-# A block: chains of convolutions on its input, whose results are concatenated; a tuple in a chain forks it.
+# A block: chains of convolutions on its input, whose outputs are concatenated. A tuple in a chain is a fork.
 _A = (
     ("branch1x1",),
     ("branch5x5_1", "branch5x5_2"),
@@ -36,7 +37,7 @@ _E = (
     ("branch3x3_1", ("branch3x3_2a", "branch3x3_2b")),
     ("branch3x3dbl_1", "branch3x3dbl_2", ("branch3x3dbl_3a", "branch3x3dbl_3b")),
 )
-# and how its input is pooled: averaged before a convolution, maximum before one, or maximum alone at half the side
+# The pooling branch of a block: average or max pooling and a convolution, or max pooling alone, which halves the side.
 BLOCKS = {
     **{f"Mixed_5{letter}": (_A, "average") for letter in "bcd"},
     "Mixed_6a": (_B, "halve"),
@@ -56,9 +57,9 @@ UNPADDED = HALVING | {"Conv2d_2a_3x3", "Conv2d_4a_3x3"}
 
 
 class Inception(nn.Module):
-    """Pictures -> features. Its weights are those that `fold` returns; raises KeyError if one is missing."""
+    """Pictures -> features. Takes the weights that `fold` returns; raises KeyError if one is missing."""
 
-    digest = ""  # of the file that it was loaded from
+    digest = ""  # SHA-256 of the file of its weights
 
     def __init__(self, weights: Mapping[str, Tensor]):
         super().__init__()
@@ -84,7 +85,7 @@ class Inception(nn.Module):
 
     def _begin(self, x: Tensor) -> Tensor:
         """uint8 (N, 3, H, W) -> (N, 192, 35, 35)."""
-        x = x.to(torch.float32, memory_format=torch.channels_last)  # in one copy: pictures may be large
+        x = x.to(torch.float32, memory_format=torch.channels_last)  # in a single copy, because pictures may be large
         x = interpolate(x, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
         x = self._convolve("Conv2d_2a_3x3", self._convolve("Conv2d_1a_3x3", x))
         x = max_pool2d(self._convolve("Conv2d_2b_3x3", x), 3, 2)  # (N, 64, 73, 73)
@@ -106,7 +107,7 @@ class Inception(nn.Module):
             results.append(max_pool2d(x, 3, 2))
         elif pool == "maximum":
             results.append(self._convolve(f"{block}.branch_pool", max_pool2d(x, 3, 1, 1)))
-        else:  # a mean over fewer pixels at the border, as in TensorFlow
+        else:  # at the border, the mean of fewer pixels, as in TensorFlow
             results.append(avg_pool2d(next(stem), 3, 1, 1, count_include_pad=False).relu())
         return torch.cat(results, dim=1)
 
@@ -118,7 +119,7 @@ class Inception(nn.Module):
 
 
 def _is_stemmed(chain: tuple) -> bool:
-    """Whether a chain begins with a 1x1 convolution, which is computed in one with its neighbours'."""
+    """Whether a chain begins with a 1x1 convolution, which is merged with those of the other chains."""
     return len(chain) > 1 or "1x1" in chain[0]
 
 
@@ -128,17 +129,17 @@ def _padding(name: str, weight: Tensor) -> tuple[int, int]:
 
 
 def load(source: str = "", precision: str = "float32") -> Inception:
-    """The network, on the CPU, computing in `precision`, float32 or bfloat16; its first convolution stays float32.
+    """The network on the CPU, in float32 or bfloat16; its first convolution is always float32.
 
-    `source` is a file of pytorch-fid's weights, or "official" for their download; by default $GANOPT_INCEPTION, else
-    the float16 copy in checkpoints/, else the download. Raises UserError where there are none.
+    `source` is a file of pytorch-fid's weights, or "official" to download them. The default is $GANOPT_INCEPTION, else
+    the float16 copy in checkpoints/, else the download. Raises UserError if there are no weights.
     """
     path = locate(source or os.environ.get("GANOPT_INCEPTION", ""))
     try:
         network = Inception(read(path))
     except UNREADABLE as error:
-        remedy = "restore it from the project's repository" if path == shipped() else "name another file"
-        raise UserError(f"{path} holds no weights of pytorch-fid's Inception, or is damaged; {remedy}.") from error
+        remedy = "restore it from the project's repository" if path == shipped() else "choose another file"
+        raise UserError(f"{path} is damaged or not a file of pytorch-fid's Inception weights; {remedy}.") from error
     network.digest = sha256(path)
     if precision == "bfloat16":
         for name, value in network.named_buffers():

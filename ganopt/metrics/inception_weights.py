@@ -1,4 +1,4 @@
-"""The weights of FID's Inception network: the project's copy, a file of pytorch-fid's, or its download."""
+"""The weights of FID's Inception network: the shipped copy, a file of pytorch-fid, or its download."""
 
 import contextlib
 import os
@@ -20,24 +20,24 @@ from ganopt.models.checkpoint_files import checkpoint, checkpoints
 
 SHIPPED = "inception.safetensors"  # in checkpoints/
 EPSILON = 0.001  # of its BatchNorm
-CLASSES = 1008  # of its last layer, which FID leaves out; torchvision's own Inception has 1000
+CLASSES = 1008  # of its last layer, which FID does not use; torchvision's Inception has 1000
 
 UNREADABLE = (
     *(SafetensorError, pickle.UnpicklingError, OSError, EOFError, RuntimeError),
     *(LookupError, AttributeError, TypeError, ValueError),
 )
-UNREACHABLE = (URLError, ConnectionError, TimeoutError, HTTPException, RuntimeError)  # the last for a wrong hash
+UNREACHABLE = (URLError, ConnectionError, TimeoutError, HTTPException, RuntimeError)  # RuntimeError: a wrong hash
 
 
 def shipped() -> Path:
-    """Where the project's own copy is, or should be."""
+    """The path of the shipped copy, which may not exist."""
     return checkpoints() / SHIPPED
 
 
 def locate(source: str) -> Path:
-    """The file of a source, downloaded where need be. Raises UserError where there is none."""
+    """The file of a source, downloaded if needed. Raises UserError if there is none."""
     if not source:
-        with contextlib.suppress(UserError):  # not on the Hub either
+        with contextlib.suppress(UserError):  # nor on the Hub
             if (path := checkpoint(SHIPPED)).exists():
                 return path
     if source in ("", "official"):
@@ -48,35 +48,35 @@ def locate(source: str) -> Path:
 
 
 def read(path: Path) -> dict[str, Tensor]:
-    """Folded weights, float32. Raises one of UNREADABLE for a file of something else."""
+    """Folded weights, float32. Raises one of UNREADABLE for any other file."""
     if path.suffix == ".safetensors":
         return {name: value.float() for name, value in load_file(path).items()}
     return fold(torch.load(path, map_location="cpu", weights_only=True))
 
 
 def _download() -> Path:
-    """pytorch-fid's own file, from torch's cache or from the network."""
-    from pytorch_fid.inception import FID_WEIGHTS_URL  # which imports torchvision, for seconds
+    """The file of pytorch-fid, from torch's cache or downloaded into it."""
+    from pytorch_fid.inception import FID_WEIGHTS_URL  # imports torchvision, which takes seconds
 
     path = Path(torch.hub.get_dir()) / "checkpoints" / Path(FID_WEIGHTS_URL).name
     if not path.exists():
         print(f"Downloading the Inception network of FID (95 MB) to {path}.", file=sys.stderr)
         with atomic_write(path) as temporary:
             try:
-                digest = path.stem.rpartition("-")[2]  # its beginning, as torch names its files
+                digest = path.stem.rpartition("-")[2]  # the first digits, as in the names of torch's files
                 torch.hub.download_url_to_file(FID_WEIGHTS_URL, str(temporary), hash_prefix=digest)
             except UNREACHABLE as error:
                 raise UserError(
-                    "The Inception network of FID could not be downloaded; check the network, or give its file with "
+                    "The Inception network of FID cannot be downloaded; check the network, or pass its file with "
                     "--inception."
                 ) from error
     return path
 
 
 def fold(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights for `Inception` from pytorch-fid's state dict: each BatchNorm folded into its convolution.
+    """The weights for `Inception` from pytorch-fid's state dict, with each BatchNorm folded into its convolution.
 
-    The first convolution, which has no padding, takes bytes instead of numbers in [-1, 1]. Raises KeyError where a
+    The first convolution, which has no padding, takes bytes instead of numbers in [-1, 1]. Raises KeyError if a
     tensor is missing, ValueError for torchvision's Inception, whose tensors have the same names.
     """
     if len(state["fc.bias"]) != CLASSES:

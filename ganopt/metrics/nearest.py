@@ -1,4 +1,4 @@
-"""The training pictures that are nearest to generated ones: does a model draw, or does it copy?"""
+"""The training pictures nearest to generated ones, to check whether a model copies them."""
 
 from dataclasses import dataclass
 
@@ -13,19 +13,19 @@ from ganopt.metrics.features import KEPT, Extractor, Sample
 
 @dataclass(frozen=True)
 class Nearest:
-    """Of each generated picture, its nearest training pictures, the nearest first."""
+    """The nearest training pictures of each generated picture, the nearest first."""
 
     indices: Tensor  # (N, k) into the training pictures
-    distances: Tensor  # (N, k), of Inception's features, Euclidean
-    typical: float | None  # the median distance of held-out photographs to their nearest; None without any
+    distances: Tensor  # (N, k), Euclidean, between Inception features
+    typical: float | None  # the median of that distance for held-out photographs, if there are any
 
 
 def nearest(
     pictures: Tensor, training: Tensor, held_out: Sample | None, extractor: Extractor, count: int = 3
 ) -> Nearest:
-    """Compare pictures, uint8 (N, 3, side, side), with training pictures of any number, of which the first 5,000 count.
+    """Compare pictures, uint8 (N, 3, side, side), with the first 5,000 training pictures.
 
-    Raises UserError where there are fewer training pictures than `count`.
+    Raises UserError if there are fewer training pictures than `count`.
     """
     if len(training) < count:
         raise UserError(f"{len(training)} training pictures are too few; at least {count} are needed.")

@@ -1,4 +1,4 @@
-"""What `checkpoints/` holds, by its `catalogue.json`: a model's name -> what there is to know of it."""
+"""The catalogue of shipped models, `checkpoints/catalogue.json`."""
 
 import json
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ ROLES = ("teacher", "student", "transfer")
 
 @dataclass(frozen=True, kw_only=True)
 class File:
-    """A file of the catalogue, as it must be. Raises ValueError for a value of another type."""
+    """A file in the catalogue. Raises ValueError for a value of the wrong type."""
 
     file: str  # in checkpoints/
     bytes: int
@@ -28,7 +28,7 @@ class File:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry(File):
-    """A model of the catalogue: the file of its generator, and what there is to know of it."""
+    """A model in the catalogue: the file of its generator, and facts about the model."""
 
     name: str
     title: str
@@ -37,7 +37,7 @@ class Entry(File):
     licence: str
     images: int  # pictures seen in training
     critic: File | None = None
-    source: str = ""  # the model that a delta is the difference to
+    source: str = ""  # of a delta: the model that it is a difference to
     repository: str = ""  # on the Hub; "" for a model that is only in checkpoints/
     revision: str = ""
     notes: str = ""
@@ -49,12 +49,12 @@ class Entry(File):
 
 
 def catalogue() -> dict[str, Entry]:
-    """The models of `catalogue.json` by name, in its order; none without that file. Raises UserError if damaged."""
+    """The models of `catalogue.json` by name, in order; empty without that file. Raises UserError if it is damaged."""
     path = checkpoint("catalogue.json")
     try:
         entries = [_entry(values) for values in (read_json(path) or {"models": []})["models"]]
         if len({entry.name for entry in entries}) < len(entries):
-            raise ValueError("two models have one name")
+            raise ValueError("two models have the same name")
     except (ValueError, TypeError, AttributeError, LookupError) as error:
         if isinstance(error, UserError):
             raise
@@ -63,13 +63,13 @@ def catalogue() -> dict[str, Entry]:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """An object in a JSON file, empty without that file. Raises UserError if it is damaged."""
+    """The object in a JSON file; empty without that file. Raises UserError if it is damaged."""
     try:
         values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     except (OSError, ValueError) as error:
         raise UserError(f"{path} is damaged ({error}); restore it from the project's repository.") from error
     if not isinstance(values, dict):
-        raise UserError(f"{path} is damaged (it holds no object); restore it from the project's repository.")
+        raise UserError(f"{path} is damaged (it is not a JSON object); restore it from the project's repository.")
     return values
 
 

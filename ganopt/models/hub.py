@@ -1,7 +1,7 @@
-"""The Hugging Face Hub: fetching files of a repository, publishing files there, and the card beside them.
+"""The Hugging Face Hub: downloading files, uploading files, and model cards.
 
-Everything goes through the Hub's own client, which takes its server from HF_ENDPOINT, its token from HF_TOKEN or
-`hf auth login`, and its cache from HF_HOME. Nothing here knows of networks or of the catalogue.
+Everything goes through huggingface_hub, which reads its server from HF_ENDPOINT, its token from HF_TOKEN or
+`hf auth login`, and its cache from HF_HOME. This module does not depend on networks or the catalogue.
 """
 
 import contextlib
@@ -31,18 +31,18 @@ from tqdm import tqdm
 from ganopt.errors import UserError
 from ganopt.files import write_error
 
-LARGEST = 1 << 30  # bytes; five times the largest network there is
+LARGEST = 1 << 30  # bytes; five times our largest network
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 LICENCES = ("apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0")
 
 
 class AbsentError(UserError):
-    """There is a model of this name, but it lacks the part that was asked for."""
+    """The model exists, but not the requested part of it, such as its critic."""
 
 
 def is_repository(name: str) -> bool:
-    """Whether a name has the form `user/repo` or `user/repo@revision`, and can be no path out of a folder."""
+    """Whether a name has the form `user/repo` or `user/repo@revision`, and cannot lead out of a folder."""
     repository, _, revision = name.partition("@")
     try:
         validate_repo_id(repository)
@@ -52,12 +52,12 @@ def is_repository(name: str) -> bool:
 
 
 def fetch(repository: str, revision: str, file: str, check: Callable[[Path], None]) -> Path:
-    """A file of a model repository, from the client's cache or downloaded there, which is announced.
+    """A file of a model repository, from the cache or downloaded into it, with a message on standard error.
 
-    A commit hash is looked for in the cache first, without the network. A branch or a tag may have moved, so the
-    server is asked, and the cache answers where the server does not. What `check` refuses, by raising UserError, is
-    removed from the cache, so that the next try downloads it again. Raises UserError for all that goes wrong, and
-    of that AbsentError where the repository lacks the file.
+    A commit hash is looked up in the cache first, without the network. A branch or a tag may have moved, so the server
+    is asked, and the cache is used if the server does not answer. A file for which `check` raises UserError is removed
+    from the cache, and downloaded again at the next call. Raises UserError for any failure, AbsentError if the
+    repository does not contain the file.
     """
     path = _cached(repository, revision, file) if COMMIT.fullmatch(revision) else None
     if path is None:
@@ -65,7 +65,7 @@ def fetch(repository: str, revision: str, file: str, check: Callable[[Path], Non
             path = _ask(repository, revision, file)
         except UserError:
             raise
-        except Exception as caught:  # the client lets through errors of many libraries
+        except Exception as caught:  # the client does not catch the errors of its libraries
             error = _root(caught)
             path = _cached(repository, revision, file) if _out_of_reach(error) else None
             if path is None:
@@ -73,7 +73,7 @@ def fetch(repository: str, revision: str, file: str, check: Callable[[Path], Non
     try:
         check(path)
     except UserError:
-        with contextlib.suppress(OSError):  # as in a cache that is only for reading
+        with contextlib.suppress(OSError):  # as in a read-only cache
             path.resolve().unlink(missing_ok=True)  # the file itself, then the link to it
             path.unlink(missing_ok=True)
         raise
@@ -81,9 +81,9 @@ def fetch(repository: str, revision: str, file: str, check: Callable[[Path], Non
 
 
 def dataset_files(repository: str, suffix: str) -> Iterator[Path]:
-    """The files of a dataset repository with a suffix, by their names, from the client's cache or downloaded there.
+    """The files of a dataset repository with a suffix, sorted by name, from the cache or downloaded into it.
 
-    Each is downloaded when it is asked for. Raises UserError for all that goes wrong.
+    Each file is downloaded when it is needed. Raises UserError for any failure.
     """
     endpoint, file = constants.ENDPOINT, "the list of files"
     try:
@@ -91,27 +91,27 @@ def dataset_files(repository: str, suffix: str) -> Iterator[Path]:
         wanted = {"repo_type": "dataset", "revision": info.sha, "endpoint": endpoint}
         for file in sorted(entry.rfilename for entry in info.siblings or () if entry.rfilename.endswith(suffix)):
             yield Path(huggingface_hub.hf_hub_download(repository, file, **wanted))  # type: ignore[call-overload]
-    except Exception as error:  # the client lets through errors of many libraries
+    except Exception as error:  # the client does not catch the errors of its libraries
         raise _fetch_error(_root(error), repository, "main", file, "dataset") from error
 
 
 def upload(
     repository: str, files: dict[str, Path | bytes], token: str, private: bool = False, endpoint: str | None = None
 ) -> str:
-    """Put files into a model repository, in one commit, and return its URL; a new repository is made if need be.
+    """Upload files to a model repository in one commit and return its URL; the repository is created if needed.
 
-    The token is sent to the server and kept nowhere. Raises UserError for all that goes wrong.
+    The token is sent to the server and not stored. Raises UserError for any failure.
     """
     endpoint = endpoint or constants.ENDPOINT
     if not is_repository(repository) or "@" in repository:
-        raise UserError(f"{repository[:80]!r} is no name of a repository; write it as user/name.")
+        raise UserError(f"{repository[:80]!r} is not a repository name; write user/name.")
     if not re.fullmatch(r"[!-~]+", token):
-        raise UserError(f"That is no access token; make one with write access at {endpoint}/settings/tokens.")
+        raise UserError(f"That is not an access token; make one with write access at {endpoint}/settings/tokens.")
     try:
         api = huggingface_hub.HfApi(endpoint=endpoint, token=token)
         api.create_repo(repository, private=private, exist_ok=True)
         if private and not api.model_info(repository).private:
-            raise UserError(f"{repository} exists already and is public; choose another name for a private model.")
+            raise UserError(f"{repository} already exists and is public; choose another name for a private model.")
         operations = [
             huggingface_hub.CommitOperationAdd(name, str(content) if isinstance(content, Path) else content)
             for name, content in files.items()
@@ -119,13 +119,13 @@ def upload(
         api.create_commit(repository, operations, commit_message="Publish a model of ganopt")
     except UserError:
         raise
-    except Exception as error:  # the client lets through errors of many libraries
+    except Exception as error:  # the client does not catch the errors of its libraries
         raise _upload_error(_root(error), repository, endpoint) from error
     return f"{endpoint}/{repository}"
 
 
 def card(repository: str, title: str, licence: str, notes: str, sections: dict[str, dict[str, object]]) -> str:
-    """The README.md of a published model: what it is, tables of facts by section, and how to load it."""
+    """The model card (README.md) of a published model: a description, a table for each section, and how to load it."""
     licence_id = re.sub(r"[^a-z0-9.]+", "-", licence.lower()).strip("-") or "unknown"
     named: dict[str, Any] = {} if licence_id in (*LICENCES, "unknown") else {"license_name": licence_id}
     front = huggingface_hub.ModelCardData(
@@ -160,16 +160,16 @@ def _cached(repository: str, revision: str, file: str) -> Path | None:
 
 
 def _ask(repository: str, revision: str, file: str) -> Path:
-    """Ask once, without the client's half minute of retries, then let it download what the cache lacks."""
+    """Ask the server once, without the client's half minute of retries, then download the file if it is not cached."""
     endpoint = constants.ENDPOINT
     url = huggingface_hub.hf_hub_url(repository, file, revision=revision, endpoint=endpoint)
     found = huggingface_hub.get_hf_file_metadata(url)
     commit = found.commit_hash or ""
     if not found.etag or not COMMIT.fullmatch(commit):
-        raise UserError(f"{endpoint} does not answer as a Hub does; check the network's proxy and HF_ENDPOINT.")
+        raise UserError(f"{endpoint} does not answer like a Hub; check the network's proxy and HF_ENDPOINT.")
     if (found.size or 0) > LARGEST:
         raise UserError(
-            f"{file} of {repository} has {found.size:,} bytes; no ganopt model is that large, choose another."
+            f"{file} of {repository} has {found.size:,} bytes, too many for a ganopt model; choose another one."
         )
     if _cached(repository, commit, file) is None:
         size = f" ({found.size / 1e6:,.1f} MB)" if found.size else ""
@@ -178,7 +178,7 @@ def _ask(repository: str, revision: str, file: str) -> Path:
 
 
 def _root(error: Exception) -> Exception:
-    """What lies behind the client's own wrappers, of uploads in threads and of a second question."""
+    """The cause of an error that the client has wrapped in another one."""
     wrapped = isinstance(error, (RuntimeError, LocalEntryNotFoundError)) and isinstance(error.__cause__, Exception)
     return error.__cause__ if wrapped else error  # type: ignore[return-value]
 
@@ -188,19 +188,19 @@ def _status(error: BaseException) -> int:
 
 
 def _out_of_reach(error: BaseException) -> bool:
-    """Whether the server did not answer, which says nothing of the model."""
+    """Whether the server did not answer or could not serve the request."""
     silent = isinstance(error, (OfflineModeIsEnabled, httpx.TransportError, URLError, ConnectionError, TimeoutError))
     return silent or _status(error) == 429 or _status(error) >= 500
 
 
 def _fetch_error(error: Exception, repository: str, revision: str, file: str, kind: str = "model") -> UserError:
-    """The sentence for a file that could not be fetched."""
+    """The error for a file that could not be downloaded."""
     endpoint = constants.ENDPOINT
     model = repository if revision == "main" or COMMIT.fullmatch(revision) else f"{repository}@{revision}"
     if isinstance(error, GatedRepoError):
         return UserError(
-            f"{repository} is given to those who accept its terms; accept them at {endpoint}/{repository} "
-            "and log in with 'hf auth login'."
+            f"{repository} has terms that you must accept; accept them at {endpoint}/{repository} and log in with "
+            "'hf auth login'."
         )
     if isinstance(error, RepositoryNotFoundError):
         return UserError(
@@ -210,16 +210,16 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
     if isinstance(error, RevisionNotFoundError):
         return UserError(f"{repository} has no revision {revision}; choose another, or leave it out.")
     if isinstance(error, EntryNotFoundError):
-        return AbsentError(f"{model} has no {file}; choose a model that ganopt published with one.")
+        return AbsentError(f"{model} has no {file}; choose a model that contains one.")
     if _status(error) in (401, 403):
         return UserError(f"{endpoint} refused your token; log in again with 'hf auth login', or unset HF_TOKEN.")
     if isinstance(error, OfflineModeIsEnabled):
-        return UserError(f"{file} of {model} is not in the cache and HF_HUB_OFFLINE forbids to fetch it; unset that.")
+        return UserError(f"{file} of {model} is not in the cache and HF_HUB_OFFLINE forbids downloads; unset it.")
     return server_error(error, endpoint, f"{file} of {model}", Path(constants.HF_HUB_CACHE))
 
 
 def _upload_error(error: Exception, repository: str, endpoint: str) -> UserError:
-    """The sentence for a model that could not be published. It never tells the token."""
+    """The error for a model that could not be published. It never contains the token."""
     status = _status(error)
     if status == 400 and isinstance(error, HfHubHTTPError):
         reason = (error.server_message or "bad request").splitlines()[0]
@@ -227,18 +227,18 @@ def _upload_error(error: Exception, repository: str, endpoint: str) -> UserError
     if status == 401:
         return UserError(f"{endpoint} refused the token; make one with write access at {endpoint}/settings/tokens.")
     if status in (403, 404):
-        return UserError(f"The token may not write to {repository}; take one with write access, or your own user name.")
+        return UserError(f"The token cannot write to {repository}; use one with write access, or your own user name.")
     if isinstance(error, OfflineModeIsEnabled):
-        return UserError(f"{repository} was not published because HF_HUB_OFFLINE forbids it; unset that.")
+        return UserError(f"{repository} was not published because HF_HUB_OFFLINE forbids it; unset it.")
     return server_error(error, endpoint, f"the upload to {repository}")
 
 
 def server_error(error: Exception, endpoint: str, what: str, folder: Path | None = None) -> UserError:
-    """The sentence for trouble on the way, whatever was asked for."""
+    """The error for a request that failed because of the network or the server."""
     if _status(error) == 429:
-        return UserError(f"{endpoint} had too many requests from here for {what}; wait some minutes and try again.")
+        return UserError(f"{endpoint} got too many requests from here for {what}; wait a few minutes and try again.")
     if _out_of_reach(error):
         return UserError(f"{endpoint} cannot be reached for {what}; check the connection and try again later.")
     if folder and isinstance(error, OSError) and error.errno:
         return write_error(folder, error)
-    return UserError(f"{endpoint} sent a broken answer for {what}; try again later.")
+    return UserError(f"{endpoint} sent an invalid answer for {what}; try again later.")

@@ -1,4 +1,4 @@
-"""Seeds, latents and walks between them, all drawn on the CPU, so that a seed is the same face everywhere."""
+"""Seeds, latents and walks between them. Latents are drawn on the CPU: a seed is the same face on every machine."""
 
 import math
 import re
@@ -11,7 +11,7 @@ from torch import Tensor
 from ganopt.errors import UserError
 from ganopt.models.networks import LATENT_SIZE
 
-FIXED_SEEDS = tuple(range(6))  # the six latents that are drawn again and again through a training run
+FIXED_SEEDS = tuple(range(6))  # the six latents of a run's previews
 MAX_SEED = 2**32 - 1
 
 
@@ -27,30 +27,30 @@ def latents(seeds: list[int] | tuple[int, ...] | range) -> Tensor:
 
 
 def parse_seeds(text: str, limit: int) -> list[int]:
-    """Read `0-8, 42, 100-103` into seeds, in the order written, at most `limit` of them.
+    """Parse a list of seeds such as `0-8, 42, 100-103`, in the order written, at most `limit` of them.
 
-    Raises UserError for anything that is no such list.
+    Raises UserError for any other text.
     """
     seeds: list[int] = []
     for part in filter(None, re.split(r"[,;\s]+", re.sub(r"\s*-\s*(?=\d)", "-", text.strip()))):
         match = re.fullmatch(r"([0-9]{1,10})(?:-([0-9]{1,10}))?", part)
         if not match:
-            raise UserError(f"'{part[:40]}' is no seed; write whole numbers from 0 and ranges, as in 0-8, 42.")
+            raise UserError(f"'{part[:40]}' is not a seed; write whole numbers from 0 and ranges, as in 0-8, 42.")
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
             raise UserError(f"The range {part} runs backwards; write {last}-{first}.")
         if last > MAX_SEED:
-            raise UserError(f"Seeds end at {MAX_SEED}; {last} is too large.")
+            raise UserError(f"The seed {last} is too large; use at most {MAX_SEED}.")
         if len(seeds) + last - first + 1 > limit:
-            raise UserError(f"That is more than {limit} seeds; ask for fewer at a time.")
+            raise UserError(f"These are more than {limit} seeds; use fewer at a time.")
         seeds.extend(range(first, last + 1))
     if not seeds:
-        raise UserError("No seed was given; write some, as in 0-8, 42.")
+        raise UserError("There are no seeds; write some, as in 0-8, 42.")
     return seeds
 
 
 def format_seeds(seeds: Sequence[int]) -> str:
-    """The shortest text that `parse_seeds` reads as these seeds."""
+    """The shortest text for these seeds, the inverse of `parse_seeds`."""
     runs: list[list[int]] = []
     for seed in seeds:
         if runs and seed == runs[-1][1] + 1:
@@ -61,9 +61,9 @@ def format_seeds(seeds: Sequence[int]) -> str:
 
 
 def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
-    """Spherical interpolation between two latents of one shape, t in [0, 1] (Shoemake 1985).
+    """Spherical interpolation between two latents of the same shape, t in [0, 1] (Shoemake 1985).
 
-    Direction and length are interpolated apart, so t = 0 and t = 1 give the ends exactly.
+    Direction and length are interpolated separately; t = 0 and t = 1 return the ends exactly.
     """
     if t in (0.0, 1.0):
         return (end if t else start).clone()
@@ -77,7 +77,7 @@ def slerp(start: Tensor, end: Tensor, t: float) -> Tensor:
 
 
 def interpolate(first: int, last: int, frames: int) -> Tensor:
-    """`frames` latents (frames, 100, 1, 1) from one seed to another, both ends included."""
+    """Latents (frames, 100, 1, 1) from one seed to another, both ends included."""
     start, end = latent(first), latent(last)
     return torch.stack([slerp(start, end, i / max(frames - 1, 1)) for i in range(frames)])
 
@@ -85,8 +85,8 @@ def interpolate(first: int, last: int, frames: int) -> Tensor:
 def map_latent(x: float, y: float) -> Tensor:
     """The latent at a point of the endless map of faces: (100, 1, 1).
 
-    Whole points are seeds, `x + 100 y` as in StyleGAN3's visualiser (Karras et al. 2021); between four of them
-    the latent is their bilinear mean, divided by the length of its weights so that it stays standard normal.
+    Points with whole coordinates are seeds, `x + 100 y`, as in StyleGAN3's visualiser (Karras et al. 2021). Between
+    them, the latent is a bilinear mean divided by the norm of its weights, which keeps it standard normal.
     """
     left, top = math.floor(x), math.floor(y)
     mix, squares = torch.zeros(LATENT_SIZE, 1, 1), 0.0
@@ -99,5 +99,5 @@ def map_latent(x: float, y: float) -> Tensor:
 
 
 def map_position(seed: int) -> tuple[int, int]:
-    """Where a seed lies on the map: the inverse of `map_latent` at whole points, x from 0 to 99."""
+    """The position of a seed on the map, x from 0 to 99: the inverse of `map_latent` at whole coordinates."""
     return seed % 100, seed // 100

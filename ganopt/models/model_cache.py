@@ -1,4 +1,4 @@
-"""Faces by the name of a model and the seed: what the page and the command line draw with."""
+"""Drawing faces by model name and seed, with the last models kept in memory."""
 
 import functools
 import time
@@ -10,43 +10,43 @@ from torch import Tensor
 from ganopt.models import zoo
 from ganopt.models.latents import interpolate, latents, map_latent
 from ganopt.models.networks import Generator
-from ganopt.models.sampling import draw, fused
+from ganopt.models.sampling import draw, inference_copy
 
-MAP_CELLS = 5  # columns and rows of the map that is seen at once
+MAP_CELLS = 5  # columns and rows of the visible part of the map
 
 
 @dataclass(frozen=True)
 class Faces:
-    """Pictures, uint8 (N, 3, side, side), and the seconds that drawing them took."""
+    """Pictures, uint8 (N, 3, side, side), and the seconds it took to draw them."""
 
     pictures: Tensor
     seconds: float
 
 
 def generator(model: str, device: torch.device) -> Generator:
-    """A model of the catalogue, of a run or of the Hub, ready on a device; the last few stay in memory."""
+    """A model of the catalogue, a run or the Hub, ready on a device; the last few are kept in memory."""
     saved = zoo.locate(model, local=False).stat().st_mtime_ns if model.startswith(zoo.RUN) else 0
     return _generator(model, device, saved)
 
 
-@functools.lru_cache(maxsize=6)  # more than are compared at once
+@functools.lru_cache(maxsize=6)  # more than can be compared at once
 def _generator(model: str, device: torch.device, saved: int) -> Generator:
-    """`saved` changes when a run goes on."""
-    return fused(zoo.load(model, local=False), device)
+    """`saved` is part of the cache's key: it changes when a run saves again."""
+    return inference_copy(zoo.load(model, local=False), device)
 
 
 def faces(model: str, device: torch.device, seeds: list[int], scale: float) -> Faces:
-    """The faces of some seeds, their latents multiplied by `scale`."""
+    """The faces of seeds, with latents multiplied by `scale`."""
     return _draw(model, device, latents(seeds) * scale)
 
 
 def walk(model: str, device: torch.device, first: int, last: int, frames: int, scale: float) -> Faces:
-    """The faces on the way from one seed to another, both ends included."""
+    """The faces of a walk from one seed to another, both ends included."""
     return _draw(model, device, interpolate(first, last, frames) * scale)
 
 
 def face_map(model: str, device: torch.device, x: float, y: float, spacing: float, scale: float) -> Faces:
-    """The faces around a point of the map, MAP_CELLS x MAP_CELLS of them, row by row."""
+    """The MAP_CELLS x MAP_CELLS faces around a point of the map, row by row."""
     points = map_points(x, y, spacing)
     return _draw(model, device, torch.stack([map_latent(*point) for point in points]) * scale)
 

@@ -1,4 +1,4 @@
-"""From latents to pictures of bytes, and from those to PNG files."""
+"""Drawing pictures from latents, as bytes and as PNG files."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from torch import Tensor
 from ganopt.files import atomic_write
 from ganopt.models.networks import Generator
 
-CHUNK = 64  # latents drawn at a time on a GPU
+CHUNK = 64  # pictures drawn at a time on a GPU
 
 
-def fused(generator: Generator, device: torch.device) -> Generator:
-    """A copy on a device that only draws, as fast as its kind knows how. It cannot be trained or saved."""
+def inference_copy(generator: Generator, device: torch.device) -> Generator:
+    """A copy of a generator on a device, optimised for speed. It cannot be trained or saved."""
     folded = generator.folded()
     if device.type == "cpu":
         folded = folded.to(memory_format=torch.channels_last)
@@ -22,7 +22,7 @@ def fused(generator: Generator, device: torch.device) -> Generator:
 
 @torch.inference_mode()
 def draw(generator: Generator, z: Tensor) -> Tensor:
-    """Pictures of latents: (N, 100, 1, 1) -> uint8 (N, 3, side, side) on the CPU.
+    """Draw the pictures of latents: (N, 100, 1, 1) -> uint8 (N, 3, side, side) on the CPU.
 
     The generator must be in evaluation mode; it may be on any device.
     """
@@ -32,7 +32,7 @@ def draw(generator: Generator, z: Tensor) -> Tensor:
 
 
 def to_bytes(pictures: Tensor) -> Tensor:
-    """[-1, 1] -> uint8, rounded to the nearest, contiguous."""
+    """[-1, 1] -> uint8, rounded to the nearest value, contiguous."""
     return pictures.float().add(1).mul(127.5).round().clamp(0, 255).to(torch.uint8).contiguous()
 
 
@@ -42,16 +42,16 @@ def from_bytes(pictures: Tensor) -> Tensor:
 
 
 def to_image(picture: Tensor) -> Image.Image:
-    """uint8 (3, H, W) -> a PIL picture."""
+    """uint8 (3, H, W) -> a PIL image."""
     return Image.fromarray(picture.permute(1, 2, 0).contiguous().numpy())
 
 
 def strip(pictures: Tensor) -> Image.Image:
-    """uint8 (N, 3, H, W) -> one PIL picture with all of them in a row."""
+    """uint8 (N, 3, H, W) -> one PIL image with all pictures in a row."""
     return to_image(torch.cat(list(pictures), dim=2))
 
 
 def save_png(image: Image.Image, path: Path) -> None:
-    """Write a PNG. Raises UserError where it cannot be written."""
+    """Write a PNG file. Raises UserError if it cannot be written."""
     with atomic_write(path) as temporary:
         image.save(temporary, format="PNG")

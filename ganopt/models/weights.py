@@ -1,6 +1,6 @@
-"""Networks in safetensors files that explain themselves: the architecture and the recipe are in the metadata.
+"""Saving networks to safetensors files, with the architecture and the recipe in the metadata.
 
-A delta is such a file without the tensors that its network shares with a source; `zoo` puts them back.
+A delta is a file without the tensors that its network shares with a source; `zoo` restores them.
 """
 
 import contextlib
@@ -21,16 +21,16 @@ from ganopt.files import atomic_write
 from ganopt.models.networks import Architecture, Network, build_network, parse_architecture
 
 STORAGES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8}
-SCALES = "::scales"  # behind the name of a tensor of 8-bit integers, the tensor of what they are multiplied by
+SCALES = "::scales"  # suffix of the tensor with the scales of a tensor of 8-bit integers
 
 
 @dataclass(frozen=True)
 class Source:
-    """What a delta is the difference to."""
+    """The source of a delta."""
 
     name: str  # in the zoo
     sha256: str  # of its file
-    network: Network  # as loaded from it
+    network: Network  # loaded from that file
 
 
 def save(
@@ -40,11 +40,10 @@ def save(
     dtype: torch.dtype = torch.float32,
     source: Source | None = None,
 ) -> None:
-    """Write a network's weights, floating-point ones as `dtype`; with a source, only those that differ from its own.
+    """Write a network's weights, floating-point ones as `dtype`; with a source, only those that differ from it.
 
-    torch.int8 stores each convolution's weights as 8-bit integers, a scale for each channel of their first axis, and
-    the rest as float16.
-    A source must be of the same architecture. Raises UserError where the file cannot be written.
+    torch.int8 stores the weights of convolutions as 8-bit integers, with a scale for each channel of the first axis,
+    and all else as float16. A source must have the same architecture. Raises UserError if the file cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
     metadata = {"format": "ganopt", "architecture": str(network.architecture), "recipe": json.dumps(recipe or {})}
@@ -57,24 +56,24 @@ def save(
 
 
 def read(path: Path, label: str = "") -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors and the metadata of one of our files. Raises UserError, which calls it `label`, for anything else."""
+    """The tensors and metadata of a file of ours. Raises UserError for any other file, named `label` in the message."""
     label = label or str(path)
     with _open(path, label) as file:
         return _restored({name: file.get_tensor(name) for name in file.keys()}, label), file.metadata()  # noqa: SIM118
 
 
 def read_metadata(path: Path, label: str = "") -> dict[str, str]:
-    """The metadata alone, without reading the tensors. Raises UserError as `read` does."""
+    """The metadata, without reading the tensors. Raises UserError as `read` does."""
     with _open(path, label or str(path)) as file:
         return file.metadata()
 
 
 def read_architecture(metadata: dict[str, str], label: str) -> Architecture:
-    """What network the metadata of a file tell of. Raises UserError if they name none."""
+    """The architecture in the metadata of a file. Raises UserError if there is none."""
     try:
         return parse_architecture(metadata.get("architecture", ""))
     except UserError as error:
-        raise UserError(f"{label} does not say which network it holds; fetch or save it again.") from error
+        raise UserError(f"{label} does not say which network it contains; fetch or save it again.") from error
 
 
 def read_recipe(metadata: dict[str, str], label: str) -> dict[str, Any]:
@@ -98,30 +97,30 @@ def images_seen(folder: Path) -> int | None:
 
 
 def load(path: Path) -> Network:
-    """The network in a file, float32, on the CPU, in evaluation mode. Raises UserError if there is none, or a delta."""
+    """The network in a file, float32, on the CPU, in evaluation mode. Raises UserError for a delta or another file."""
     tensors, metadata = read(path)
     if source := metadata.get("source"):
-        raise UserError(f"{path} holds only the difference to {source}; load it through ganopt.zoo.")
+        raise UserError(f"{path} contains only the difference to {source}; load it with ganopt.load.")
     return build(tensors, metadata, path)
 
 
 def build(tensors: dict[str, Tensor], metadata: dict[str, str], label: str | Path) -> Network:
-    """The network that these tensors are the weights of. Raises UserError, which names the file `label`, if none is."""
+    """The network with these weights. Raises UserError, which names the file `label`, if they do not fit."""
     architecture = read_architecture(metadata, str(label))
     with torch.device("meta"):
         network = build_network(architecture)
     tensors = {key: value.float() if value.is_floating_point() else value for key, value in tensors.items()}
     try:
         if any(tensors[key].dtype != value.dtype for key, value in network.state_dict().items()):
-            raise TypeError("a tensor of another type of number")
+            raise TypeError("a tensor has another dtype")
         network.load_state_dict(tensors, assign=True)
     except (KeyError, TypeError, RuntimeError) as error:
-        raise UserError(f"{label} does not hold the weights of a {architecture}; fetch or save it again.") from error
+        raise UserError(f"{label} does not contain the weights of a {architecture}; fetch or save it again.") from error
     return network.requires_grad_(True).eval()
 
 
 def _compact(tensors: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor]:
-    """Tensors as they are stored; whole numbers stay what they are."""
+    """Tensors as they are stored; integer tensors are not changed."""
     stored: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         if dtype == torch.int8 and tensor.ndim == 4:
@@ -135,31 +134,31 @@ def _compact(tensors: dict[str, Tensor], dtype: torch.dtype) -> dict[str, Tensor
 
 
 def _restored(stored: dict[str, Tensor], label: str) -> dict[str, Tensor]:
-    """What `_compact` was given, to rounding. Raises UserError where scales fit no tensor."""
+    """The inverse of `_compact`, up to rounding. Raises UserError if scales do not match a tensor."""
     tensors = {name: tensor for name, tensor in stored.items() if not name.endswith(SCALES)}
     for name in set(stored) - set(tensors):
         scales, tensor = stored[name], tensors.get(name.removesuffix(SCALES))
         if tensor is None or scales.shape != (*tensor.shape[:1], 1, 1, 1) or tensor.ndim != 4:
-            raise UserError(f"{label} is damaged: {name} fits no tensor; fetch or save it again.")
+            raise UserError(f"{label} is damaged: {name} does not match a tensor; fetch or save it again.")
         tensors[name.removesuffix(SCALES)] = tensor * scales
     return tensors
 
 
 @contextlib.contextmanager
 def _open(path: Path, label: str) -> Iterator[safe_open]:
-    if not os.path.isfile(path):  # noqa: PTH113 - no error of its own for a name that no file can have
+    if not os.path.isfile(path):  # noqa: PTH113 - returns False for an invalid path
         raise UserError(f"There is no file {label}; check the name.")
     try:
         with safe_open(path, framework="pt") as file:
             if (file.metadata() or {}).get("format") != "ganopt":
-                raise UserError(f"{label} was not written by ganopt; take a model that it saved.")
+                raise UserError(f"{label} was not written by ganopt; use a file that ganopt saved.")
             yield file
     except (SafetensorError, OSError) as error:
-        raise UserError(f"{label} is damaged or no safetensors file; fetch or save it again.") from error
+        raise UserError(f"{label} is damaged or not a safetensors file; fetch or save it again.") from error
 
 
 def _same_bits(first: Tensor, second: Tensor) -> bool:
-    """Equal to the last bit: 0 is not -0, and the same NaN is."""
+    """Whether two tensors are bit-identical: 0 and -0 are not, a NaN and itself are."""
     if first.dtype == second.dtype == torch.float32:
         first, second = first.view(torch.int32), second.view(torch.int32)
     return torch.equal(first, second)

@@ -1,4 +1,4 @@
-"""Models side by side on the same seeds: their faces, the distance to the first model's, what is known."""
+"""Comparing models on the same seeds: faces, differences to the first model, facts, plots."""
 
 import functools
 from dataclasses import dataclass
@@ -18,42 +18,42 @@ from ganopt.thesis.results import Records
 from ganopt.viz.charts import Plot, Point
 
 MOST_MODELS, MOST_SEEDS = 5, 16
-BRIGHTEST = 0.25  # the difference at which a map ends in its brightest colour
-RAMP = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))  # its colours, evenly apart
+BRIGHTEST = 0.25  # the difference shown in the brightest colour of a map
+RAMP = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))  # its colours, evenly spaced
 
 load_extractor = functools.lru_cache(maxsize=1)(features.load_extractor)
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What models draw from the same seeds."""
+    """The faces of several models from the same seeds."""
 
     models: list[str]
     seeds: list[int]
     pictures: Tensor  # uint8 (models, seeds, 3, side, side)
     differences: Tensor  # (models, seeds): mean absolute difference to the first model's picture, 0 to 1
-    seconds: float  # of drawing
+    seconds: float  # for drawing
 
 
 def compare(models: list[str], device: torch.device, seeds: list[int]) -> Comparison:
-    """Draw the same seeds with each of some models of the catalogue or of runs.
+    """Draw the same seeds with several models of the catalogue or of runs.
 
-    Smaller pictures are brought to the side of the largest by repeating pixels, and differ by that, too.
-    Raises UserError for a name of neither, and for too many or too few models or seeds.
+    Smaller pictures are enlarged to the size of the largest by repeating pixels, which adds to their difference.
+    Raises UserError for an unknown model, and for too many or too few models or seeds.
     """
     for what, count, most in (("models", len(models), MOST_MODELS), ("seeds", len(seeds), MOST_SEEDS)):
         if not 1 <= count <= most:
-            raise UserError(f"{count} {what} cannot be compared at once; take 1 to {most}.")
+            raise UserError(f"{count} {what} cannot be compared; choose 1 to {most}.")
     zoo.check_offered(models)
-    drawn = [model_cache.faces(name, device, seeds, 1.0) for name in models]
-    side = max(faces.pictures.shape[-1] for faces in drawn)
-    pictures = torch.stack([interpolate(faces.pictures, size=side) for faces in drawn])
+    faces = [model_cache.faces(name, device, seeds, 1.0) for name in models]
+    side = max(each.pictures.shape[-1] for each in faces)
+    pictures = torch.stack([interpolate(each.pictures, size=side) for each in faces])
     differences = _difference(pictures, pictures[:1]).mean(dim=(2, 3, 4))
-    return Comparison(models, seeds, pictures, differences, sum(faces.seconds for faces in drawn))
+    return Comparison(models, seeds, pictures, differences, sum(each.seconds for each in faces))
 
 
 def cosines(first: Tensor, second: Tensor, device: torch.device) -> list[float]:
-    """How alike Inception finds pictures uint8 (N, 3, H, W) and others: the cosine of each pair of features, 0 to 1."""
+    """The cosine similarity, 0 to 1, of the Inception features of two sets of pictures uint8 (N, 3, H, W), pairwise."""
     extractor = load_extractor(device)
     rows = torch.cat(list(extract(torch.cat([first, second]).split(1), extractor.network, device)))
     ours, theirs = rows.chunk(2)
@@ -61,9 +61,9 @@ def cosines(first: Tensor, second: Tensor, device: torch.device) -> list[float]:
 
 
 def difference_map(first: Tensor, second: Tensor) -> Tensor:
-    """Where two pictures uint8 (3, H, W) differ, as such a picture.
+    """A map of the differences between two pictures uint8 (3, H, W), as such a picture.
 
-    The mean absolute difference of the colours: black is 0, pale yellow BRIGHTEST or more of the whole range.
+    It shows the mean absolute difference of the colour channels: black is 0, pale yellow is BRIGHTEST or more.
     """
     ramp = torch.tensor(RAMP, dtype=torch.float32)
     place = (_difference(first, second).mean(dim=0) / BRIGHTEST).clamp(max=1) * (len(ramp) - 1)  # (H, W)
@@ -73,7 +73,7 @@ def difference_map(first: Tensor, second: Tensor) -> Tensor:
 
 
 def results() -> Records:
-    """What has been measured of the shipped models; empty without a file of results."""
+    """The results of the shipped models; empty without a results file."""
     try:
         return tables.read(checkpoint("results.json"))
     except UserError:
@@ -81,7 +81,7 @@ def results() -> Records:
 
 
 def facts(model: str, records: Records) -> list[str]:
-    """What is known of a model, in lines: title, name and size, latency, fid500 and its spread if measured."""
+    """Facts about a model, one per line: title, name and size; latency, fid500 and its spread if measured."""
     entry = zoo.entry(model)
     lines = [entry.title, f"{model}, {entry.bytes / 1e6:.1f} MB"]
     if cost := records.get(("cost", model)):
@@ -95,7 +95,7 @@ def facts(model: str, records: Records) -> list[str]:
 
 
 def plots(records: Records) -> list[Plot]:
-    """Size against FID of the models of the catalogue: a plot for each protocol and reference."""
+    """Plots of size against FID for the models of the catalogue, one for each protocol and reference."""
     groups: dict[tuple, list[str]] = {}
     for name in catalogue():
         if record := records.get(("fid", name)):
@@ -110,20 +110,23 @@ def plots(records: Records) -> list[Plot]:
 
 
 def presets() -> dict[str, list[str]]:
-    """Comparisons that explain a method, the model that others are compared with first; those that can be made."""
+    """Comparisons that illustrate a method, with the baseline first, as far as the catalogue has the models."""
     entries, found = catalogue(), {}
     teacher = _teacher(entries)
     if students := [name for name in _like(teacher, entries) if entries[name].role == "student"]:
         found["Teacher and students"] = [teacher, *students]
     sources = {name: entry.source or teacher for name, entry in entries.items() if entry.role == "transfer"}
-    sources.pop(teacher, None)  # a transfer alone
+    sources.pop(teacher, None)  # if the only models are transfers
     if (source := next(iter(sources.values()), "")) in entries:
         found["Before and after transfer"] = [source, *(name for name, each in sources.items() if each == source)]
     return {text: names[:MOST_MODELS] for text, names in found.items()}
 
 
 def first_choice() -> list[str]:
-    """A teacher and the first other model of its kind of animal, if any. The catalogue must not be empty."""
+    """The models that are selected first: a teacher and another model of the same animal, if any.
+
+    The catalogue must not be empty.
+    """
     entries = catalogue()
     teacher = _teacher(entries)
     return [teacher, *(name for name in _like(teacher, entries) if name != teacher)][:2]
@@ -135,10 +138,10 @@ def _teacher(entries: dict[str, Entry]) -> str:
 
 
 def _like(model: str, entries: dict[str, Entry]) -> list[str]:
-    """The models of the same kind of animal, which is the beginning of a name: cats-teacher, cats-student."""
+    """The models of the same animal, which is the first part of a name: cats-teacher, cats-student."""
     return [name for name in entries if name.partition("-")[0] == model.partition("-")[0]]
 
 
 def _difference(first: Tensor, second: Tensor) -> Tensor:
-    """Bytes -> their absolute difference, 0 to 1."""
+    """The absolute difference of uint8 tensors, 0 to 1."""
     return (first.float() - second.float()).abs() / 255

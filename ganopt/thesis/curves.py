@@ -1,6 +1,6 @@
-"""What a curve of FID against the pictures seen in training says: when it passed a value, and where it leads.
+"""Curves of FID during training: when they fall below a value, and extrapolation.
 
-A point of a curve is a dict of step, images, minutes and fid; a curve is a list of them in the order of training.
+A curve is a list of points in the order of training; a point is a dict of step, images, minutes and fid.
 """
 
 import math
@@ -12,19 +12,19 @@ Point = dict[str, float]
 
 
 def first_below(points: Sequence[Point], fid: float) -> Point | None:
-    """The first point under a FID."""
+    """The first point below a FID."""
     return next((point for point in points if point["fid"] < fid), None)
 
 
 def at_minutes(points: Sequence[Point], minutes: float) -> Point | None:
-    """The last point that took no longer than some minutes, to a second."""
+    """The last point within some minutes of training, to a second."""
     return max((point for point in points if point["minutes"] <= minutes + 1 / 60), key=_minutes, default=None)
 
 
 def predict(points: Sequence[Point], floor: float, images: float) -> float | None:
-    """The FID after some pictures if it goes on to near its floor by a power law, as over the later half of the points.
+    """The FID after some pictures, by a power law above the floor that is fitted to the second half of the points.
 
-    None where fewer than three points are left, or they do not fall.
+    None if that half has fewer than three points above the floor, or FID does not fall in it.
     """
     late = [point for point in points[len(points) // 2 :] if point["fid"] > floor]
     if len(late) < 3:

@@ -1,6 +1,6 @@
-"""The experiments behind the tables: which models are trained, from what, and for how long.
+"""The experiments behind the tables: which models are trained, with which settings, and for how long.
 
-`runs` trains each experiment for its share of a budget of minutes, and goes on where it was stopped.
+`runs` trains each experiment for its share of a budget of minutes, and resumes experiments that were stopped.
 """
 
 import dataclasses
@@ -18,32 +18,32 @@ from ganopt.training.recipe_text import parse
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import CONFIG
 
-ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are the controls
+ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are controls
 R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
 AUGMENTED = {"augment": ("color", "translation")}
-JUDGED = {"inherit_critic": True, "critic_chunk": 0} | R1_TUNED | {"lr_g": 5e-4} | AUGMENTED  # of students
-IMITATING = {"pixel": "l1", "feature": 1.0, "alpha": 0.3, "snapshots": 6}  # of the best of them
+WITH_CRITIC = {"inherit_critic": True, "critic_chunk": 0} | R1_TUNED | {"lr_g": 5e-4} | AUGMENTED  # for students
+IMITATION = {"pixel": "l1", "feature": 1.0, "alpha": 0.3, "snapshots": 6}  # for the best students
 
 
 @dataclass(frozen=True, kw_only=True)
 class Experiment:
-    """A model to train. `settings` are of its recipe, and what they leave out is the recipe's default."""
+    """A model to train. `settings` are settings of its recipe; the others have their default."""
 
     name: str
     recipe: str
     classes: str  # the folder of its pictures: cat or dog
-    share: float  # of the minutes
+    share: float  # of the budget, relative to the other experiments
     settings: dict[str, Any] = field(default_factory=dict)
-    needs: str = ""  # the experiment whose model is its source or teacher
+    needs: str = ""  # the experiment that trains its source or teacher
 
     @property
     def reference(self) -> str:
-        """The name of the pictures that it is measured against."""
+        """The name of the reference for FID."""
         return f"{self.classes}s"
 
     @property
     def origin(self) -> str:
-        """The setting of its recipe that names the model that it needs."""
+        """The setting of its recipe for its source or teacher."""
         return "source" if self.recipe == "transfer" else "teacher"
 
 
@@ -76,7 +76,7 @@ EXPERIMENTS = {
                 recipe="distill",
                 classes="cat",
                 share=3,
-                settings={"generator": "kd", "alpha": alpha} | JUDGED,
+                settings={"generator": "kd", "alpha": alpha} | WITH_CRITIC,
                 needs="cats-teacher",
             )
             for alpha in ALPHAS
@@ -86,7 +86,7 @@ EXPERIMENTS = {
             recipe="distill",
             classes="cat",
             share=9,
-            settings={"generator": "big/4", "inherit": True} | JUDGED | IMITATING,
+            settings={"generator": "big/4", "inherit": True} | WITH_CRITIC | IMITATION,
             needs="cats-teacher",
         ),
         Experiment(
@@ -94,10 +94,10 @@ EXPERIMENTS = {
             recipe="distill",
             classes="cat",
             share=9,
-            settings={"generator": "shuffle"} | JUDGED | IMITATING,
+            settings={"generator": "shuffle"} | WITH_CRITIC | IMITATION,
             needs="cats-teacher",
         ),
-        # two recipes from scratch, the same generator, the same minutes
+        # two recipes from scratch, with the same generator and budget
         Experiment(
             name="race-ours", recipe="r1", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
         ),
@@ -110,12 +110,12 @@ EXPERIMENTS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Where and how large experiments are run."""
+    """Folders, budget and size of the experiments."""
 
-    data: Path  # holds a folder of pictures of each class, cat and dog
+    data: Path  # contains a folder of pictures for each class, cat and dog
     folder: Path  # of the runs
-    minutes: float  # of training, shared among the experiments that are chosen
-    divisor: int = 1  # of a generator's widths: 1 for the thesis's networks, more where there is no GPU
+    minutes: float  # of training, shared among the chosen experiments
+    divisor: int = 1  # of the widths: 1 for the thesis's networks, more without a GPU
     side: int = 128
     batch: int = 16
     device: str = "auto"
@@ -127,12 +127,12 @@ def choose(names: list[str] | None = None) -> list[Experiment]:
     """Experiments by their names, all of them by default. Raises UserError for an unknown name."""
     names = names or list(EXPERIMENTS)
     if unknown := set(names) - set(EXPERIMENTS):
-        raise UserError(f"There is no experiment '{min(unknown)}'; take any of {', '.join(EXPERIMENTS)}.")
+        raise UserError(f"Unknown experiment '{min(unknown)}'; choose from {', '.join(EXPERIMENTS)}.")
     return [EXPERIMENTS[name] for name in names]
 
 
 def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experiment, Recipe]]:
-    """What each of some experiments trains in a setting. Raises UserError where a source has not been trained."""
+    """The recipes of experiments in a setting. Raises UserError if a source or teacher has not been trained."""
     shares = sum(each.share for each in chosen)
     for experiment in chosen:
         values: dict[str, Any] = {"recipe": experiment.recipe, "data": str(setting.data), "classes": experiment.classes}
@@ -143,22 +143,22 @@ def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experi
         defaults: dict[str, Any] = {
             field.name: field.default for field in dataclasses.fields(METHODS[experiment.recipe].recipe)
         }
-        if experiment.recipe != "transfer":  # whose networks are those of its source
-            divisors = {"generator": setting.divisor, "critic": max(setting.divisor // 2, 1)}  # a judge sees more
+        if experiment.recipe != "transfer":  # its networks are those of its source
+            divisors = {"generator": setting.divisor, "critic": max(setting.divisor // 2, 1)}  # the critic is wider
             for name, divisor in divisors.items():
                 values[name] = _scaled(values.get(name, defaults[name]), divisor, setting.side)
         if experiment.needs:
             source = locate(setting, experiment.needs)
             if source is None:
-                raise UserError(f"{experiment.name} starts from {experiment.needs}; train that one first.")
+                raise UserError(f"{experiment.name} needs {experiment.needs}; train that one first.")
             values[experiment.origin] = source
         yield experiment, parse(values)
 
 
 def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Generator[loop.Step]]]:
-    """Experiments, all of them by default, in their order, each with the steps that it has still to do.
+    """Experiments, by default all, in order, each with the steps that remain.
 
-    Raises UserError for an unknown name, and where a source has not been trained.
+    Raises UserError for an unknown name, and if a source or teacher has not been trained.
     """
     for experiment, recipe in recipes(setting, choose(names)):
         folder = setting.folder / experiment.name
@@ -169,7 +169,7 @@ def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Exp
 
 
 def locate(setting: Setting, name: str) -> str | None:
-    """The model of an experiment as `zoo` takes it: of its run if that has saved one, else the shipped one."""
+    """The model of an experiment for `zoo.load`: that of its run if saved, else the shipped one, else None."""
     folder = setting.folder / name
     if (folder / "generator.safetensors").exists():
         return str(folder)
@@ -177,6 +177,6 @@ def locate(setting: Setting, name: str) -> str | None:
 
 
 def _scaled(name: str, divisor: int, side: int) -> str:
-    """A network with its widths divided once more, for pictures of a side."""
+    """A network with its widths divided further, for pictures of a side."""
     architecture = parse_architecture(name)
     return str(dataclasses.replace(architecture, divisor=min(architecture.divisor * divisor, 64), side=side))

@@ -1,4 +1,4 @@
-"""What is measured of the experiments, as records of results.json: FID and its floor, costs, curves, storages."""
+"""Measuring the experiments for results.json: FID and its floor, costs, curves, storage formats."""
 
 import dataclasses
 import json
@@ -20,15 +20,15 @@ from ganopt.training import profiling, run_folder
 from ganopt.training.methods import METHODS
 from ganopt.training.recipe_text import parse
 
-STORED = ("cats-teacher", "cats-student", "cats-fast")  # what is measured in each storage
+STORED = ("cats-teacher", "cats-student", "cats-fast")  # measured in each storage format
 
 
 def measure(
     setting: Setting, extractor: Extractor, results: Path, names: list[str] | None = None, count: int = 500
 ) -> Iterator[Record]:
-    """Measure experiments, all by default, that have a model: FID and its floor, costs, curves, storages.
+    """Measure the experiments that have a model, by default all: FID and its floor, costs, curves, storage formats.
 
-    Yields the records as they are written; they take the place of earlier ones of the same name and kind.
+    Yields records as they are written. They replace earlier ones with the same kind and name.
     """
     floors: set[str] = set()
     for experiment in choose(names):
@@ -36,7 +36,7 @@ def measure(
         if model is None:
             continue
         for record in _measured(experiment, model, setting, extractor, count):
-            if record["name"] not in floors:  # one for all that share a reference
+            if record["name"] not in floors:  # one floor for each reference
                 replace(results, record)
                 yield record
             if record["name"].startswith("floor-"):
@@ -59,7 +59,7 @@ def _measured(
 
 
 def _scores(experiment: Experiment, model: str, setting: Setting, extractor: Extractor, count: int) -> Iterator[Record]:
-    """FID with its floor; of a student also the FID to its teacher."""
+    """FID and its floor; for a student also the FID to its teacher."""
     against = locate(setting, experiment.needs) if experiment.recipe == "distill" else None
     plan = Plan(models=(model,), reference=experiment.reference, against=against or "", count=count)
     for update in evaluation.evaluate(plan, extractor):
@@ -70,10 +70,10 @@ def _scores(experiment: Experiment, model: str, setting: Setting, extractor: Ext
 
 
 def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.device) -> Record:
-    """What a model costs to draw with and to train; minutes only of a run that is still there."""
+    """The cost of drawing with a model and of training it; minutes only if its run still exists."""
     values = json.loads(weights.read_metadata(zoo.locate(model))["recipe"])
     known = {field.name for field in dataclasses.fields(METHODS[experiment.recipe].recipe)} | {"recipe"}
-    values = {key: value for key, value in values.items() if key in known}  # not what older versions called otherwise
+    values = {key: value for key, value in values.items() if key in known}  # without settings of older versions
     values |= {"data": str(setting.data), "device": setting.device}
     values |= {"precision": setting.precision, "channels_last": setting.channels_last}
     if experiment.needs:
@@ -88,12 +88,12 @@ def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.de
         "images": run["images"] if run else catalogue()[model].images,
         "minutes": run["seconds"] / 60 if run else None,
         "drawing": dataclasses.asdict(profiling.cost_of_drawing(zoo.load(model), device)),
-        "training": dataclasses.asdict(profiling.measure_apart(recipe)),
+        "training": dataclasses.asdict(profiling.measure_in_subprocess(recipe)),
     }
 
 
 def _curve(snapshots: list[Path], reference: Sample, extractor: Extractor, count: int) -> list[dict[str, float]]:
-    """FID at each snapshot of a run, with the pictures that its critic had seen and the minutes of training."""
+    """FID at each snapshot of a run, with the pictures seen and the minutes of training until then."""
     run = snapshots[0].parent.parent
     lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
     steps = {line["step"]: line for line in lines}
@@ -106,7 +106,7 @@ def _curve(snapshots: list[Path], reference: Sample, extractor: Extractor, count
 
 
 def _storages(model: str, reference: Sample, extractor: Extractor, count: int) -> dict[str, dict[str, float]]:
-    """Bytes and FID of a model in each storage."""
+    """Bytes and FID of a model in each storage format."""
     network, forms = zoo.load(model), {}
     with tempfile.TemporaryDirectory() as folder:
         for name, dtype in weights.STORAGES.items():

@@ -1,4 +1,4 @@
-"""Which measurements may stand in one column: those of one protocol, beside the floor of their own pictures."""
+"""Selecting comparable measurements: those with the same protocol and reference."""
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable
@@ -8,30 +8,30 @@ from ganopt.thesis.results import Record, Records
 
 
 def comparable(records: Records) -> Records:
-    """The records that were measured as most of their kind were, against the pictures that most of these were."""
+    """The records with the most common protocol of their kind and, among these, the most common reference hash."""
     records = _majority(records, lambda record: record["kind"], protocol)
     return _majority(records, lambda record: (record["kind"], record.get("reference")), _reference_hash)
 
 
 def sentence(kept: Records, records: Records, kind: str, names: Collection[str]) -> str:
-    """How a kind of record was measured that `comparable` has kept, and which of some names it has left out."""
+    """A note for a table: the protocol of the records that `comparable` kept, and the names it left out."""
     common = next((protocol(record) for (each, _), record in kept.items() if each == kind), None)
     if common is None:
         return ""
     if kind == "cost":
         device, threads = common
-        text = f"Times and memory, this above what torch itself takes: {device}"
+        text = f"Times and memory (without torch's own): {device}"
         text += f", {threads} threads." if threads else "."
     else:
         count, samples, arithmetic, _ = common
         text = f"FID is fid{count}, " + (f"the mean of {samples} samples" if samples > 1 else "of one sample")
         text += f"; Inception in {arithmetic}."
     left_out = [name for name in names if (kind, name) in records and (kind, name) not in kept]
-    return text + (f" Measured otherwise, and left out: {', '.join(left_out)}." if left_out else "")
+    return text + (f" Left out, because the protocol differs: {', '.join(left_out)}." if left_out else "")
 
 
 def floor(records: Records, record: Record) -> float | None:
-    """The FID of other real pictures that was measured as a record was, if it has been."""
+    """The floor for a record: the FID of other real pictures with the same protocol, if measured."""
     same = ("reference_hash", "count", "arithmetic", "inception")
     for name in (f"floor-{record['reference']}", FLOOR):
         found = records.get(("fid", name))
@@ -41,7 +41,7 @@ def floor(records: Records, record: Record) -> float | None:
 
 
 def _majority(records: Records, group: Callable[[Record], Hashable], value: Callable[[Record], Hashable]) -> Records:
-    """The records whose value is the one that most of their group have; of equals, the one that came first."""
+    """The records with the most common value in their group; in a tie, the first such value."""
     counts: dict[Hashable, Counter] = {}
     for record in records.values():
         counts.setdefault(group(record), Counter())[value(record)] += 1
@@ -50,7 +50,7 @@ def _majority(records: Records, group: Callable[[Record], Hashable], value: Call
 
 
 def protocol(record: Record) -> tuple:
-    """How a record was measured: what it must have in common with another to be compared with it."""
+    """The protocol of a record: comparable records have equal ones."""
     if record["kind"] == "cost":
         device, threads = record["training"]["device"], record["training"]["threads"]
         return device, threads if device == "cpu" else None

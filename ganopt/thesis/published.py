@@ -1,11 +1,11 @@
-"""What the thesis measured, by the names of our experiments."""
+"""The results of the thesis, by the names of our experiments."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Thesis:
-    """What the thesis measured of a model: its FID, seconds of an epoch, gigabytes of training memory, megabytes."""
+    """The thesis's results for a model: FID, seconds per epoch, training memory in GB, size in MB."""
 
     fid: float
     epoch_seconds: float

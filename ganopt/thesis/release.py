@@ -1,4 +1,4 @@
-"""Putting things into `checkpoints/`: the model of a run, with its entry in the catalogue; what FID needs.
+"""Adding files to `checkpoints/`: models with their catalogue entries, Inception weights and references.
 
 python -m ganopt.thesis.release model RUN NAME --title TITLE --role teacher --trained-on TEXT --licence TEXT
 python -m ganopt.thesis.release inception FILE
@@ -37,10 +37,10 @@ def ship(
     storage: str = "float16",
     without_critic: bool = False,
 ) -> Entry:
-    """Store a run's generator, and its critic as float16, and enter them in the catalogue, in place of their namesakes.
+    """Store a run's generator, and its critic as float16, and add them to the catalogue, or replace their entry.
 
-    A transfer from another model of the catalogue is stored as the difference to it: whoever ships that one again
-    ships this one again. Raises UserError where the run has saved nothing or checkpoints/ cannot be written.
+    A transfer from another model of the catalogue is stored as a difference to it. If that model is shipped again, this
+    one must be too. Raises UserError if the run has saved nothing or checkpoints/ cannot be written.
     """
     recipe = read_recipe(run)
     source = recipe.source if isinstance(recipe, Transfer) and recipe.source in set(catalogue()) - {name} else ""
@@ -68,7 +68,7 @@ def ship(
         models = [dataclasses.asdict(entry) for entry in entries.values()]
         temporary.write_text(json.dumps({"models": models}, indent=1) + "\n")
     if entry.critic is None:
-        (checkpoints() / f"{name}-critic.safetensors").unlink(missing_ok=True)  # of a namesake
+        (checkpoints() / f"{name}-critic.safetensors").unlink(missing_ok=True)  # of the entry that was replaced
     return entry
 
 
@@ -82,7 +82,7 @@ def _store(network: weights.Network, file: str, recipe: dict[str, Any], dtype: t
 
 
 def ship_inception(file: Path) -> None:
-    """Store pytorch-fid's weights as `inception.load` reads them: folded, float16."""
+    """Store pytorch-fid's weights for `inception.load`: folded, float16."""
     state = torch.load(file, map_location="cpu", weights_only=True)
     tensors = {name: value.half().contiguous() for name, value in inception_weights.fold(state).items()}
     source = "TensorFlow's inception-2015-12-05 (Apache 2.0), as arranged by pytorch-fid; BatchNorm folded"
@@ -91,7 +91,7 @@ def ship_inception(file: Path) -> None:
 
 
 def ship_reference(name: str, held_out: Path, training: Path, inception: str) -> None:
-    """Store the features of held-out pictures, and of as many training pictures evenly taken from their folder."""
+    """Store the features of held-out pictures, and of as many training pictures, evenly chosen from their folder."""
     extractor = features.load_extractor(torch.device("cpu"), "float32", inception)
     reference = features.finish(features.of_folder(held_out, extractor))
     files = image_folder.find(training)
@@ -106,28 +106,34 @@ def ship_reference(name: str, held_out: Path, training: Path, inception: str) ->
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Store one thing. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options."""
-    parser = argparse.ArgumentParser("python -m ganopt.thesis.release", description="Put things into checkpoints/.")
+    """Run one command. Exit status: 0 done, 1 UserError, 2 wrong options."""
+    parser = argparse.ArgumentParser("python -m ganopt.thesis.release", description="Add files to checkpoints/.")
     commands = parser.add_subparsers(required=True)
     model = commands.add_parser("model", help=ship.__doc__)
     model.set_defaults(command=ship)
     model.add_argument("run", type=Path, help="run folder")
     model.add_argument("name", help="name in the catalogue, as in cats-teacher")
-    model.add_argument("--title", required=True, help="what people read")
+    model.add_argument("--title", required=True, help="shown to users")
     model.add_argument("--role", choices=ROLES, default="teacher")
-    model.add_argument("--trained-on", required=True, help="the pictures")
-    model.add_argument("--licence", required=True, help="what their licence means for the weights")
-    model.add_argument("--storage", choices=tuple(weights.STORAGES), default="float16", help="of the generator")
-    model.add_argument("--without-critic", action="store_true", help="leave out what only further training needs")
+    model.add_argument("--trained-on", required=True, help="a description of the training pictures")
+    model.add_argument("--licence", required=True, help="licence of the weights, from that of the pictures")
+    model.add_argument(
+        "--storage", choices=tuple(weights.STORAGES), default="float16", help="how the generator is stored"
+    )
+    model.add_argument(
+        "--without-critic", action="store_true", help="omit the critic, which only further training needs"
+    )
     network = commands.add_parser("inception", help=ship_inception.__doc__)
     network.set_defaults(command=ship_inception)
-    network.add_argument("file", type=Path, help="pt_inception-2015-12-05-6726825d.pth, or its copy")
+    network.add_argument("file", type=Path, help="pt_inception-2015-12-05-6726825d.pth, or a copy of it")
     reference = commands.add_parser("reference", help=ship_reference.__doc__)
     reference.set_defaults(command=ship_reference)
-    reference.add_argument("name", help="as in cats")
-    reference.add_argument("held_out", type=Path, help="folder of pictures that nothing was trained on")
+    reference.add_argument("name", help="name of the reference, as in cats")
+    reference.add_argument("held_out", type=Path, help="folder of pictures that no model was trained on")
     reference.add_argument("training", type=Path, help="folder of other pictures, for the floor")
-    reference.add_argument("--inception", default="official", help="weights of pytorch-fid")
+    reference.add_argument(
+        "--inception", default="official", help="file of pytorch-fid's weights, or 'official' to download them"
+    )
     options = vars(parser.parse_args(arguments))
     with exit_on_user_error():
         print(options.pop("command")(**options) or "Done.")

@@ -13,12 +13,12 @@ Records = dict[tuple[str, str], Record]  # by kind and name
 
 
 def append(path: Path, records: list[Record]) -> None:
-    """Add records to a file, made if need be. Raises UserError where it cannot be read or written."""
+    """Add records to a file, created if needed. Raises UserError if it cannot be read or written."""
     _write(path, lambda stored: stored + records)
 
 
 def replace(path: Path, record: Record) -> None:
-    """Add a record in the place of those of its kind and name. Raises UserError as `append` does."""
+    """Add a record and remove others of the same kind and name. Raises UserError as `append` does."""
     key = (record["kind"], record["name"])
     _write(path, lambda stored: [each for each in stored if (each["kind"], each["name"]) != key] + [record])
 
@@ -28,6 +28,6 @@ def _write(path: Path, change: Callable[[list[Record]], list[Record]]) -> None:
         results = json.loads(path.read_text()) if path.exists() else {}
         results["records"] = change(results.get("records", []))
     except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
-        raise UserError(f"{path} holds no results; name another file with --results.") from error
+        raise UserError(f"{path} contains no results; choose another file with --results.") from error
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(results, indent=1) + "\n")

@@ -1,4 +1,4 @@
-"""The thesis's three tables with our figures beside its own, and what else was measured, from results.json."""
+"""The thesis's three tables with our results beside the published ones, and further tables, from results.json."""
 
 import csv
 import io
@@ -15,7 +15,7 @@ from ganopt.thesis.results import Record, Records
 
 MODELS = ("cats-thesis", "cats-teacher", "dogs-scratch", "dogs-transfer-thesis", "dogs-transfer")
 STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student", "cats-fast")
-METHODS = {  # a model -> the ordinary one that it is compared with
+METHODS = {  # a model -> its baseline
     "cats-thesis": "",
     "cats-teacher": "",
     "dogs-scratch": "",
@@ -25,8 +25,8 @@ METHODS = {  # a model -> the ordinary one that it is compared with
     "cats-student": "cats-teacher",
     "cats-fast": "cats-teacher",
 }
-CROSSED = {"cats": "cats-thesis", "dogs": "dogs-transfer-thesis"}  # curves say when they fell below the thesis's FID
-THEIRS = "thesis: "  # before the head of a column that repeats the thesis's figures
+CROSSED = {"cats": "cats-thesis", "dogs": "dogs-transfer-thesis"}  # reference -> published FID to compare curves with
+THEIRS = "thesis: "  # prefix of the columns with published results
 COSTS = ["epoch, s", f"{THEIRS}epoch, s", "training memory, GB", f"{THEIRS}training memory, GB"]
 
 START, END = "<!-- tables of python -m ganopt report -->", "<!-- end of the tables -->"
@@ -34,7 +34,7 @@ START, END = "<!-- tables of python -m ganopt report -->", "<!-- end of the tabl
 
 @dataclass(frozen=True)
 class Table:
-    """A table as text, an empty one for what is not known. `notes` says what it depends on, and what was left out."""
+    """A table of texts, empty if unknown. `notes` states the protocol, and what was left out."""
 
     name: str
     title: str
@@ -44,17 +44,17 @@ class Table:
 
 
 def read(path: Path) -> Records:
-    """The records of a results file by kind and name, the latest of each. Raises UserError where there are none."""
+    """The records of a results file by kind and name, the latest of each. Raises UserError if there are none."""
     try:
         return {(each["kind"], each["name"]): each for each in json.loads(path.read_text())["records"]}
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{path} holds no results; measure some with python -m ganopt experiments.") from error
+        raise UserError(f"{path} contains no results; measure some with python -m ganopt experiments.") from error
 
 
 def tables(records: Records) -> list[Table]:
-    """Tables 3.1, 3.2 and 3.3 of the thesis, storages, curves; one column holds one protocol, that of most records.
+    """Tables 3.1, 3.2 and 3.3 of the thesis, storage formats and curves, from records with the most common protocol.
 
-    Raises UserError for a record that lacks something.
+    Raises UserError for an incomplete record.
     """
     try:
         return _tables(records)
@@ -75,8 +75,8 @@ def _tables(records: Records) -> list[Table]:
     saved = ["training memory, GB", f"{THEIRS}training memory, GB", "as float16, MB", f"{THEIRS}as float32, MB"]
     saved += ["GFLOP a face", "latency, ms", "change of FID, %", f"{THEIRS}change of FID, %"]
     curve = ["network", "minutes", "pictures seen", "FID", f"{THEIRS}FID", "below that after", "predicted"]
-    worse = "A change below zero is a worse FID, as in the thesis."
-    twice = "Predicted: with twice the pictures, if it goes on as over the later half of the curve."
+    worse = "A negative change is a worse FID, as in the thesis."
+    twice = "Predicted: with twice the pictures, extrapolated from the second half of the curve."
     return [
         Table(
             "table-3.1",
@@ -116,7 +116,7 @@ def _tables(records: Records) -> list[Table]:
 
 
 def shown(table: Table) -> Table:
-    """A table without the rows that hold only the thesis's figures, and then without the columns that hold nothing."""
+    """A table without rows that have only published results, and without empty columns."""
     ours = [index for index, head in enumerate(table.heads) if index and not head.startswith(THEIRS)]
     rows = [row for row in table.rows if any(row[index] for index in ours)]
     kept = [index for index in range(len(table.heads)) if any(row[index] for row in rows)]
@@ -125,7 +125,7 @@ def shown(table: Table) -> Table:
 
 
 def markdown(table: Table) -> str:
-    """What is shown of a table as Markdown, its title above it and its notes below; empty where no row is left."""
+    """The shown part of a table as Markdown, with title and notes; empty if it has no rows."""
     table = shown(table)
     lines = [table.heads, ["---"] * len(table.heads), *table.rows]
     body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -133,34 +133,34 @@ def markdown(table: Table) -> str:
 
 
 def page(built: list[Table]) -> str:
-    """Tables as Markdown, one below the other, those without any row left out."""
+    """Tables as Markdown, without those that have no rows."""
     return "\n".join(filter(None, map(markdown, built))) or "Nothing has been measured yet.\n"
 
 
 def insert(text: str, inserted: list[Table]) -> str:
-    """A Markdown text with other tables between its markers. Raises UserError where it has no markers."""
+    """Replace the tables between the markers of a Markdown text. Raises UserError if it has no markers."""
     before, start, rest = text.partition(START)
     _, end, after = rest.partition(END)
     if not (start and end):
-        raise UserError(f"There is no {START} with {END} after it; put both where the tables belong.")
+        raise UserError(f"The marker {START} with {END} after it is missing; put both where the tables belong.")
     return before + start + "\n" + page(inserted) + end + after
 
 
 def as_csv(table: Table) -> str:
-    """A table as CSV, with all of its rows."""
+    """A table as CSV, with all rows and columns."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows([table.heads, *table.rows])
     return text.getvalue()
 
 
 def _run(records: Records, name: str) -> list[str]:
-    """The network, and the pictures that its critic has seen."""
+    """The network, and the pictures that its critic saw in training."""
     cost = records.get(("cost", name))
     return [cost["generator"], f"{cost['images']:,}"] if cost else ["", ""]
 
 
 def _fid(records: Records, name: str) -> list[str]:
-    """FID with its spread, the floor, and the thesis's figure."""
+    """FID with its spread, the floor, and the published FID."""
     record = records.get(("fid", name))
     if record is None:
         return ["", "", _thesis(name, "fid")]
@@ -183,12 +183,12 @@ def _training(records: Records, name: str) -> list[str]:
 
 
 def _memory(cost: Record) -> str:
-    """Gigabytes of a training, above what torch itself takes."""
+    """Training memory in GB, without torch's own."""
     return f"{(cost['peak'] - cost['baseline']) / 1e9:.2f}"
 
 
 def _saved(records: Records, name: str, base: str) -> list[str]:
-    """Memory, size and work of a model, and how its FID differs from that of the ordinary one."""
+    """Memory, size and speed of a model, and the change of its FID from the baseline."""
     cost, thesis = records.get(("cost", name)), THESIS.get(name)
     ours = [""] * 4
     if cost:
@@ -238,13 +238,13 @@ def _curves(records: Records) -> list[list[str]]:
 
 
 def _race(records: Records) -> str:
-    """Our recipe against the thesis's, in no more time, as a sentence."""
+    """A sentence that compares our recipe with the thesis's after the same time."""
     ours, theirs = (records.get(("curve", name), {}).get("points", []) for name in ("race-ours", "race-thesis"))
     reached = theirs and curves.at_minutes(ours, theirs[-1]["minutes"])
     if not reached:
         return ""
     last = theirs[-1]
     return (
-        f"From scratch our recipe has reached {reached['fid']:.2f} after {reached['minutes']:.0f} minutes, "
-        f"the thesis's {last['fid']:.2f} after {last['minutes']:.0f}."
+        f"From scratch, our recipe reached {reached['fid']:.2f} after {reached['minutes']:.0f} minutes, "
+        f"that of the thesis {last['fid']:.2f} after {last['minutes']:.0f}."
     )

@@ -1,7 +1,7 @@
-"""Torch's Adam without the wrappers that let it be compiled, which nothing here does.
+"""Torch's Adam without the wrappers for torch.compile, which this project does not use.
 
-At the first call they import torch's compiler: that is half of the time in which a run starts, and 150 MB. It relies on
-`functools.wraps`, by which `inspect.unwrap` finds the methods; checked with torch 2.8 to 2.15.
+At the first call they import torch's compiler, which takes half of a run's start-up time and 150 MB. `inspect.unwrap`
+finds the methods because the wrappers use `functools.wraps`. Checked with torch 2.8 to 2.15.
 """
 
 from inspect import unwrap
@@ -11,7 +11,7 @@ from torch.optim import Adam
 
 
 class LeanAdam(Adam):
-    """Adam, step for step."""
+    """Adam with the same updates as torch's."""
 
     step = torch.no_grad()(unwrap(Adam.step))
     add_param_group, zero_grad = unwrap(Adam.add_param_group), unwrap(Adam.zero_grad)

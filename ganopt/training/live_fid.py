@@ -1,4 +1,4 @@
-"""fid100: how a run does while it trains, from few pictures. It compares with itself, on one set of pictures, only."""
+"""fid100, a quick measure of a run during training. Compare it only within a run, on the same pictures."""
 
 from collections.abc import Callable
 
@@ -11,13 +11,13 @@ from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
 from ganopt.training.state import State
 
-DRAWN, REAL = 100, 500  # pictures of the run's generator, and of those that it trains on
+GENERATED, REAL = 100, 500  # generated pictures, training pictures
 
 
 def measure(state: State) -> Callable[[], float]:
-    """A function that measures the moving average of a run as it is when it is called.
+    """A function that returns the fid100 of a run's moving average at the time of the call.
 
-    The reference is 500 pictures of the run's own, seen once and cached; of a run without any, its teacher's faces.
+    The reference is 500 training pictures, or the teacher's faces if there are none; its features are cached.
     """
     extractor = features.load_extractor(state.device)
     reference: list[features.Sample] = []
@@ -25,14 +25,14 @@ def measure(state: State) -> Callable[[], float]:
     def fid() -> float:
         if not reference:
             reference.append(features.finish(_reference(state, extractor)))
-        faces = draw(state.average, latents(range(DRAWN)))
+        faces = draw(state.average, latents(range(GENERATED)))
         rows = torch.cat(list(extract(faces.split(extractor.batch), extractor.network, extractor.device)))
         return frechet_distance(fit(rows), reference[0].gaussian)
 
     return fid
 
 
-def _reference(state: State, extractor: features.Extractor) -> features.Seeing:
+def _reference(state: State, extractor: features.Extractor) -> features.Extraction:
     if state.pictures is None:
         return features.of_model(state.recipe.origin, range(REAL), extractor)
     step = max(len(state.pictures) // REAL, 1)

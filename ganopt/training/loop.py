@@ -1,8 +1,8 @@
-"""The training loop: `for step in train(recipe): ...`, one loop for every recipe.
+"""The training loop of all recipes: `for step in train(recipe): ...`.
 
-Stopping is closing the iterator. With a folder, a run leaves there `config.json`, `metrics.jsonl`, `previews/`,
-`generator.safetensors` (the moving average), `critic.safetensors` and `state.safetensors`, `snapshots/` if any are
-asked for, and can be resumed: on the CPU in float32 a resumed run equals the straight one bit for bit.
+To stop, close the iterator. With a folder, a run writes `config.json`, `metrics.jsonl`, `previews/`,
+`generator.safetensors` (the moving average), `critic.safetensors`, `state.safetensors` and, if requested, `snapshots/`,
+and can be resumed. On the CPU in float32, a resumed run is bit-identical to an uninterrupted one.
 """
 
 import dataclasses
@@ -39,28 +39,28 @@ from ganopt.training.train_step import update
 
 @dataclass(frozen=True)
 class Step:
-    """What one step did: one generator update and the critic updates before it."""
+    """The result of one step: the critic updates and one generator update."""
 
     step: int
-    epoch: float  # in the thesis's unit of the recipe
-    images: int  # real pictures that the critic has seen
+    epoch: float  # as the thesis defines epochs for the recipe
+    images: int  # real pictures seen by the critic
     seconds: float  # of training, over all sessions of the run
-    losses: Mapping[str, float]  # on a GPU, they are waited for when they are looked at
+    losses: Mapping[str, float]  # on a GPU, reading them waits for the device
     memory: int  # peak so far, bytes
-    progress: float  # share of the budget spent
-    preview: Tensor | None  # uint8 (6, 3, side, side), the six fixed latents, on some steps
-    fid: float | None  # fid100 against the run's own pictures, on some steps
+    progress: float  # share of the budget that is spent
+    preview: Tensor | None  # in some steps: the faces of the six fixed latents, uint8 (6, 3, side, side)
+    fid: float | None  # in some steps: fid100 against the training pictures
     saved: bool
 
 
 def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = None) -> Generator[Step]:
-    """Train from step 0; the pictures, uint8 (N, 3, side, side), are read from `recipe.data` unless given.
+    """Train from step 0. Pictures, uint8 (N, 3, side, side), are read from `recipe.data` unless given.
 
-    Raises UserError before the first step for whatever does not fit, and later if the run diverges or the
-    folder cannot be written.
+    Raises UserError before the first step if the recipe and the pictures do not fit, and later if the run diverges or
+    the folder cannot be written.
     """
     if folder is not None and (folder / CONFIG).exists():
-        raise UserError(f"{folder} holds a run already; resume it or choose another folder.")
+        raise UserError(f"{folder} already contains a run; resume it or choose another folder.")
     recipe = resolved(recipe)
     state = new_state(recipe, _pictures(recipe, pictures))
     if folder is not None:
@@ -71,9 +71,9 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
 def resume(
     folder: Path, pictures: Tensor | None = None, budget: dict[str, int | float | None] | None = None
 ) -> Generator[Step]:
-    """Go on with the run in a folder from its last save, to its own budget or to another one.
+    """Resume the run in a folder from its last save, up to its budget or a new one.
 
-    Raises UserError as `train` does, and where there is no run or its pictures have changed.
+    Raises UserError as `train` does, and if there is no run or its pictures have changed.
     """
     recipe, notes = read_saved(folder)
     for note in notes:
@@ -86,7 +86,7 @@ def resume(
         counters = read_counters(folder)
         with safe_open(folder / STATE, framework="pt") as file:
             state.restore({name: file.get_tensor(name) for name in file.keys()}, counters)
-        _save_weights(state, folder)  # a kill may have come between the state and them
+        _save_weights(state, folder)  # the run may have been killed between saving the state and the weights
     write_recipe(folder, state.recipe)
     _cut(folder, state.step)
     remove_leftovers(folder)
@@ -104,7 +104,7 @@ def _loop(state: State, folder: Path | None) -> Generator[Step]:
                 start = time.perf_counter()
                 losses = Losses(update(state))
                 if state.device.type == "cpu":
-                    losses.numbers  # noqa: B018 - a run that diverged ends here, before it is saved
+                    losses.numbers  # noqa: B018 - raises UserError if the run has diverged
                 state.step += 1
                 state.seconds += time.perf_counter() - start
                 before, progress = progress, recipe.progress(state.step, state.images, state.seconds)
@@ -125,7 +125,7 @@ def _loop(state: State, folder: Path | None) -> Generator[Step]:
                 )
                 metrics.add(_line(step), losses)
                 if save:
-                    metrics.flush()  # what diverged is not saved
+                    metrics.flush()  # raises UserError before a run that has diverged is saved
                 if folder is not None:
                     if step.preview is not None:
                         save_png(strip(step.preview), folder / "previews" / f"{step.step:07}.png")
@@ -143,7 +143,7 @@ def _loop(state: State, folder: Path | None) -> Generator[Step]:
 
 
 def _line(step: Step) -> dict[str, Any]:
-    """What is kept of a step in the metrics, but for its losses."""
+    """The values of a step that are written to the metrics, without its losses."""
     values = {name: value for name, value in vars(step).items() if name not in ("losses", "preview", "fid", "saved")}
     return values if step.fid is None else values | {"fid": step.fid}
 
@@ -154,14 +154,14 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
     if pictures is not None:
         return pictures
     if not recipe.data:
-        raise UserError("The run needs pictures; name their folder, as in --data pictures/cats.")
+        raise UserError("The run needs pictures; give their folder, as in --data pictures/cats.")
     if recipe.data.startswith(synthetic.PREFIX):
         return synthetic.load(recipe.data.removeprefix(synthetic.PREFIX), recipe.side)
     return torch.from_numpy(image_folder.load(Path(recipe.data), recipe.side, recipe.classes).pictures)
 
 
 def _save(state: State, folder: Path) -> None:
-    """The state first: a kill between the files leaves weights that are one save old, and nothing damaged."""
+    """Save the state first: if the process is killed before the weights, they are one save old, but not damaged."""
     with atomic_write(folder / STATE) as temporary:
         save_file(state.tensors(), temporary, {"counters": json.dumps(state.counters())})
     _save_weights(state, folder)
@@ -175,18 +175,18 @@ def _save_weights(state: State, folder: Path) -> None:
 
 
 def _parts(progress: float, count: int) -> int:
-    """How many of the parts that a budget is divided into are done; 15 / 22 * 22 is 14.999999999999998."""
+    """How many of the equal parts of a budget are done. The epsilon is for 15 / 22 * 22 = 14.999999999999998."""
     return int(progress * count + 1e-9)
 
 
 def _keep_snapshot(state: State, folder: Path) -> None:
-    """A copy of the moving average as float16; what it cost stands in the metrics under its step."""
+    """Save a copy of the moving average as float16, named by its step."""
     path = folder / "snapshots" / f"{state.step:07}.safetensors"
     weights.save(state.average, path, travelling(state.recipe), torch.float16)
 
 
 def _cut(folder: Path, last_step: int) -> None:
-    """Drop what a killed run logged and drew after its last save, a half-written line with it."""
+    """Remove the metrics, previews and snapshots that a killed run wrote after its last save."""
     for later in (*folder.glob("snapshots/*.safetensors"), *folder.glob("previews/*.png")):
         if later.stem.isdigit() and int(later.stem) > last_step:
             later.unlink()

@@ -1,4 +1,4 @@
-"""Recipes as plain values for JSON, and as arguments of the command line."""
+"""Recipes as plain values for JSON, and as command-line arguments."""
 
 import dataclasses
 from pathlib import Path
@@ -12,33 +12,33 @@ from ganopt.training.settings import option
 
 
 def describe(recipe: Recipe) -> dict[str, Any]:
-    """A recipe as plain values, for JSON; `parse` reads it back."""
+    """A recipe as plain values for JSON, the inverse of `parse`."""
     return {"recipe": recipe.name, **dataclasses.asdict(recipe)}
 
 
 def parse(values: dict[str, Any]) -> Recipe:
-    """The recipe of plain values; what they leave out is its default. Raises UserError where they make none."""
+    """The recipe from plain values; missing ones have their default. Raises UserError if they are not valid."""
     kind, values = _split(values)
     if unknown := set(values) - _settings(kind):
-        raise UserError(f"The recipe {kind.name} has no setting '{min(unknown)}'.")
+        raise UserError(f"The recipe {kind.name} has no setting '{min(unknown)}'; leave it out.")
     return kind(**values)
 
 
 def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
-    """The recipe that another version may have written, and sentences on what this one reads otherwise.
+    """A recipe that may be from another version, and a note for each difference to this version.
 
-    A setting that is no longer known is ignored, and a new one has its default. Raises UserError as `parse` does.
+    Settings that no longer exist are ignored; new ones have their default. Raises UserError as `parse` does.
     """
     kind, values = _split(values)
     unknown, new = sorted(set(values) - _settings(kind)), sorted(_settings(kind) - set(values))
     recipe = kind(**{name: value for name, value in values.items() if name not in unknown})
-    notes = [f"The setting '{name}' of an older version is ignored." for name in unknown]
+    notes = [f"The setting '{name}' is from an older version and is ignored." for name in unknown]
     notes += [f"The setting '{name}' is new since the run was saved; it is {getattr(recipe, name)}." for name in new]
     return recipe, notes
 
 
 def travelling(recipe: Recipe) -> dict[str, Any]:
-    """A recipe for files that travel: of a path only its last name goes with them."""
+    """A recipe as plain values for files that are shared: paths are reduced to their last part."""
     values = describe(recipe)
     for name in {"data", recipe.origin_setting} & set(values):
         model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
@@ -48,7 +48,7 @@ def travelling(recipe: Recipe) -> dict[str, Any]:
 
 
 def argv(recipe: Recipe) -> list[str]:
-    """The arguments of the command line that make a recipe; settings that are its defaults are left out."""
+    """The command-line arguments for a recipe, without the settings that have their default."""
     arguments = ["train", "--recipe", recipe.name] if method_of(recipe).from_scratch else [recipe.name]
     for field in dataclasses.fields(recipe):
         value = getattr(recipe, field.name)
@@ -65,7 +65,7 @@ def _split(values: dict[str, Any]) -> tuple[type[Recipe], dict[str, Any]]:
     values = dict(values)
     method = METHODS.get(str(values.pop("recipe", "")))
     if method is None:
-        raise UserError(f"That names no recipe; take one of {', '.join(METHODS)}.")
+        raise UserError(f"Unknown recipe; use one of {', '.join(METHODS)}.")
     return method.recipe, {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
 
 

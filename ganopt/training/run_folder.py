@@ -1,4 +1,4 @@
-"""What a run's folder says of the run: its recipe, and the counters of its last save."""
+"""The recipe and the counters in a run folder."""
 
 import json
 from pathlib import Path
@@ -21,33 +21,33 @@ def read_recipe(folder: Path) -> Recipe:
 
 
 def read_saved(folder: Path) -> tuple[Recipe, list[str]]:
-    """The recipe, and sentences on what is read otherwise than an older version wrote it. Raises UserError likewise."""
+    """The recipe, and a note for each setting that differs in this version. Raises UserError as `read_recipe` does."""
     try:
         return parse_saved(json.loads((folder / CONFIG).read_text()))
     except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
-        raise UserError(f"{folder} holds no run that can be read; give the folder of a run.") from error
+        raise UserError(f"{folder} contains no readable run; choose a run folder.") from error
 
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
-    """Write the recipe of a run where `read_recipe` reads it. Raises UserError where the folder cannot be written."""
+    """Write the recipe of a run for `read_recipe`. Raises UserError if the folder cannot be written."""
     with atomic_write(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(describe(recipe), indent=1) + "\n")
 
 
 def read_counters(folder: Path) -> dict[str, Any]:
-    """Step, images, seconds and so on of the last save in a folder. Raises UserError if there is none."""
+    """The counters (step, images, seconds, ...) of a run's last save. Raises UserError if there is none."""
     try:
         with safe_open(folder / STATE, framework="pt") as file:
             counters = json.loads(file.metadata()["counters"])
         if not all(is_count(counters[name]) for name in ("step", "images", "seconds")):
-            raise TypeError("a counter of another type")
+            raise TypeError("a counter has the wrong type")
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
-        raise UserError(f"{folder} holds no saved state that can be read; give the folder of a run.") from error
+        raise UserError(f"{folder} contains no readable saved state; choose a run folder.") from error
     return counters
 
 
 def is_count(value: Any) -> bool:
-    """Whether a value is a number from 0 that can be computed with."""
+    """Whether a value is a usable number that is not negative."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < MOST

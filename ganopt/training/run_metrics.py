@@ -1,4 +1,4 @@
-"""The losses of each step, and `metrics.jsonl`, in which a run keeps them: a line a step."""
+"""The losses of each step, and `metrics.jsonl`, the file to which a run writes them, one line per step."""
 
 import contextlib
 import functools
@@ -16,13 +16,13 @@ from ganopt.errors import UserError
 from ganopt.files import atomic_write, write_error
 
 FILE = "metrics.jsonl"
-DELAY = 1.0  # seconds that lines may wait for a GPU, which goes on with the next steps meanwhile
+DELAY = 1.0  # seconds for which lines are held back on a GPU, which works on the next steps meanwhile
 
 
 class Losses(Mapping[str, float]):
-    """Losses by name, scalars on a device, which are fetched together when the first is looked at.
+    """Losses by name: scalars on a device, fetched together when the first one is read.
 
-    Raises UserError then if one of them is not finite.
+    Reading raises UserError if a loss is not finite.
     """
 
     def __init__(self, tensors: dict[str, Tensor]):
@@ -30,7 +30,7 @@ class Losses(Mapping[str, float]):
 
     @functools.cached_property
     def numbers(self) -> dict[str, float]:
-        """All of them."""
+        """All losses as numbers."""
         numbers = dict(zip(self._tensors, torch.stack(list(self._tensors.values())).tolist(), strict=True))
         for name, value in numbers.items():
             if not math.isfinite(value):
@@ -50,7 +50,7 @@ class Losses(Mapping[str, float]):
 
 
 class RunMetrics:
-    """What is written of a run's steps; without a file, only checked."""
+    """Writes the metrics of a run; without a file, only checks the losses."""
 
     def __init__(self, file: BinaryIO | None, device: torch.device):
         self._file, self._waits = file, device.type != "cpu"
@@ -64,7 +64,7 @@ class RunMetrics:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits. Raises UserError if a run has diverged or the file cannot be written."""
+        """Write the lines held back. Raises UserError if the run has diverged or the file cannot be written."""
         lines = [json.dumps(values | losses.numbers) for values, losses in self._waiting]
         self._waiting, self._flushed = [], time.monotonic()
         if self._file and lines:
@@ -76,12 +76,12 @@ class RunMetrics:
 
 @contextlib.contextmanager
 def open_metrics(folder: Path | None, device: torch.device) -> Iterator[RunMetrics]:
-    """The metrics of a run, which may have no folder. Raises UserError where they cannot be written."""
+    """Open the metrics of a run, which may have no folder. Raises UserError if they cannot be written."""
     if folder is None:
         yield RunMetrics(None, device)
         return
     try:
-        file = open(folder / FILE, "ab", buffering=0)  # a kill loses no line that was written
+        file = open(folder / FILE, "ab", buffering=0)  # unbuffered: no line is lost if the process is killed
     except OSError as error:
         raise write_error(folder / FILE, error) from error
     with file:
@@ -89,7 +89,7 @@ def open_metrics(folder: Path | None, device: torch.device) -> Iterator[RunMetri
 
 
 def cut_metrics(folder: Path, last_step: int) -> None:
-    """Drop the lines of a killed run after its last save, a half-written one with them."""
+    """Remove the lines that a killed run wrote after its last save, including an incomplete one."""
     path = folder / FILE
     if not path.exists():
         return

@@ -1,4 +1,4 @@
-"""Settings of a recipe: dataclass fields that say what they are, and are checked where a recipe is made."""
+"""Settings of a recipe: dataclass fields with a help text, choices and bounds, checked when a recipe is created."""
 
 import dataclasses
 import functools
@@ -23,23 +23,23 @@ TYPES = {
 def setting(
     default: Any, help: str, choices: Collection[str] = (), low: float = -math.inf, high: float = math.inf
 ) -> Any:
-    """A field of a recipe, with its help and what it may be: one of some words, or a number within bounds."""
+    """A field of a recipe, with its help text and either choices or the bounds of a number."""
     return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high})
 
 
 def option(name: str) -> str:
-    """What a setting is called on the command line."""
+    """The command-line option of a setting."""
     return f"--{name.replace('_', '-')}"
 
 
 def option_type(kind: type, name: str) -> Any:
-    """The plain type of a setting: `int` for `int | None`."""
+    """The type of a setting without None: `int` for `int | None`."""
     hint = get_type_hints(kind)[name]
     return get_args(hint)[0] if isinstance(hint, types.UnionType) else hint
 
 
 def check_settings(recipe: Any) -> None:
-    """Raise UserError for a setting of another type, beyond its bounds, or not among its choices."""
+    """Raise UserError for a setting of the wrong type, out of bounds, or not among its choices."""
     kind: Any = type(recipe)
     for field in dataclasses.fields(kind):
         value, rules = getattr(recipe, field.name), field.metadata
@@ -51,7 +51,7 @@ def check_settings(recipe: Any) -> None:
                 raise UserError(f"{option(field.name)} is '{value}'; it must be {expected}.") from error
             raise UserError(f"{option(field.name)} is {value:.15g}; it must be {_bounds(rules)}.") from error
         if rules["choices"] and value not in rules["choices"]:
-            raise UserError(f"{option(field.name)} is '{value}'; take one of {', '.join(rules['choices'])}.")
+            raise UserError(f"{option(field.name)} is '{value}'; use one of {', '.join(rules['choices'])}.")
 
 
 @functools.cache

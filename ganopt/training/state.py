@@ -1,6 +1,6 @@
-"""Everything a training run is at one step: networks, optimisers, moving average, random stream, data order.
+"""The state of a training run: networks, optimisers, moving average, random generator, order of the data.
 
-`State.tensors` and `State.restore` are the two ends of an exact save.
+`State.tensors` and `State.restore` save and restore it exactly.
 """
 
 import copy
@@ -23,22 +23,22 @@ from ganopt.training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Opponent:
-    """A critic that the generator plays against, its optimiser, and the game."""
+    """A critic of the generator, with its optimiser, game and settings."""
 
     critic: Critic
-    weight: float  # of its part in the generator's loss
+    weight: float  # of its term in the generator's loss
     optimiser: LeanAdam
     game: Game
     penalty: float  # weight of the game's gradient penalty
     penalty_every: int  # critic updates from one penalty to the next
     augment: tuple[str, ...]
-    name: str = ""  # what its tensors and losses are called by, behind those of the first one
+    name: str = ""  # suffix of its tensors and losses; "" for the first critic
 
 
 class State:
-    """A run at step 0, from its networks and its pictures, uint8 (N, 3, side, side).
+    """A run, initially at step 0, with its networks and pictures, uint8 (N, 3, side, side).
 
-    Raises UserError where the device is not there, or the pictures are too few for a batch or of another side.
+    Raises UserError if the device is not available, or the pictures are too few for a batch or have the wrong size.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class State:
             network.train()
             for stage in network.stages:
                 if not any(parameter.requires_grad for parameter in stage.parameters()):
-                    stage.eval()  # or its norms' statistics would drift
+                    stage.eval()  # keeps the statistics of its BatchNorm
         for other in frozen.values():
             self._place(other)
         self.average = _average_of(generator)
@@ -71,12 +71,12 @@ class State:
         self.step, self.images, self.seconds = 0, 0, 0.0
 
     def _place(self, network: nn.Module) -> None:
-        """Bring a network to the device, in the memory format of the recipe."""
+        """Move a network to the device, in the memory format of the recipe."""
         memory_format = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
     def _opponent(self, index: int, critic: Critic) -> Opponent:
-        """By the recipe's rules the first one, others by those of their kind."""
+        """The first critic follows the recipe's settings, others the rules of their kind."""
         recipe, (_, weight), kind = self.recipe, self.recipe.critics[index], critic.architecture.kind
         if index:
             rules = RULES[kind]
@@ -99,11 +99,11 @@ class State:
         return LeanAdam(trained, rate, betas, fused=self.device.type in ("cpu", "cuda"))
 
     def autocast(self) -> torch.autocast:
-        """The arithmetic of the recipe."""
+        """Autocast to the precision of the recipe."""
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
     def real_batch(self) -> Tensor:
-        """The next real pictures, float32 (batch, 3, side, side) in [-1, 1]; each picture once an epoch."""
+        """The next real pictures, float32 (batch, 3, side, side) in [-1, 1], shuffled in each pass over the data."""
         assert self.pictures is not None
         if self.cursor + self.recipe.batch > len(self.order):
             self.order, self.cursor = torch.randperm(len(self.pictures), generator=self.random), 0
@@ -118,7 +118,7 @@ class State:
 
     @torch.no_grad()
     def update_average(self) -> None:
-        """Move the average towards the generator; its decay warms up, so that early steps count."""
+        """Update the moving average of the generator. Its decay is lower in the first steps."""
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
         average, current = [], []
         for a, b in zip(self.average.state_dict().values(), self.generator.state_dict().values(), strict=True):
@@ -132,7 +132,7 @@ class State:
         get_ema_multi_avg_fn(decay)(average, current, self.step)
 
     def tensors(self) -> dict[str, Tensor]:
-        """The whole state but for the counters, as named CPU tensors."""
+        """The state without the counters, as named CPU tensors."""
         tensors = {"random": self.random.get_state(), "order": self.order}
         generator = self.generator.state_dict()
         own = {name: value for name, value in self.average.state_dict().items() if not _same(value, generator[name])}
@@ -146,7 +146,7 @@ class State:
         return {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
 
     def _optimisers(self) -> dict[str, LeanAdam]:
-        """By the names under which they are saved."""
+        """The optimisers by the names under which they are saved."""
         critics = {f"optimiser_d{opponent.name}": opponent.optimiser for opponent in self.opponents}
         return {"optimiser_g": self.optimiser, **critics}
 
@@ -161,15 +161,17 @@ class State:
         }
 
     def restore(self, tensors: dict[str, Tensor], counters: dict[str, int | float | str]) -> None:
-        """Become the state that was saved. Raises UserError if it was of other pictures or networks."""
+        """Restore a saved state. Raises UserError if its pictures or networks were different."""
         if counters["data"] != self.data_hash:
             raise UserError("The pictures have changed since the run was saved; restore them or start a new run.")
         if counters.get("frozen", own := self.counters()["frozen"]) != own:
-            raise UserError("The run was trained with another frozen network; restore that one or start a new run.")
+            raise UserError("The run used another frozen network; restore that one or start a new run.")
         try:
             self._restore(tensors, counters)
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
-            raise UserError("The saved state is not of these networks; restore config.json or start anew.") from error
+            raise UserError(
+                "The saved state does not fit the networks of config.json; restore that file or start a new run."
+            ) from error
 
     def _restore(self, tensors: dict[str, Tensor], counters: dict[str, int | float | str]) -> None:
         self.random.set_state(tensors["random"])
@@ -178,7 +180,7 @@ class State:
         for name, value in tensors.items():
             group, _, key = name.partition(".")
             groups.setdefault(group, {})[key] = value
-        groups["average"] = groups["generator"] | groups["average"]  # which shares its frozen layers
+        groups["average"] = groups["generator"] | groups["average"]  # the average shares the generator's frozen layers
         self.generator.load_state_dict(groups["generator"])
         self.average.load_state_dict(groups["average"])
         for opponent in self.opponents:
@@ -189,7 +191,7 @@ class State:
                 index, _, entry = key.partition(".")
                 entries.setdefault(int(index), {})[entry] = value
             optimiser.load_state_dict({**optimiser.state_dict(), "state": entries})
-            for parameter, moments in optimiser.state.items():  # fused Adam needs the layout of the parameter
+            for parameter, moments in optimiser.state.items():  # fused Adam needs the memory layout of the parameter
                 for key in ("exp_avg", "exp_avg_sq"):
                     moments[key] = torch.empty_like(parameter).copy_(moments[key])
         self.step, self.images = int(counters["step"]), int(counters["images"])
@@ -197,20 +199,20 @@ class State:
 
 
 def _average_of(generator: Generator) -> Generator:
-    """A copy for the moving average, in evaluation mode; frozen layers are shared, not copied."""
+    """A copy for the moving average, in evaluation mode. Frozen layers are shared."""
     frozen = {id(p): p for p in generator.parameters() if not p.requires_grad}
     buffers = {id(b): b for layer in generator.stages if not layer.training for b in layer.buffers()}
     return copy.deepcopy(generator, memo={**frozen, **buffers}).requires_grad_(False).eval()
 
 
 def _same(first: Tensor, second: Tensor) -> bool:
-    """Whether two tensors are one in memory, as the frozen layers of a generator and of its average."""
+    """Whether two tensors share memory, as in the frozen layers of a generator and its average."""
     return first.data_ptr() == second.data_ptr()
 
 
 def _checked(pictures: Tensor, recipe: Recipe) -> Tensor:
     if len(pictures) < recipe.batch:
-        raise UserError(f"{len(pictures)} pictures are too few for batches of {recipe.batch}; lower --batch.")
+        raise UserError(f"{len(pictures)} pictures are too few for batches of {recipe.batch}; use a smaller --batch.")
     if pictures.shape[1:] != (3, recipe.side, recipe.side):
-        raise UserError(f"The pictures have the shape {tuple(pictures.shape[1:])}; their side must be {recipe.side}.")
+        raise UserError(f"The pictures have the shape {tuple(pictures.shape[1:])}; use ones of {recipe.side} pixels.")
     return pictures

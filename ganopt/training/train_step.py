@@ -1,14 +1,14 @@
-"""What one step does to the networks: critic updates, then one of the generator."""
+"""One training step: critic updates, then a generator update."""
 
 from torch import Tensor
 
-from ganopt.training.adversarial.updates import draw_fakes, judging, step, update_critics
+from ganopt.training.adversarial.updates import draw_fakes, frozen_critics, step, update_critics
 from ganopt.training.methods import method_of
 from ganopt.training.state import State
 
 
 def update(state: State) -> dict[str, Tensor]:
-    """One step: `n_critic` updates of the critics, where there is anything to judge, then one of the generator."""
+    """One step: `n_critic` updates of the critics, if there are any, then one update of the generator."""
     losses: dict[str, Tensor] = {}
     if state.opponents:
         updates = state.recipe.n_critic
@@ -20,8 +20,8 @@ def update(state: State) -> dict[str, Tensor]:
 
 
 def update_generator(state: State) -> dict[str, Tensor]:
-    """One generator update, by the loss of the recipe's method."""
-    with judging(state):
+    """One generator update, with the loss of the recipe's method."""
+    with frozen_critics(state):
         loss, terms = method_of(state.recipe).generator_loss(state, state.latents())
         loss.backward()
     step(state.optimiser)

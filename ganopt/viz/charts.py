@@ -1,4 +1,4 @@
-"""Charts as SVG text, in the colour of the text around them, so that they are seen in light and dark."""
+"""Charts as SVG, in the colour of the surrounding text, for light and dark themes."""
 
 import html
 import itertools
@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 WIDTH, HEIGHT = 460, 300
-LEFT, RIGHT, TOP, BOTTOM = 44, 448, 32, 258  # of the plane, in the same pixels
-SIZE, LINE, LETTER = 13, 14, 6.7  # of a text, in the same pixels: of its letters, of a line, mean width of a letter
-COLOURS = 8  # of curves, which the page's style sheet names; the next curves have the same ones, with another dash
+LEFT, RIGHT, TOP, BOTTOM = 44, 448, 32, 258  # edges of the plotting area
+SIZE, LINE, LETTER = 13, 14, 6.7  # font size, line height, mean width of a letter
+COLOURS = 8  # colours of curves, defined in the page's style sheet; later curves repeat them with another dash pattern
 DASHES = ("", "7 3", "2 2", "8 3 2 3")
-SAMPLE = 22  # before a curve's name: a piece of the curve, in which each dash is whole, and a space
+SAMPLE = 22  # width of the piece of curve before its name in the legend
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Plot:
-    """Models whose FIDs compare, and the floor of these."""
+    """Models with comparable FIDs, and their floor."""
 
     title: str
     points: tuple[Point, ...]
@@ -33,7 +33,7 @@ class Plot:
 
 
 def pareto(points: Sequence[Point]) -> list[Point]:
-    """Those than which no other is as small and better, or as good and smaller; the smallest first."""
+    """The Pareto front of size and FID, the smallest first: points that no other one beats in both."""
     front: list[Point] = []
     for point in sorted(points, key=lambda point: (point.size, point.fid)):
         if not front or point.fid < front[-1].fid:
@@ -42,9 +42,9 @@ def pareto(points: Sequence[Point]) -> list[Point]:
 
 
 def scatter(plot: Plot) -> str:
-    """FID against size, whose axis is logarithmic, with the Pareto front as stairs and the floor dashed."""
+    """FID against size (logarithmic), with the Pareto front as a step line and the floor as a dashed line."""
     sizes = [point.size for point in plot.points]
-    # a factor of 2.56 holds one at least of the sizes 1, 2, 5, 10, ...
+    # a range by a factor of 2.56 contains at least one of 1, 2, 5, 10, ...
     least, most = math.log10(min(sizes) / 1.6), math.log10(max(sizes) * 1.6)
     rows = _rows([point.fid for point in plot.points] + ([] if plot.floor is None else [plot.floor]))
 
@@ -79,7 +79,7 @@ def scatter(plot: Plot) -> str:
 
 
 def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], axis: str) -> str:
-    """Curves by their names, each (x, y) from left to right, over an axis that begins at 0. They must not be empty."""
+    """Curves by name, each a list of (x, y) from left to right, on an axis from 0. At least one must have a point."""
     points = [point for curve in curves.values() for point in curve]
     rows = _rows([value for _, value in points], 1e-3)
     columns = _rows([0, max(place for place, _ in points)], 1e-3)[:-1]
@@ -137,7 +137,7 @@ def _short(value: float) -> str:
 
 
 def _rows(values: list[float], narrowest: float = 1) -> list[float]:
-    """Round values, evenly apart, from below the least to above the most."""
+    """Evenly spaced round values from below the minimum to above the maximum."""
     least, most = min(values), max(values)
     rough = max(most - least, narrowest) / 4
     power = 10 ** math.floor(math.log10(rough))
@@ -146,12 +146,12 @@ def _rows(values: list[float], narrowest: float = 1) -> list[float]:
 
 
 def _labels(places: list[tuple[float, float, str]], lines: Sequence[tuple[float, ...]]) -> list[str]:
-    """The names beside their points, each where it covers no point, line or other name, if there is room.
+    """The names beside their points, placed so that they cover no point, line or other name if possible.
 
-    Lines, too, are boxes: left, right, top, bottom.
+    Lines are given as boxes (left, right, top, bottom).
     """
     taken = [*lines, *((across - 4, across + 4, down - 4, down + 4) for across, down, _ in places)]
-    # (0 right of the point or 1 left of it, half lines below where it is best): the left is as far as three of them
+    # (0 right or 1 left of the point, half lines below the best height); the left counts as much as three half lines
     ways = sorted(itertools.product((0, 1), range(-18, 19)), key=lambda way: 3 * way[0] + abs(way[1]))
     texts = []
     for across, down, name in sorted(places, key=lambda place: place[1]):
@@ -171,7 +171,7 @@ def _inside(box: tuple[float, ...]) -> bool:
 
 
 def _overlap(first: tuple[float, ...], second: tuple[float, ...]) -> bool:
-    """Whether two boxes do, each (left, right, top, bottom)."""
+    """Whether two boxes (left, right, top, bottom) overlap."""
     return first[0] < second[1] and second[0] < first[1] and first[2] < second[3] and second[2] < first[3]
 
 

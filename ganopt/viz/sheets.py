@@ -1,4 +1,4 @@
-"""Sheets of labelled pictures, and walks as animated files."""
+"""Sheets of labelled pictures, animations and zip files."""
 
 import io
 import math
@@ -17,7 +17,7 @@ INK, PAPER = "#1c1e21", "#ffffff"
 
 
 def sheet(pictures: Tensor, captions: list[str], columns: int | None = None) -> Image.Image:
-    """Pictures uint8 (N, 3, H, W) in a grid, a caption under each; by default about as many columns as rows."""
+    """Pictures uint8 (N, 3, H, W) in a grid with a caption under each; by default as square as possible."""
     columns = columns or math.ceil(math.sqrt(len(pictures)))
     rows = math.ceil(len(pictures) / columns)
     height, width = pictures.shape[2:]
@@ -32,9 +32,9 @@ def sheet(pictures: Tensor, captions: list[str], columns: int | None = None) -> 
 
 
 def comparison(pictures: Tensor, heads: list[list[str]], captions: list[list[str]]) -> Image.Image:
-    """Pictures uint8 (models, seeds, 3, H, W): a model's in a column under the lines of its head, a caption under each.
+    """Pictures uint8 (models, seeds, 3, H, W): a column per model with heading lines, and a caption under each picture.
 
-    Equal input gives equal pixels.
+    The same input gives the same pixels.
     """
     font = ImageFont.load_default(13)
     texts = [text for column in (*heads, *captions) for text in column]
@@ -54,9 +54,9 @@ def comparison(pictures: Tensor, heads: list[list[str]], captions: list[list[str
 
 
 def save_animation(pictures: Tensor, path: Path, seconds: float = 3.0) -> None:
-    """Frames uint8 (N, 3, H, W) as a lossless animated WebP that runs there and back for ever.
+    """Save frames uint8 (N, 3, H, W) as a lossless animated WebP that plays forwards and backwards in a loop.
 
-    `seconds` is the time of one way. Raises UserError where the file cannot be written.
+    `seconds` is the duration of one direction. Raises UserError if the file cannot be written.
     """
     frames = [to_image(picture) for picture in [*pictures, *pictures[1:-1].flip(0)]]
     with atomic_write(path) as temporary:
@@ -72,7 +72,7 @@ def save_animation(pictures: Tensor, path: Path, seconds: float = 3.0) -> None:
 
 
 def save_zip(pictures: Tensor, names: list[str], path: Path) -> None:
-    """Pictures uint8 (N, 3, H, W) as `NAME.png` in a zip file, with their sheet; equal input gives equal bytes."""
+    """Save pictures uint8 (N, 3, H, W) as `NAME.png` in a zip file with a sheet; equal input gives equal bytes."""
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         images = {name: to_image(picture) for name, picture in zip(names, pictures, strict=True)}
         for name, image in (images | {"sheet": sheet(pictures, names)}).items():

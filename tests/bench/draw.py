@@ -2,9 +2,9 @@
 
     python -m tests.bench.draw [--teacher cats-teacher] [--students cats-student cats-fast] [--rounds 9]
 
-All are `fused`, as on the page, which draws the faces of a `shuffle` one by one even so. A round takes the median of
-some drawings of each model. Prints for each student the median of the rounds' ratios, with the lowest and the highest,
-and the median times.
+All are copies for inference, as on the page, which nevertheless draws the faces of a `shuffle` one by one. A round
+takes the median of some drawings of each model. Prints for each student the median of the rounds' ratios, with the
+lowest and the highest, and the median times.
 """
 
 import argparse

@@ -15,7 +15,7 @@ from pathlib import Path
 from ganopt.models import weights
 from ganopt.models.networks import build_critic, build_generator
 from ganopt.training.methods import Distill, Transfer
-from ganopt.training.profiling import measure_apart
+from ganopt.training.profiling import measure_in_subprocess
 from ganopt.training.recipes import Recipe, WganGp
 
 
@@ -38,7 +38,7 @@ def main() -> None:
         weights.save(build_critic("critic"), Path(folder, "critic.safetensors"))
         full = None
         for name in ("full", "transfer", "distill"):
-            cost = measure_apart(recipe(name, folder, options.batch, options.precision))
+            cost = measure_in_subprocess(recipe(name, folder, options.batch, options.precision))
             full = full or cost
             own, whole = cost.peak - cost.baseline, full.peak - full.baseline
             print(

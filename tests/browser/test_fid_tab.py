@@ -90,10 +90,10 @@ def test_a_measurement_stops(tab):
 
 def test_a_bad_upload_is_one_sentence_and_the_page_goes_on(tab, tmp_path):
     zip_of(tmp_path / "three.zip", 3)
-    (tmp_path / "text.zip").write_text("this is no zip file")
+    (tmp_path / "text.zip").write_text("this is damaged or not a zip file")
     (tmp_path / "text.npz").write_text("these are no statistics")
     tab.get_by_role("button", name="More").click()
-    for name, sentence in (("three.zip", "holds 3 pictures"), ("text.zip", "text.zip"), ("text.npz", "text.npz")):
+    for name, sentence in (("three.zip", "contains 3 pictures"), ("text.zip", "text.zip"), ("text.npz", "text.npz")):
         upload(tab, tmp_path / name, "as the reference")
         tab.locator("#measure").click()
         tab.get_by_text(sentence).filter(has_not=tab.locator("input")).last.wait_for()

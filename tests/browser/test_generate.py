@@ -73,11 +73,11 @@ def test_a_link_with_nonsense_shows_the_default_and_says_why(visit, server):
 def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(page):
     bad = (
         ("5-2", "runs backwards"),
-        ("a", "'a' is no seed"),
-        ("-1", "'-1' is no seed"),
+        ("a", "'a' is not a seed"),
+        ("-1", "'-1' is not a seed"),
         ("0-9999", "more than 64 seeds"),
         ("4294967296", "too large"),
-        ("", "No seed was given"),
+        ("", "There are no seeds"),
     )
     for good, (seeds, sentence) in enumerate(bad, 8):
         page.locator("#seeds input, #seeds textarea").fill(seeds)

@@ -194,7 +194,7 @@ def test_uploads_that_teach_nothing_are_one_sentence_and_leave_nothing(tab, draw
     tab.locator("#train-files").get_by_label("two.zip", exact=True).wait_for()
     fill(tab, "train-name", "too few")
     tab.locator("#train-start").click()
-    tab.get_by_text("holds 2 pictures").wait_for()
+    tab.get_by_text("contains 2 pictures").wait_for()
     assert not (folder / "too few").exists()
 
 

@@ -56,7 +56,12 @@ def test_generate_writes_a_picture_a_seed_and_a_sheet_the_same_each_time(model, 
 
 @pytest.mark.parametrize(
     ("seeds", "fragment"),
-    [("5-2", "backwards"), ("a", "'a' is no seed"), ("-1", "'-1' is no seed"), ("0-9999", "more than 5000 seeds")],
+    [
+        ("5-2", "backwards"),
+        ("a", "'a' is not a seed"),
+        ("-1", "'-1' is not a seed"),
+        ("0-9999", "more than 5000 seeds"),
+    ],
 )
 def test_generate_refuses_bad_seeds(model, tmp_path, seeds, fragment):
     refused(["generate", "--model", model, f"--seeds={seeds}", "--out", str(tmp_path / "out")], fragment)
@@ -113,7 +118,7 @@ def test_dry_runs_print_the_configuration_and_write_nothing(tmp_path, capsys, mo
         (["--steps", "5", "--augment", "blur"], "Unknown augmentation 'blur'"),
         (["--steps", "5"], "needs pictures"),
         (["--steps", "5", "--data", "/nowhere"], "no folder /nowhere"),
-        (["--resume", "/nowhere"], "/nowhere holds no run"),
+        (["--resume", "/nowhere"], "/nowhere contains no readable run"),
         (["--resume", "/nowhere", "--batch", "4"], "leave out --batch"),
     ],
 )
@@ -130,7 +135,7 @@ def test_data_says_what_is_in_a_folder(tmp_path, draw_faces, capsys):
     said = capsys.readouterr().out
     assert "20 pictures of 32x32" in said and "1 skipped" in said and "text.jpg" in said
     (tmp_path / "empty").mkdir()
-    refused(["data", "inspect", str(tmp_path / "empty")], "holds 0 pictures")
+    refused(["data", "inspect", str(tmp_path / "empty")], "contains 0 pictures")
 
 
 @pytest.fixture
@@ -209,18 +214,18 @@ def test_fid_dry_run(fid, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "fragment"),
     [
-        ([], "nothing to measure"),
-        (["--model", "nobody"], "no model 'nobody'"),
-        (["--model", "MODEL", "--against", "nobody"], "no model 'nobody'"),
-        (["--model", "MODEL", "--reference", "cat"], "'cat' is no reference; take cats, dogs"),
-        (["--model", "MODEL", "--n", "5"], "take 50 to 50000"),
+        ([], "No model or folder is selected"),
+        (["--model", "nobody"], "Unknown model 'nobody'"),
+        (["--model", "MODEL", "--against", "nobody"], "Unknown model 'nobody'"),
+        (["--model", "MODEL", "--reference", "cat"], "Unknown reference 'cat'; use cats, dogs"),
+        (["--model", "MODEL", "--n", "5"], "use 50 to 50000"),
         (["--model", "MODEL", "--repeats", "0"], "0 samples"),
         (["--model", "MODEL", "--seed", "-1"], "first seed is -1"),
         (["--model", "MODEL", "--inception", "nowhere.pth"], "no file nowhere.pth"),
         (["--model", "MODEL", "--device", "abacus"], "abacus"),
         (["nowhere"], "no folder nowhere"),
-        (["nowhere.zip", "--dry-run", "--n", "5"], "take 50"),
-        (["MODEL"], "tiny.safetensors is no zip file"),
+        (["nowhere.zip", "--dry-run", "--n", "5"], "use 50"),
+        (["MODEL"], "tiny.safetensors is damaged or not a zip file"),
         (["nowhere", "nowhere-else"], "no folder nowhere"),
     ],
 )
@@ -231,7 +236,7 @@ def test_fid_refuses_what_makes_no_sense(fid, model, arguments, fragment):
 
 def test_fid_refuses_a_damaged_file_of_results_before_it_draws(fid, model, cache):
     Path("results.json").write_text("{")
-    refused([*fid, "--model", model, "--n", "50"], "results.json holds no results")
+    refused([*fid, "--model", model, "--n", "50"], "results.json contains no results")
     assert Path("results.json").read_text() == "{" and not cache.exists()
 
 
@@ -296,8 +301,8 @@ def test_report_dry_run_says_what_would_be_written_and_writes_nothing(results, c
 @pytest.mark.parametrize(
     ("content", "fragment"),
     [
-        (None, "results.json holds no results"),
-        ("{", "results.json holds no results"),
+        (None, "results.json contains no results"),
+        ("{", "results.json contains no results"),
         ('{"records": [{"kind": "fid", "name": "cats-teacher"}]}', "is damaged"),
     ],
 )

@@ -28,10 +28,10 @@ def test_help_says_what_each_command_does_and_how_it_was_called():
     printed = run(["-m", "ganopt", "--help"]).stdout
     assert printed.startswith("usage: python -m ganopt ") and "Compact GANs for animal faces." in printed
     for text in (
-        "Start or resume a run and follow it.",
-        "Train a student to draw what a frozen teacher draws",
-        "Go on from a trained model on other pictures",
-        "Upload a model and its card to the Hub.",
+        "Start or resume a run and show its progress.",
+        "Train a student to imitate a frozen teacher",
+        "Fine-tune a trained model on other pictures",
+        "Upload a model and a model card to the Hub.",
     ):
         assert text in printed
     printed = run(["-m", "ganopt", "film", "--help"]).stdout

@@ -225,7 +225,7 @@ class TestAfhq:
     )
     def test_a_file_of_something_else_is_named(self, afhq, tmp_path, cache, refuses, content):
         afhq.add(AFHQ, {parquet_name(2): content})
-        with refuses("holds no pictures of afhq", "remove it", constants.HF_HUB_CACHE):
+        with refuses("is not a parquet file of AFHQ", "remove it", constants.HF_HUB_CACHE):
             download.fetch("afhq", tmp_path / "out")
         nothing_is_left(tmp_path, cache)
 
@@ -235,7 +235,7 @@ class TestAfhq:
         path.write_bytes(path.read_bytes()[:-100])
         with pytest.raises(UserError) as caught:
             download.fetch("afhq", tmp_path / "out")
-        Path(str(caught.value).partition(" holds")[0]).unlink()
+        Path(str(caught.value).partition(" is not")[0]).unlink()
         download.fetch("afhq", tmp_path / "out")
         assert files_of(tmp_path / "out") == files_of(tmp_path / "before")
 
@@ -248,9 +248,9 @@ class TestAfhq:
 
     def test_trouble(self, afhq, tmp_path, cache, refuses, monkeypatch):
         for trouble, needle in (
-            ("garbage", "broken answer"),
+            ("garbage", "invalid answer"),
             ("busy", "cannot be reached"),
-            ("short", "broken answer"),
+            ("short", "invalid answer"),
         ):
             afhq.trouble = trouble
             with refuses(afhq.url, needle):
@@ -346,7 +346,7 @@ class TestTorchvision:
         assert said[0] == announced
         assert f"pictures are in {tmp_path / 'out'}" in capsys.readouterr().out
 
-    @pytest.mark.parametrize(("trouble", "needle"), [("garbage", "broken answer"), ("busy", "cannot be reached")])
+    @pytest.mark.parametrize(("trouble", "needle"), [("garbage", "invalid answer"), ("busy", "cannot be reached")])
     def test_trouble(self, source, name, tmp_path, cache, refuses, trouble, needle):
         source.trouble = trouble
         with refuses(download.SOURCES[name].address, needle):
@@ -362,13 +362,13 @@ class TestTorchvision:
     def test_a_wrong_checksum_and_a_true_one_of_garbage(self, source, name, tmp_path, cache, refuses, monkeypatch):
         for content in (gzip.compress(b"no pictures"), b"no archive"):
             served = source.put(dict.fromkeys(source.files, content))
-            with refuses("broken answer"):
+            with refuses("invalid answer"):
                 download.fetch(name, tmp_path / "out")
             if name == "mnist":
                 monkeypatch.setattr(MNIST, "resources", served)
             else:
                 monkeypatch.setattr(OxfordIIITPet, "_RESOURCES", [(source.url + file, md5) for file, md5 in served])
-            with refuses("broken answer"):
+            with refuses("invalid answer"):
                 download.fetch(name, tmp_path / "out")
             nothing_is_left(tmp_path, cache)
 

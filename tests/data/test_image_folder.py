@@ -218,7 +218,7 @@ def test_unreadable_files_are_skipped_and_named(tmp_path, draw_face, draw_faces,
 
 def test_a_decoder_says_why_and_raises_nothing(tmp_path):
     (tmp_path / "text.jpg").write_text("text")
-    assert decode(str(tmp_path / "text.jpg"), SIDE) == "it is no picture"
+    assert decode(str(tmp_path / "text.jpg"), SIDE) == "it is not a picture"
     assert "cannot be read" in decode(str(tmp_path / "missing.jpg"), SIDE)
 
 
@@ -237,10 +237,10 @@ def test_a_missing_folder_is_one_sentence(tmp_path, refuses):
 
 
 def test_too_few_pictures_are_one_sentence(tmp_path, draw_faces, refuses):
-    with refuses(str(tmp_path), "holds 0 pictures", "at least 16"):
+    with refuses(str(tmp_path), "contains 0 pictures", "at least 16"):
         image_folder.load(tmp_path)
     draw_faces(tmp_path, 15)
-    with refuses("holds 15 pictures", "at least 16"):
+    with refuses("contains 15 pictures", "at least 16"):
         image_folder.load(tmp_path)
     (tmp_path / "text.jpg").write_text("no picture")
     with refuses("Only 15 pictures", "can be read", "at least 16"):
@@ -263,7 +263,7 @@ def test_class_folders_are_chosen_by_name(tmp_path, draw_faces, refuses):
     cats = image_folder.load(tmp_path, SIDE, "cat", minimum=1).files
     assert cats == [f"train/cat/face00{index}.png" for index in range(3)] + ["val/cat/kittens/face000.png"]
     assert len(image_folder.load(tmp_path / "train" / "dog", SIDE, "dog", minimum=1).files) == 2
-    with refuses("holds 0 pictures of the class horse"):
+    with refuses("contains 0 pictures of the class horse"):
         image_folder.load(tmp_path, SIDE, "horse")
 
 

@@ -61,7 +61,7 @@ def test_what_cannot_be_read_comes_as_its_reason(archive, tmp_path):
         zipped.write(tmp_path / "d.ico", "d.png")
     with isolated.opened(archive, 100, UPLOAD_PIXELS) as upload:
         reasons = [picture for picture in upload.pictures if isinstance(picture, str)]
-    assert upload.count == 24 and reasons == ["it is no picture", HUGE, HUGE, "it is no picture"]
+    assert upload.count == 24 and reasons == ["it is not a picture", HUGE, HUGE, "it is not a picture"]
 
 
 def test_the_limit_is_the_last_that_is_read(tmp_path):
@@ -147,10 +147,10 @@ def test_arrays_that_say_they_are_large_are_no_statistics(tmp_path, refuses):
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as zipped:
         zipped.writestr("mu.npy", content)
         zipped.writestr("sigma.npy", content)
-    with refuses("a.npz holds no statistics"):
+    with refuses("a.npz contains no statistics"):
         isolated.statistics(tmp_path / "a.npz")
     np.savez_compressed(tmp_path / "b.npz", mu=np.zeros(3000), sigma=np.zeros((3000, 3000), np.int8))
-    with refuses("b.npz holds no statistics"):  # their square root would take minutes
+    with refuses("b.npz contains no statistics"):  # their square root would take minutes
         isolated.statistics(tmp_path / "b.npz")
 
 

@@ -7,7 +7,7 @@ import torch
 
 from ganopt.data import synthetic
 from ganopt.models.latents import latents
-from ganopt.models.sampling import draw, fused
+from ganopt.models.sampling import draw, inference_copy
 from ganopt.models.zoo import load
 from ganopt.training import loop, run_folder
 from ganopt.training.recipe_text import travelling
@@ -21,7 +21,7 @@ def few(three_models, monkeypatch):
 
 
 def test_it_is_what_the_model_draws_made_smaller_by_means():
-    drawn = draw(fused(load("dogs-transfer"), torch.device("cpu")), latents(synthetic.SEEDS))  # of 64 pixels
+    drawn = draw(inference_copy(load("dogs-transfer"), torch.device("cpu")), latents(synthetic.SEEDS))  # of 64 pixels
     assert torch.equal(synthetic.load("dogs-transfer", 64), drawn)
     halves = drawn.float().unflatten(3, (32, 2)).unflatten(2, (32, 2)).mean(dim=(3, 5)).round().to(torch.uint8)
     assert torch.equal(synthetic.load("dogs-transfer", 32), halves)

@@ -28,7 +28,9 @@ def test_a_zip_keeps_its_folders(draw_faces, tmp_path, refuses):
         collect([tmp_path / "more.ZIP"] * 2, tmp_path / "other")
 
 
-@pytest.mark.parametrize(("name", "content", "fragment"), [("notes.txt", b"hi", "neither"), ("a.zip", b"hi", "no zip")])
+@pytest.mark.parametrize(
+    ("name", "content", "fragment"), [("notes.txt", b"hi", "neither"), ("a.zip", b"hi", "not a zip")]
+)
 def test_anything_else_is_refused(name, content, fragment, tmp_path, refuses):
     (tmp_path / name).write_bytes(content)
     with refuses(name, fragment):
@@ -48,8 +50,8 @@ def test_pictures_of_too_many_pixels_are_left_out_and_counted(draw_faces, tmp_pa
     Image.new("1", (4001, 4000)).save(huge)
     words = ["ganopt.data.uploads", str(tmp_path / "out"), "32", "", "16"]
     said = run_module(words, json.dumps([str(file) for file in [huge, *faces]]))
-    assert said == "Pictures that were left out because they have more than 16 million pixels: 1.\n"
+    assert said == "Pictures skipped because they have more than 16 million pixels: 1.\n"
     assert len(image_folder.find(tmp_path / "out")) == 16
     words[1] = str(tmp_path / "few")
-    with refuses("up to 16 million pixels, which leaves 15 of them", "at least 16"):
+    with refuses("Only 15 of the pictures have up to 16 million pixels", "at least 16"):
         run_module(words, json.dumps([str(file) for file in [huge, *faces[:15]]]))

@@ -109,12 +109,12 @@ class TestOrder:
         blind = Extractor(Blind(), CPU, "float32")
         good = {"models": models, "paths": (tmp_path / "faces",), "reference": "drawings", "count": 12}
         for wrong, *fragments in (
-            ({"models": (*models, "nobody")}, "no model 'nobody'"),
-            ({"against": "nobody"}, "no model 'nobody'"),
+            ({"models": (*models, "nobody")}, "Unknown model 'nobody'"),
+            ({"against": "nobody"}, "Unknown model 'nobody'"),
             ({"paths": (tmp_path / "faces", tmp_path / "nowhere")}, "no folder", "nowhere"),
             ({"paths": (Path("x" * 5000),)}, "no folder"),
-            ({"reference": "drawing"}, "'drawing' is no reference", "drawings", "a folder, a zip or an .npz"),
-            ({"reference": "x" * 5000}, "is no reference"),
+            ({"reference": "drawing"}, "Unknown reference 'drawing'", "drawings", "a folder, a zip or an .npz"),
+            ({"reference": "x" * 5000}, "Unknown reference"),
         ):
             with refuses(*fragments):
                 list(evaluate(Plan(**good | wrong), blind))
@@ -245,16 +245,16 @@ class TestPlan:
     @pytest.mark.parametrize(
         ("wrong", "fragment"),
         [
-            ({"count": 9}, "9 pictures cannot be measured here; take 10 to 50000"),
-            ({"count": 50_001}, "take 10 to 50000"),
+            ({"count": 9}, "FID cannot be measured with 9 pictures; use 10 to 50000"),
+            ({"count": 50_001}, "use 10 to 50000"),
             ({"count": -1}, "-1 pictures"),
             ({"count": math.nan}, "nan pictures"),
             ({"repeats": 0}, "0 samples"),
-            ({"repeats": 11}, "take 1 to 10"),
+            ({"repeats": 11}, "use 1 to 10"),
             ({"seed": -1}, "first seed is -1"),
             ({"seed": 2**32}, "first seed is"),
             ({"seed": 2**32 - 500}, "first seed is"),
-            ({"models": ()}, "nothing to measure"),
+            ({"models": ()}, "No model or folder is selected"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, refuses, wrong, fragment):
@@ -294,11 +294,14 @@ class TestResults:
     def test_a_damaged_file_is_refused_and_left_alone(self, tmp_path, refuses, text):
         path = tmp_path / "results.json"
         path.write_text(text)
-        with refuses("results.json holds no results", "--results"):
+        with refuses("results.json contains no results", "--results"):
             append(path, [{"kind": "fid"}])
         assert path.read_text() == text
 
     def test_no_place_for_results(self, tmp_path, refuses):
-        for path, fragment in ((tmp_path, "holds no results"), (Path("/dev/null/results.json"), "cannot be written")):
+        for path, fragment in (
+            (tmp_path, "contains no results"),
+            (Path("/dev/null/results.json"), "cannot be written"),
+        ):
             with refuses(fragment):
                 append(path, [{"kind": "fid"}])

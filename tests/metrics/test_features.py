@@ -19,7 +19,7 @@ from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.models import weights, zoo
 from ganopt.models.latents import latents
 from ganopt.models.networks import Generator, build_generator
-from ganopt.models.sampling import draw, fused, save_png, to_image
+from ganopt.models.sampling import draw, inference_copy, save_png, to_image
 from ganopt.thesis import release
 
 CPU = torch.device("cpu")
@@ -80,7 +80,9 @@ def files(folder: Path) -> list[Path]:
 class TestModel:
     def test_its_faces_are_those_of_its_png_files(self, few, model, tmp_path, extractor):
         seeds = range(7, 27)
-        for seed, picture in zip(seeds, draw(fused(zoo.load(model), torch.device("cpu")), latents(seeds)), strict=True):
+        for seed, picture in zip(
+            seeds, draw(inference_copy(zoo.load(model), torch.device("cpu")), latents(seeds)), strict=True
+        ):
             save_png(to_image(picture), tmp_path / f"png/{seed:04}.png")
         drawn, read = finish(of_model(model, seeds, extractor)), finish(of_folder(tmp_path / "png", extractor))
         assert torch.allclose(drawn.rows, read.rows, atol=1e-6) and drawn.rows.std(dim=0).norm() > 0.01
@@ -101,7 +103,7 @@ class TestModel:
         assert not torch.allclose(first.rows, other.rows) and not torch.allclose(first.rows, third.rows)
 
     def test_what_is_no_model_is_refused(self, extractor, refuses):
-        with refuses("There is no model 'nobody'"):
+        with refuses("Unknown model 'nobody'"):
             finish(of_model("nobody", range(10), extractor))
 
 
@@ -143,7 +145,7 @@ class TestFolder:
         with refuses("no folder", "cats"):
             finish(of_folder(folder, extractor))
         draw_faces(folder, 49)
-        with refuses("cats holds 49 pictures", "at least 50"):
+        with refuses("cats contains 49 pictures", "at least 50"):
             finish(of_folder(folder, extractor))
         (folder / "text.png").write_text("no picture")
         for _ in range(2):
@@ -172,15 +174,15 @@ class TestFolder:
 class TestCache:
     def test_an_unchanged_folder_is_not_seen_again(self, faces, counting):
         steps, first = [], None
-        seeing = of_folder(faces, counting)
+        extraction = of_folder(faces, counting)
         while first is None:
             try:
-                steps.append(next(seeing))
+                steps.append(next(extraction))
             except StopIteration as end:
                 first = end.value
         assert sum(steps) == counting.network.seen == 12 and len(steps) > 1
-        seeing = of_folder(faces, counting)
-        assert list(seeing) == [12]
+        extraction = of_folder(faces, counting)
+        assert list(extraction) == [12]
         again = finish(of_folder(faces, counting))
         assert counting.network.seen == 12
         assert again.hash == first.hash and torch.equal(again.rows, first.rows)
@@ -229,7 +231,7 @@ class TestCache:
         if damage == "others":
             save_file({"numbers": torch.zeros(3)}, path)
         else:
-            path.write_bytes({"empty": b"", "text": b"no numbers", "cut": content[:-100]}[damage])
+            path.write_bytes({"empty": b"", "text": b"contain NaN or infinity", "cut": content[:-100]}[damage])
         again = finish(of_folder(faces, counting))
         assert counting.network.seen == 24 and torch.equal(first.rows, again.rows)
         assert path.read_bytes() == content
@@ -241,10 +243,10 @@ class TestCache:
 
     def test_closing_stops_at_once_and_keeps_nothing(self, tmp_path, draw_faces, counting, cache, model):
         draw_faces(tmp_path / "faces", 60)
-        for seeing in (of_folder(tmp_path / "faces", counting), of_model(model, range(60), counting)):
+        for extraction in (of_folder(tmp_path / "faces", counting), of_model(model, range(60), counting)):
             counting.network.seen = 0
-            next(seeing)
-            seeing.close()
+            next(extraction)
+            extraction.close()
             assert 0 < counting.network.seen <= 20
         assert not files(cache)
 
@@ -291,19 +293,19 @@ class TestZip:
         assert not list((tmp_path / "temporary").iterdir())
 
     def test_stopping_half_way_removes_what_was_unpacked(self, archive, counting, tmp_path, cache):
-        seeing = of_path(archive, counting)
-        next(seeing)
+        extraction = of_path(archive, counting)
+        next(extraction)
         assert list((tmp_path / "temporary").iterdir())
-        seeing.close()
+        extraction.close()
         assert not list((tmp_path / "temporary").iterdir()) and not files(cache)
 
     def test_what_is_no_zip_file_of_pictures_is_refused(self, archive, tmp_path, extractor, refuses):
         (tmp_path / "text.zip").write_text("no zip")
-        with refuses("text.zip is no zip file"):
+        with refuses("text.zip is damaged or not a zip file"):
             finish(of_path(tmp_path / "text.zip", extractor))
         with zipfile.ZipFile(archive, "w") as zipped:
             zipped.writestr("a.png", "no picture")
-        with refuses("cats.zip holds 1 pictures"):
+        with refuses("cats.zip contains 1 pictures"):
             finish(of_path(archive, extractor))
         for name in ("nowhere.zip", "x" * 5000, "a\0b"):
             with refuses("There is no folder"):
@@ -344,7 +346,7 @@ class TestStatistics:
     )
     def test_other_arrays_are_refused(self, tmp_path, refuses, arrays):
         np.savez(tmp_path / "a.npz", **arrays)
-        with refuses("a.npz holds no statistics of pytorch-fid"):
+        with refuses("a.npz contains no statistics of pytorch-fid"):
             read_statistics(tmp_path / "a.npz")
 
     @pytest.mark.parametrize(
@@ -353,10 +355,10 @@ class TestStatistics:
     )
     def test_shapes_that_do_not_fit_are_refused(self, tmp_path, refuses, mean, covariance):
         np.savez(tmp_path / "a.npz", mu=np.zeros(mean), sigma=np.zeros(covariance))
-        with refuses("do not fit"):
+        with refuses("do not match"):
             read_statistics(tmp_path / "a.npz")
         np.savez(tmp_path / "a.npz", mu=np.zeros(3), sigma=np.full((3, 3), np.nan))
-        with refuses("no numbers"):
+        with refuses("contain NaN or infinity"):
             read_statistics(tmp_path / "a.npz")
 
     @pytest.mark.parametrize("damage", ["text", "empty", "cut", "flipped", "npy", "folder", "zip", "absent"])
@@ -377,7 +379,7 @@ class TestStatistics:
         elif damage != "absent":
             content[5000:5200] = bytes(200) if damage == "flipped" else content[5000:5200]
             path.write_bytes({"text": b"text", "empty": b"", "cut": content[:-2000]}.get(damage, content))
-        with refuses("a.npz holds no statistics of pytorch-fid"):
+        with refuses("a.npz contains no statistics of pytorch-fid"):
             read_statistics(path)
 
     def test_what_unpacks_to_too_much_is_refused_unread(self, tmp_path, refuses):
@@ -385,7 +387,7 @@ class TestStatistics:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped, zipped.open("mu.npy", "w") as member:
             for _ in range(201):
                 member.write(bytes(1_000_000))
-        with refuses("a.npz holds no statistics"):
+        with refuses("a.npz contains no statistics"):
             read_statistics(path)
 
     def test_where_nothing_can_be_written(self, faces, extractor, refuses):
@@ -418,7 +420,7 @@ class TestReferences:
 
     @pytest.mark.parametrize("name", ["cat", "", "../cats", "*", "cats.safetensors"])
     def test_other_names_are_refused_with_those_there_are(self, refuses, name):
-        with refuses(f"'{name}' is no reference", "cats, dogs"):
+        with refuses(f"Unknown reference '{name}'", "cats, dogs"):
             of_reference(name)
 
     @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", None])

@@ -111,16 +111,16 @@ def test_what_is_no_distribution_is_refused(refuses):
     with refuses("at least 2 pictures", "there are 0"):
         Moments().gaussian()
     for count in (3, 10):  # fewer rows than features, and more
-        with refuses("no numbers"):
+        with refuses("contain NaN or infinity"):
             fit(broken[10 - count :, :] if count == 10 else broken[2:5])
     moments = Moments()
     moments.add(broken)
-    with refuses("no numbers"):
+    with refuses("contain NaN or infinity"):
         moments.gaussian()
-    with refuses("no numbers"):
+    with refuses("contain NaN or infinity"):
         from_covariance(torch.zeros(2), torch.full((2, 2), torch.inf))
     for mean, covariance in (((2,), (3, 3)), ((2,), (2,)), ((), ()), ((1, 2), (2, 2))):
-        with refuses("do not fit"):
+        with refuses("do not match"):
             from_covariance(torch.zeros(mean), torch.zeros(covariance))
 
 

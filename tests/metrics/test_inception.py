@@ -108,7 +108,7 @@ class TestSources:
         content = thin_inception.read_bytes()[:-1000] if content is None else content
         for name in ("weights.pth", "weights.safetensors"):
             (tmp_path / name).write_bytes(content)
-            with refuses(name, "name another file"):
+            with refuses(name, "choose another file"):
                 load(str(tmp_path / name))
 
     @pytest.mark.parametrize("change", ["resnet", "list", "absent", "shape", "texts", "torchvision"])
@@ -123,7 +123,7 @@ class TestSources:
         others = {"resnet": {"conv1.weight": torch.zeros(2)}, "list": [1, 2]}
         wrong = others.get(change, {name: value for name, value in state.items() if value is not None})
         torch.save(wrong, tmp_path / "weights.pth")
-        with refuses("weights.pth", "name another file"):
+        with refuses("weights.pth", "choose another file"):
             load(str(tmp_path / "weights.pth"))
 
     def test_code_in_a_file_is_never_run(self, tmp_path, refuses):
@@ -133,7 +133,7 @@ class TestSources:
 
         for write in (lambda path: path.write_bytes(pickle.dumps(Bomb(), 2)), lambda path: torch.save(Bomb(), path)):
             write(tmp_path / "weights.pth")
-            with refuses("weights.pth", "name another file"):
+            with refuses("weights.pth", "choose another file"):
                 load(str(tmp_path / "weights.pth"))
         assert not (tmp_path / "burst").exists()
 
@@ -204,7 +204,7 @@ class TestDownload:
         site.trouble = trouble
         if trouble != "absent":
             site.content = site.content[:-10] + b"0123456789" * (trouble == "wrong")
-        with refuses("could not be downloaded", "--inception"):
+        with refuses("cannot be downloaded", "--inception"):
             load()
         assert site.asked == 1 and not self.files(empty)
 
@@ -213,7 +213,7 @@ class TestDownload:
             port = listener.getsockname()[1]
         self.url(monkeypatch, port, thin_inception)
         for source in ("", "official"):
-            with refuses("could not be downloaded", "check the network", "--inception"):
+            with refuses("cannot be downloaded", "check the network", "--inception"):
                 load(source)
         assert not self.files(empty)
 

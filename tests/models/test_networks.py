@@ -12,7 +12,7 @@ from ganopt.models.networks import (
     kinds,
     parse_architecture,
 )
-from ganopt.models.sampling import draw, fused
+from ganopt.models.sampling import draw, inference_copy
 
 # (channels in, channels out, kernel, stride, padding) of each layer, from the thesis's tables
 BIG = [
@@ -133,7 +133,7 @@ def test_a_face_is_the_same_in_any_company(kind):
     generator, z = build_generator(f"{kind}/8").eval(), torch.randn(19, 100, 1, 1)
     for layer in generator.layers:
         layer[0].weight.data *= 20
-    generator = fused(generator, torch.device("cpu"))
+    generator = inference_copy(generator, torch.device("cpu"))
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -152,7 +152,7 @@ def test_a_fused_generator_draws_the_same_and_leaves_the_other_as_it_was(kind):
                 values.uniform_(0.5, 1.5)
     generator.layers[-1][0].weight.data *= 10
     before = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
-    faster = fused(generator, torch.device("cpu"))
+    faster = inference_copy(generator, torch.device("cpu"))
     assert generator.training and all(torch.equal(before[name], t) for name, t in generator.state_dict().items())
     assert not any(isinstance(module, nn.BatchNorm2d) for module in faster.modules())
     with torch.inference_mode():

@@ -131,7 +131,7 @@ def test_a_kernel_of_zeros_survives_8_bits(tmp_path):
 def test_scales_that_fit_no_tensor_are_one_sentence(eight_bits, change, refuses):
     tensors, metadata = load_file(eight_bits), weights.read_metadata(eight_bits)
     save_file(change(tensors), eight_bits, metadata)
-    with refuses("small.safetensors is damaged", "fits no tensor"):
+    with refuses("small.safetensors is damaged", "does not match a tensor"):
         weights.load(eight_bits)
 
 
@@ -139,7 +139,7 @@ def test_8_bit_weights_without_their_scales_are_one_sentence(eight_bits, refuses
     tensors, metadata = load_file(eight_bits), weights.read_metadata(eight_bits)
     del tensors[KERNEL + weights.SCALES]
     save_file(tensors, eight_bits, metadata)
-    with refuses("small.safetensors", "does not hold the weights of a big/4@64"):
+    with refuses("small.safetensors", "does not contain the weights of a big/4@64"):
         weights.load(eight_bits)
 
 
@@ -175,7 +175,7 @@ def test_a_truncated_file_is_one_sentence(saved, length, refuses):
 @pytest.mark.parametrize("content", [b"just text\n", b"\xff" * 500, b"{}", json.dumps(RECIPE).encode(), bytes(64)])
 def test_a_file_that_is_no_safetensors_is_one_sentence(tmp_path, content, refuses):
     (tmp_path / "notes.safetensors").write_bytes(content)
-    with refuses("notes.safetensors", "damaged or no safetensors"):
+    with refuses("notes.safetensors", "damaged or not a safetensors"):
         weights.load(tmp_path / "notes.safetensors")
 
 
@@ -211,7 +211,7 @@ def test_tensors_of_another_network_are_one_sentence(tmp_path, change, refuses):
     path = tmp_path / "model.safetensors"
     metadata = {"format": "ganopt", "architecture": "big/32@32", "recipe": "{}"}
     save_file(change(network_of("big/32@32").state_dict()), path, metadata)
-    with refuses("model.safetensors", "does not hold the weights of a big/32@32"):
+    with refuses("model.safetensors", "does not contain the weights of a big/32@32"):
         weights.load(path)
 
 
@@ -236,7 +236,7 @@ class Malicious:
 def test_a_pickle_is_refused_and_never_run(tmp_path, write, name, refuses):
     path, mark = tmp_path / name, tmp_path / "mark"
     write({"layers.0.0.weight": Malicious(mark)}, path)
-    with refuses(name, "damaged or no safetensors"):
+    with refuses(name, "damaged or not a safetensors"):
         weights.load(path)
     assert not mark.exists()
     content = io.BytesIO(path.read_bytes())
@@ -246,7 +246,7 @@ def test_a_pickle_is_refused_and_never_run(tmp_path, write, name, refuses):
 
 def test_an_honest_checkpoint_of_torch_is_refused(tmp_path, refuses):
     torch.save(network_of("big/32@32").state_dict(), tmp_path / "model.pt")
-    with refuses("model.pt", "no safetensors"):
+    with refuses("model.pt", "not a safetensors"):
         weights.load(tmp_path / "model.pt")
 
 

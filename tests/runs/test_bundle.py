@@ -50,7 +50,7 @@ def test_what_was_carried_is_shipped_and_not_resumed(runs, tmp_path, monkeypatch
 
 
 def test_a_missing_part_and_a_run_that_is_there_are_one_sentence(runs, tmp_path, refuses):
-    with refuses("holds no run"):
+    with refuses("contains no readable run"):
         pack(tmp_path, tmp_path / "parts")
     parts = pack(runs, tmp_path / "parts", most=50_000)
     with refuses("is there already"):

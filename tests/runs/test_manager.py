@@ -168,7 +168,7 @@ def test_what_cannot_be_trained_on_is_refused_and_leaves_nothing(folder, recipe,
         ([lone, lone], "2 pictures"),
         ([tmp_path / "texts.zip"], "no pictures"),
         ([bomb], "200 times"),
-        ([huge] * 16, "up to 16 million pixels, which leaves 0"),
+        ([huge] * 16, "Only 0 of the pictures have up to 16 million pixels"),
         ([], "choose some"),
     ):
         with refuses(fragment):

@@ -117,7 +117,7 @@ def test_a_run_without_a_critic_is_shipped_without_one(tiny, tmp_path, refuses):
     entry = ship(run, "student", "student")
     assert entry.critic is None and entry.images == 0
     assert_holds(zoo.load("student"), rounded(run, "generator"))
-    with refuses("student comes without a critic"):
+    with refuses("student has no critic"):
         zoo.load_critic("student")
 
 
@@ -161,5 +161,5 @@ def test_the_command_ships_and_a_mistake_is_one_sentence(transfer, tmp_path, cap
     assert zoo.catalogue()["dogs"].critic is None and zoo.load("dogs")
     with pytest.raises(SystemExit) as ended:
         release.main(["model", str(tmp_path / "nowhere"), "cats", *options])
-    assert str(ended.value).startswith("ganopt: ") and "holds no run" in str(ended.value)
+    assert str(ended.value).startswith("ganopt: ") and "contains no readable run" in str(ended.value)
     assert "cats" not in zoo.catalogue()

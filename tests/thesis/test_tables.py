@@ -89,7 +89,7 @@ def test_figures_stand_beside_those_of_the_thesis():
         "change of FID, %": "-25.0",
         "thesis: change of FID, %": "-7.4",
     }
-    protocol = "Inception in float32. Times and memory, this above what torch itself takes: cpu, 2 threads."
+    protocol = "Inception in float32. Times and memory (without torch's own): cpu, 2 threads."
     assert f"fid500, the mean of 3 samples; {protocol}" in found["table-3.2"].notes
 
 
@@ -110,7 +110,7 @@ def test_a_column_holds_the_fid_of_the_usual_protocol_alone(change):
         found = built(*([other, *usual] if first else [*usual, other]), floor("cats", **change))
         assert "FID" not in row_of(found["table-3.1"], "cats-thesis")
         assert row_of(found["table-3.1"], "cats-teacher")["FID"].startswith("40.00")
-        assert "Measured otherwise, and left out: cats-thesis." in found["table-3.1"].notes
+        assert "Left out, because the protocol differs: cats-thesis." in found["table-3.1"].notes
         assert "left out" not in found["table-3.2"].notes
         assert "change of FID, %" not in row_of(found["table-3.3"], "cats-thesis")
 
@@ -120,12 +120,12 @@ def test_a_column_holds_the_costs_of_the_usual_machine_alone(other):
     found = built(other, cost("cats-teacher"), cost("cats-kd-0.3"), score("cats-thesis"))
     row = row_of(found["table-3.1"], "cats-thesis")
     assert "epoch, s" not in row and row["FID"]
-    assert found["table-3.1"].notes.endswith("cpu, 2 threads. Measured otherwise, and left out: cats-thesis.")
+    assert found["table-3.1"].notes.endswith("cpu, 2 threads. Left out, because the protocol differs: cats-thesis.")
 
 
 def test_threads_of_the_cpu_do_not_matter_where_a_gpu_computes():
     found = built(cost("cats-thesis", "cuda", 16), cost("cats-teacher", "cuda", 2))
-    assert found["table-3.1"].notes == "Times and memory, this above what torch itself takes: cuda."
+    assert found["table-3.1"].notes == "Times and memory (without torch's own): cuda."
     assert all(row_of(found["table-3.1"], name)["epoch, s"] for name in ("cats-thesis", "cats-teacher"))
 
 
@@ -203,17 +203,17 @@ def test_a_curve_says_when_it_fell_below_the_thesis_and_where_it_leads():
         (
             [(10, 90.0), (20, 60.0), (30, 50.0)],
             [(10, 400.0), (30, 200.0)],
-            "our recipe has reached 50.00 after 30 minutes, the thesis's 200.00 after 30.",
+            "our recipe reached 50.00 after 30 minutes, that of the thesis 200.00 after 30.",
         ),
         (
             [(10, 90.0), (20, 60.0), (30, 50.0)],
             [(24, 200.0)],
-            "our recipe has reached 60.00 after 20 minutes, the thesis's 200.00 after 24.",
+            "our recipe reached 60.00 after 20 minutes, that of the thesis 200.00 after 24.",
         ),
         (
             [(10, 90.0), (20, 60.0)],
             [(10, 400.0), (20.3, 200.0)],  # its last step was a long one
-            "our recipe has reached 60.00 after 20 minutes, the thesis's 200.00 after 20.",
+            "our recipe reached 60.00 after 20 minutes, that of the thesis 200.00 after 20.",
         ),
         ([(10, 90.0)], [(5, 200.0)], None),
         ([(10, 90.0)], [], None),
@@ -223,7 +223,7 @@ def test_a_curve_says_when_it_fell_below_the_thesis_and_where_it_leads():
 def test_the_race_gives_our_recipe_no_more_time_than_the_thesis(ours, theirs, sentence):
     records = [curve(name, *points) for name, points in (("race-ours", ours), ("race-thesis", theirs)) if points]
     notes = built(*records)["curves"].notes
-    assert notes.endswith(f"From scratch {sentence}") if sentence else "From scratch" not in notes
+    assert notes.endswith(f"From scratch, {sentence}") if sentence else "From scratch" not in notes
 
 
 def test_nothing_measured_is_said_in_a_sentence_and_all_rows_are_in_the_csv():
@@ -281,7 +281,7 @@ def test_results_are_read_by_kind_and_name_the_last_one_counts(tmp_path):
 def test_results_that_are_none_are_one_sentence(content, tmp_path, refuses):
     if content is not None:
         (tmp_path / "results.json").write_bytes(content)
-    with refuses("results.json holds no results"):
+    with refuses("results.json contains no results"):
         tables.read(tmp_path / "results.json")
 
 

@@ -35,13 +35,13 @@ def test_a_recipe_names_critics_with_their_weights():
     ("critic", "fragments"),
     [
         ("plain-critic,", ["Unknown network ''"]),
-        ("plain-critic,projected:much", ["The weight 'much' of projected"]),
-        ("plain-critic,projected:", ["The weight '' of projected"]),
+        ("plain-critic,projected:much", ["The weight of projected is 'much'"]),
+        ("plain-critic,projected:", ["The weight of projected is ''"]),
         ("plain-critic,projected:0", ["above 0"]),
-        ("plain-critic:nan", ["The weight 'nan'"]),
-        ("projected,projected", ["names projected twice"]),
+        ("plain-critic:nan", ["is 'nan'"]),
+        ("projected,projected", ["contains projected twice"]),
         ("projected,critic", ["critic can only be the first", "projected"]),
-        ("plain-critic,projected@64", ["draws 32 pixels", "projected@64 judges 64"]),
+        ("plain-critic,projected@64", ["is for 32 pixels", "projected@64 for 64"]),
     ],
 )
 def test_what_names_no_critics_is_refused(critic, fragments, refuses):

@@ -13,7 +13,7 @@ from ganopt import R1, Transfer, draw, latents, load, resume, train
 from ganopt.metrics.evaluation import Plan, evaluate
 from ganopt.models import weights
 from ganopt.models.networks import KINDS, Critic, Generator, build_critic, build_generator, register
-from ganopt.models.sampling import fused
+from ganopt.models.sampling import inference_copy
 from ganopt.training import methods
 from ganopt.training.adversarial.games import GAMES, Game
 from ganopt.training.adversarial.penalties import squared_gradient_norm
@@ -115,7 +115,7 @@ def test_they_draw_and_are_measured(draw_faces, tmp_path, extractor):
     generator = load(tmp_path / "run")
     faces = draw(generator, latents(range(3)))
     assert faces.shape == (3, 3, 32, 32)
-    assert torch.equal(draw(fused(generator, torch.device("cpu")), latents(range(3))), faces)
+    assert torch.equal(draw(inference_copy(generator, torch.device("cpu")), latents(range(3))), faces)
     plan = Plan(models=(str(tmp_path / "run"),), reference=str(tmp_path / "faces"), count=50, repeats=1)
     scores = [update.score for update in evaluate(plan, extractor) if update.score]
     assert scores[-1].fid > 0

@@ -18,7 +18,7 @@ TINY = {"generator": "big/32@32", "critic": "plain-critic/32", "batch": 4, "devi
 @pytest.fixture(autouse=True)
 def thin(thin_inception, monkeypatch):
     monkeypatch.setenv("GANOPT_INCEPTION", str(thin_inception))
-    monkeypatch.setattr(live_fid, "DRAWN", 60)
+    monkeypatch.setattr(live_fid, "GENERATED", 60)
 
 
 def test_it_is_the_fid_of_the_average_to_the_runs_pictures(pictures, tmp_path, extractor):

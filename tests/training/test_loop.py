@@ -594,7 +594,7 @@ def test_a_run_killed_three_times_ends_as_the_straight_one(pictures, tmp_path):
 
 def test_a_second_run_in_a_folder_is_refused(few, straight, refuses):
     before = (straight("dcgan") / "state.safetensors").read_bytes()
-    with refuses("holds a run already", "resume it"):
+    with refuses("already contains a run", "resume it"):
         loop.train(make("dcgan"), straight("dcgan"), few)
     assert (straight("dcgan") / "state.safetensors").read_bytes() == before
 
@@ -720,7 +720,7 @@ def test_a_run_reads_its_folder_and_tells_strangers_only_the_name_of_it(draw_fac
 def test_pictures_that_do_not_fit_are_one_sentence(few, refuses):
     with refuses("23 pictures are too few for batches of 24"):
         loop.train(make("dcgan", batch=24), None, few)
-    with refuses("side must be 64"):
+    with refuses("use ones of 64 pixels"):
         loop.train(make("dcgan", generator="big/64@64"), None, few)
 
 

@@ -25,7 +25,7 @@ def test_settings_that_came_and_went_are_told_of(tmp_path):
     del values["flip"]
     recipe, notes = parse_saved({**values, "blur": 3})
     assert recipe.flip is None and recipe.lr_g == 5e-4
-    assert "The setting 'blur' of an older version is ignored." in notes
+    assert "The setting 'blur' is from an older version and is ignored." in notes
     assert "The setting 'flip' is new since the run was saved; it is None." in notes
     (tmp_path / "config.json").write_text(json.dumps({**values, "blur": 3}))
     assert read_recipe(tmp_path) == recipe
@@ -35,5 +35,5 @@ def test_a_saved_setting_must_still_make_sense(refuses):
     values = json.loads((SAVED / "r1.json").read_text())
     with refuses("--batch is 0"):
         parse_saved({**values, "batch": 0})
-    with refuses("names no recipe", *METHODS):
+    with refuses("Unknown recipe", *METHODS):
         parse_saved({**values, "recipe": "stylegan"})

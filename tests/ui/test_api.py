@@ -130,8 +130,8 @@ def test_train(client, archive, folder):
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [
-        ("generate", {"model": "../../etc/passwd"}, "There is no model"),
-        ("generate", {"model": "user/repository"}, "There is no model"),
+        ("generate", {"model": "../../etc/passwd"}, "Unknown model"),
+        ("generate", {"model": "user/repository"}, "Unknown model"),
         ("generate", {"model": 3}, "'model' cannot be read"),
         ("generate", {"seeds": None}, "'seeds' cannot be read"),
         ("generate", {"seeds": "5-2"}, "runs backwards"),
@@ -140,11 +140,11 @@ def test_train(client, archive, folder):
         ("generate", {"scale": 2.01}, "'scale' must be a number from 0 to 2"),
         ("map", {"spacing": 0}, "'spacing' must be a number"),
         ("walk", {"frames": 10**9}, "'frames' must be a number"),
-        ("walk", {"first": -1}, "is no seed"),
+        ("walk", {"first": -1}, "is not a seed"),
         ("compare", {"models": []}, "0 models cannot be compared"),
         ("compare", {"models": "cats-teacher"}, "'models' cannot be read"),
         ("pair", {"seed": 2**32}, "is too large"),
-        ("fid", {"models": ["nobody"]}, "There is no model"),
+        ("fid", {"models": ["nobody"]}, "Unknown model"),
         ("fid", {"models": []}, "There is no reference ''"),
         ("fid", {"reference": "/etc"}, "There is no reference"),
         ("fid", {"own": {"path": "/etc/passwd"}}, "must be uploaded first"),
@@ -155,7 +155,7 @@ def test_train(client, archive, folder):
         ("train", {"method": "magic"}, "is no method"),
         ("train", {"name": "../x"}, "A run's name takes"),
         ("train", {"data": "sample:nobody"}, "nobody"),
-        ("train", {"method": "transfer", "origin": "/etc/passwd"}, "There is no model"),
+        ("train", {"method": "transfer", "origin": "/etc/passwd"}, "Unknown model"),
         ("train", {"files": [{"path": "/etc/passwd"}]}, "must be uploaded first"),
     ],
 )

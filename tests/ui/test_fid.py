@@ -69,7 +69,7 @@ def test_huge_pictures_are_one_sentence_and_little_memory(tmp_path, draw_faces, 
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout.splitlines()[-1])
     first, second, third = found["sentences"]
-    why = "(50 were left out, the first because it has more than 16 million pixels)"
+    why = "(50 were skipped, the first because it has more than 16 million pixels)"
     assert first == second == f"Only 0 pictures in huge.zip can be read {why}; FID needs at least 50."
-    assert third == "Pictures may have up to 16 million pixels, which leaves 0 of them; at least 16 are needed."
+    assert third == "Only 0 of the pictures have up to 16 million pixels, the limit; upload at least 16 such pictures."
     assert found["megabytes"] < 100 and not list((tmp_path / "runs").glob("*"))

@@ -76,4 +76,4 @@ def test_what_computes_is_lent_a_gpu_and_its_sentences_arrive(tmp_path, source, 
     assert done.returncode == 0, done.stderr
     sentence, lent = done.stdout.splitlines()[-2:]
     assert set(lent.split()) == {"faces", "face_map", "walk", "compare", "cosines", "_evaluate"}
-    assert sentence == "spaces.py is no zip file, or a damaged one; make or download it again."
+    assert sentence == "spaces.py is damaged or not a zip file; make or download it again."

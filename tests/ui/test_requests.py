@@ -64,7 +64,7 @@ def test_a_model_without_a_critic_is_no_source(refuses, three_models, monkeypatc
     entries = zoo.catalogue()
     entries["cats-student"] = dataclasses.replace(entries["cats-student"], critic=None)
     monkeypatch.setattr(zoo, "catalogue", lambda: entries)
-    with refuses("without a critic"):
+    with refuses("has no critic"):
         recipe(RunRequest("transfer", 1, "pictures", "cats-student"))
 
 

@@ -1,6 +1,6 @@
-"""Generators and critics: what they promise, their registry, and the kinds that come with the project."""
+"""Generators and critics: base classes, registry and built-in kinds."""
 
-from ganopt.models.networks import dcgan, projected, subpixel  # noqa: F401 - which register their kinds
+from ganopt.models.networks import dcgan, projected, subpixel  # noqa: F401 - importing them registers their kinds
 from ganopt.models.networks.base import LATENT_SIZE, Critic, Generator, Network
 from ganopt.models.networks.registry import (
     KINDS,

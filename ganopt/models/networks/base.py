@@ -1,4 +1,4 @@
-"""What generators and critics promise to those that draw with them and train them."""
+"""The interfaces of generators and critics, used for drawing and training."""
 
 import copy
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -14,41 +14,41 @@ LATENT_SIZE = 100
 class Generator(nn.Module):
     """Latents (N, 100, 1, 1) -> pictures (N, 3, side, side) in [-1, 1], by `forward`."""
 
-    architecture: "Architecture"  # set where it is built
-    cpu_batch: ClassVar[int] = 16  # faces to draw at once on a CPU, where larger batches gain nothing
+    architecture: "Architecture"  # set by `build_network`
+    cpu_batch: ClassVar[int] = 16  # faces drawn at a time on a CPU, where larger batches are not faster
 
     @property
     def stages(self) -> nn.Sequential:
-        """Its parts from the latent to the picture: what can be frozen in transfer is the first of them."""
+        """The layers in order, from latent to picture. Transfer can freeze the first of them."""
         return nn.Sequential()
 
     def folded(self) -> "Generator":
-        """A copy in evaluation mode that only draws, and may be arranged for speed; to rounding, the same pictures."""
+        """A copy for inference, possibly optimised for speed; draws the same pictures up to rounding."""
         return copy.deepcopy(self).eval()
 
 
 class Critic(nn.Module):
     """Pictures (N, 3, side, side) in [-1, 1] -> `scores` (N, K), unbounded: high for real ones."""
 
-    architecture: "Architecture"  # set where it is built
-    judges_apart: ClassVar[bool] = False  # whether a batch must be all real or all generated, and whole
-    frozen_digest: str = ""  # SHA-256 of weights that are neither trained nor saved, where it has any
+    architecture: "Architecture"  # set by `build_network`
+    needs_separate_batches: ClassVar[bool] = False  # a batch must be all real or all generated, and not be split
+    frozen_digest: str = ""  # SHA-256 of the weights that are neither trained nor saved, if any
 
     @property
     def stages(self) -> nn.Sequential:
-        """Its parts from the picture to the score: what can be frozen in transfer is the first of them."""
+        """The layers in order, from picture to score. Transfer can freeze the first of them."""
         return nn.Sequential()
 
     def scores(self, x: Tensor) -> Tensor:
-        """What losses compare: K scores a picture, (N, 3, side, side) -> (N, K)."""
+        """The input of the losses: K scores for each picture, (N, 3, side, side) -> (N, K)."""
         raise NotImplementedError
 
     def features(self, x: Tensor) -> Any:
-        """What its scores are made of: activations (N, ...), or a list of them."""
+        """The activations that the scores are computed from, (N, ...), or a list of them."""
         raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
-        """The scores; where a kind ends in an activation, with it."""
+        """The scores, after the final activation if the kind has one."""
         return self.scores(x)
 
 

@@ -1,8 +1,8 @@
-"""The thesis's networks, of the build of DCGAN (Radford et al. 2016), and thinner or smaller ones of the same build.
+"""The thesis's networks, which follow DCGAN (Radford et al. 2016), and narrower or smaller variants of them.
 
-* `big`: the generator of its models 1 and 2 (47,859,331 parameters);
-* `kd`: the small generator of its distillation (9,869,123 parameters);
-* `critic`: its critic, with InstanceNorm; `kd-critic`: behind a sigmoid; `plain-critic`: without norms.
+* `big`: the generator of the thesis's models 1 and 2 (47,859,331 parameters);
+* `kd`: the small generator of the thesis's distillation (9,869,123 parameters);
+* `critic`: the thesis's critic, with InstanceNorm; `kd-critic`: with a sigmoid; `plain-critic`: without normalisation.
 """
 
 import torch
@@ -15,7 +15,7 @@ from ganopt.models.networks.registry import Architecture, register
 
 
 class StagedGenerator(Generator):
-    """A generator of stages (convolution, ..., BatchNorm, ReLU), the last of which ends in Tanh."""
+    """A generator of stages (convolution, ..., BatchNorm, ReLU); the last one ends in Tanh."""
 
     def __init__(self, stages: list[nn.Sequential]):
         super().__init__()
@@ -30,14 +30,14 @@ class StagedGenerator(Generator):
         return self.layers(z)
 
     def folded(self) -> Generator:
-        """With each BatchNorm in the convolution before it: a byte in 50,000 is rounded otherwise."""
+        """Fold each BatchNorm into the convolution before it; rounding changes one byte in 50,000."""
         copied = super().folded()
         copied.layers = fold_stages(copied.stages)
         return copied
 
 
 class StagedCritic(Critic):
-    """One score a picture, by stages (convolution, normalisation, LeakyReLU) and a scoring convolution."""
+    """One score for each picture: stages (convolution, normalisation, LeakyReLU) and a final convolution."""
 
     def __init__(self, architecture: Architecture, normalised: bool):
         super().__init__()
@@ -58,12 +58,12 @@ class StagedCritic(Critic):
         return self.layers(x).flatten(1)  # (N, 1, 1, 1) -> (N, 1)
 
     def features(self, x: Tensor) -> Tensor:
-        """Activations before the scoring convolution, (N, 3, side, side) -> (N, C, 4, 4)."""
+        """Activations before the final convolution, (N, 3, side, side) -> (N, C, 4, 4)."""
         return self.layers[:-1](x)
 
 
 class SigmoidCritic(StagedCritic):
-    """A critic that answers with a probability; losses take its `scores`, which are before the sigmoid."""
+    """A critic that returns a probability. Losses use its `scores`, the logits."""
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.sigmoid(self.scores(x))
@@ -71,13 +71,13 @@ class SigmoidCritic(StagedCritic):
 
 @register("big", "generator", inherits=True)
 def big(architecture: Architecture) -> Generator:
-    """100 -> 2048 channels of 4x4 pixels; each later stage halves the width and doubles the side."""
+    """100 -> 2048 channels of 4x4 pixels; each further stage halves the width and doubles the side."""
     return StagedGenerator(_stages(architecture, 2048, kernel_of_second=4))
 
 
 @register("kd", "generator", inherits=True)
 def kd(architecture: Architecture) -> Generator:
-    """100 -> 512 channels of 4x4 pixels; the second stage quadruples the side, so that it has one fewer."""
+    """100 -> 512 channels of 4x4 pixels; the second stage quadruples the side, which saves a stage."""
     return StagedGenerator(_stages(architecture, 512, kernel_of_second=8))
 
 
@@ -95,14 +95,14 @@ def kd_critic(architecture: Architecture) -> Critic:
 
 @register("plain-critic", "critic")
 def plain_critic(architecture: Architecture) -> Critic:
-    """The critic without norms, which R1 does not need."""
+    """The critic without normalisation, which R1 does not need."""
     return StagedCritic(architecture, normalised=False)
 
 
 def _stages(architecture: Architecture, width: int, kernel_of_second: int) -> list[nn.Sequential]:
-    """A latent becomes 4x4 pixels; each later stage doubles the side, one of kernel 8 and stride 4 quadruples it.
+    """The first stage turns a latent into 4x4 pixels. Others double the side, or quadruple it with kernel 8.
 
-    `width` is that of the first stage at 128 pixels; for smaller pictures it is halved as often as their side is.
+    `width` is the width of the first stage at 128 pixels; it is halved each time the side is.
     """
     width = width * architecture.side // 128 // architecture.divisor
     stages, side = [_up(LATENT_SIZE, width, kernel=4, stride=1, padding=0)], 4
@@ -127,5 +127,5 @@ def _down(width_in: int, width_out: int, normalised: bool) -> nn.Sequential:
     convolution, activation = nn.Conv2d(width_in, width_out, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)
     if not normalised:
         return nn.Sequential(convolution, activation)
-    # one group a channel is InstanceNorm2d(affine=True), with a faster backward pass, twice so under a penalty
+    # one group per channel: the same as InstanceNorm2d(affine=True), but twice as fast with a gradient penalty
     return nn.Sequential(convolution, nn.GroupNorm(width_out, width_out), activation)

@@ -1,6 +1,6 @@
-"""The convolutions of EfficientNet-Lite0 (Tan and Le 2019), frozen, to see pictures with: a feature network.
+"""EfficientNet-Lite0 (Tan and Le 2019) as a frozen feature network.
 
-BatchNorm (epsilon 0.001) is folded into the convolutions; padding is TensorFlow's "same", at stride 2 lopsided.
+BatchNorm (epsilon 0.001) is folded into the convolutions. Padding is TensorFlow's "same": asymmetric at stride 2.
 """
 
 from collections.abc import Iterator, Mapping
@@ -12,13 +12,18 @@ from torch.nn.functional import conv2d, hardtanh, pad
 EPSILON = 0.001  # of its BatchNorm
 HALVING = {1, 3, 5, 11}  # blocks of stride 2
 BLOCKS = 16
-SEEN = {2: 24, 4: 40, 10: 112, 15: 320}  # blocks whose results are features -> channels, at strides 4, 8, 16 and 32
+FEATURE_BLOCKS = {
+    2: 24,
+    4: 40,
+    10: 112,
+    15: 320,
+}  # block whose output is a feature map -> channels, at strides 4, 8, 16, 32
 
 
 class EfficientNetLite0(nn.Module):
-    """Pictures (N, 3, H, W) in [-1, 1] -> four maps (N, C, H / s, W / s), s = 4, 8, 16, 32.
+    """Pictures (N, 3, H, W) in [-1, 1] -> four feature maps (N, C, H / s, W / s), s = 4, 8, 16, 32.
 
-    Its weights are those that `fold` returns; they are no part of a state dict, and never trained. Raises KeyError if
+    Takes the weights that `fold` returns. They are not part of the state dict and never trained. Raises KeyError if
     one is missing.
     """
 
@@ -31,16 +36,16 @@ class EfficientNetLite0(nn.Module):
             self.register_buffer(f"{name}_bias".replace(".", "_"), bias, persistent=False)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        seen = []
+        features = []
         x = self._convolve("stem", x.contiguous(memory_format=torch.channels_last), stride=2)
         for block in range(BLOCKS):
             y = self._convolve(f"{block}.expand", x) if block else x
             y = self._convolve(f"{block}.depthwise", y, stride=2 if block in HALVING else 1)
             y = self._convolve(f"{block}.project", y, activate=False)
             x = x + y if y.shape == x.shape else y
-            if block in SEEN:
-                seen.append(x)
-        return seen
+            if block in FEATURE_BLOCKS:
+                features.append(x)
+        return features
 
     def _convolve(self, name: str, x: Tensor, stride: int = 1, activate: bool = True) -> Tensor:
         weight, bias = (getattr(self, f"{name}_{part}".replace(".", "_")) for part in ("weight", "bias"))
@@ -55,9 +60,9 @@ class EfficientNetLite0(nn.Module):
 
 
 def fold(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights for `EfficientNetLite0` from a state dict named as in efficientnet_pytorch, each norm folded.
+    """The weights for `EfficientNetLite0` from a state dict of efficientnet_pytorch, with BatchNorm folded.
 
-    Raises KeyError where a tensor is missing.
+    Raises KeyError if a tensor is missing.
     """
     weights: dict[str, Tensor] = {}
     for name in _convolutions():
@@ -84,6 +89,6 @@ def _convolutions() -> Iterator[str]:
 
 
 def _zeros(side: int, kernel: int) -> tuple[int, int]:
-    """Zeros before and behind an axis for stride 2: as few before as possible."""
+    """Zero padding before and after an axis at stride 2; if the total is odd, the extra zero comes after."""
     total = max((-(-side // 2) - 1) * 2 + kernel - side, 0)
     return total // 2, total - total // 2

@@ -1,4 +1,4 @@
-"""Random first weights."""
+"""Random initial weights."""
 
 from collections.abc import Callable
 
@@ -6,13 +6,13 @@ from torch import nn
 
 
 def initialise(network: nn.Module, init: Callable[[nn.Module], None]) -> None:
-    """Apply `init` to each module; not on the meta device, whose `normal_` imports torch's compiler for seconds."""
+    """Apply `init` to each module, but not on the meta device: there `normal_` imports torch's compiler (slow)."""
     if not next(network.parameters()).is_meta:
         network.apply(init)
 
 
 def normal_init(module: nn.Module) -> None:
-    """N(0, 0.02) for convolutions, N(1, 0.02) for the scales of norms (Radford et al. 2016)."""
+    """N(0, 0.02) for convolutions, N(1, 0.02) for the scales of normalisation layers (Radford et al. 2016)."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, 0.0, 0.02)
         nn.init.zeros_(module.bias)  # type: ignore[arg-type]
@@ -21,7 +21,7 @@ def normal_init(module: nn.Module) -> None:
 
 
 def he_init(module: nn.Module) -> None:
-    """Variance kept through LeakyReLU(0.2) (He et al. 2015): a critic without norms needs it."""
+    """Preserves variance through LeakyReLU(0.2) (He et al. 2015); a critic without normalisation needs it."""
     if isinstance(module, nn.Conv2d):
         nn.init.kaiming_normal_(module.weight, a=0.2)
         nn.init.zeros_(module.bias)  # type: ignore[arg-type]

@@ -1,8 +1,9 @@
-"""A critic that already knows what it sees: small heads on the features of a frozen network (Sauer et al. 2021).
+"""A projected critic: small heads on the features of a frozen pretrained network (Sauer et al. 2021).
 
-* `projected`: EfficientNet-Lite0, whose maps pass fixed random projections, and four heads, one a resolution.
+* `projected`: EfficientNet-Lite0, fixed random projections of its feature maps, and four heads, one per resolution.
 
-Only the heads are trained and saved. The projections come from a seed, the frozen network from a file of the project.
+Only the heads are trained and saved. The projections are drawn from a fixed seed, and the frozen network is read from
+`checkpoints/`.
 """
 
 import functools
@@ -20,37 +21,37 @@ from torch.nn.utils.parametrizations import spectral_norm
 from ganopt.errors import UserError
 from ganopt.models.checkpoint_files import checkpoint
 from ganopt.models.networks.base import Critic
-from ganopt.models.networks.efficientnet import SEEN, EfficientNetLite0
+from ganopt.models.networks.efficientnet import FEATURE_BLOCKS, EfficientNetLite0
 from ganopt.models.networks.registry import Architecture, register
 
 BACKBONE = "efficientnet-lite0.safetensors"  # in checkpoints/
-SIDE = 128  # pixels at which pictures are looked at
+SIDE = 128  # pixels to which pictures are resized
 LATERAL = (32, 64, 128, 256)  # channels that each map is projected to
-FUSED = (32, 32, 64, 128)  # and channels of the sum of it and all coarser ones
-HEADS = {32: 64, 16: 128, 8: 256}  # pixels of a side -> channels of a head there
+FUSED = (32, 32, 64, 128)  # channels after it is summed with the coarser maps
+HEADS = {32: 64, 16: 128, 8: 256}  # side in pixels -> channels of a head at that side
 SEED = 0  # of the projections
 
 
 class ProjectedCritic(Critic):
-    """Scores of four heads, which look at maps of 64, 32, 16 and 8 pixels: (N, 3, side, side) -> (N, 100)."""
+    """Scores of four heads on maps of 64, 32, 16 and 8 pixels: (N, 3, side, side) -> (N, 100)."""
 
-    judges_apart: ClassVar[bool] = True
+    needs_separate_batches: ClassVar[bool] = True
 
     def __init__(self, backbone: EfficientNetLite0):
         super().__init__()
         self.backbone = backbone
         self.frozen_digest = backbone_digest()
         random = torch.Generator().manual_seed(SEED)
-        for level, (width, lateral, fused) in enumerate(zip(SEEN.values(), LATERAL, FUSED, strict=True)):
+        for level, (width, lateral, fused) in enumerate(zip(FEATURE_BLOCKS.values(), LATERAL, FUSED, strict=True)):
             self.register_buffer(f"lateral_{level}", _projection(width, lateral, random), persistent=False)
             self.register_buffer(f"fused_{level}", _projection(lateral, fused, random), persistent=False)
         self.heads = nn.ModuleList(_head(width, side) for width, side in zip(FUSED, (64, 32, 16, 8), strict=True))
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """The maps that the heads look at, the finest first: (N, 32, 64, 64) to (N, 128, 8, 8)."""
+        """The input maps of the heads, the finest first: (N, 32, 64, 64) to (N, 128, 8, 8)."""
         if x.shape[-1] != SIDE:
             x = interpolate(x, size=SIDE, mode="bilinear", align_corners=False)
-        # on a CPU the way back to the pixels is slower in bfloat16
+        # on a CPU, the backward pass to the pixels is slower in bfloat16
         with torch.autocast(x.device.type, enabled=not x.requires_grad and torch.is_autocast_enabled(x.device.type)):
             maps = self.backbone(x)
         coarser, found = None, []
@@ -68,13 +69,13 @@ class ProjectedCritic(Critic):
 
 
 def _projection(width_in: int, width_out: int, random: torch.Generator) -> Tensor:
-    """A fixed random 1x1 convolution that keeps the size of numbers (He et al. 2015)."""
+    """A fixed random 1x1 convolution that preserves the scale of activations (He et al. 2015)."""
     weight = torch.randn(width_out, width_in, 1, 1, generator=random, device="cpu")
     return weight * math.sqrt(2 / width_in)
 
 
 def _head(width: int, side: int) -> nn.Sequential:
-    """From a map to 5x5 scores, halving its side down to 8."""
+    """A head: halves the side of a map down to 8 pixels and returns 5x5 scores."""
     layers: list[nn.Module] = []
     while side > 8:
         side //= 2
@@ -95,7 +96,7 @@ def _weights() -> dict[str, Tensor]:
 
 @functools.cache
 def backbone_digest() -> str:
-    """The SHA-256 of the frozen network's weights, which a run remembers."""
+    """The SHA-256 of the frozen network's weights, saved with a run."""
     digest = hashlib.sha256()
     for name, tensor in sorted(_weights().items()):
         digest.update(name.encode() + tensor.numpy().tobytes())
@@ -104,7 +105,7 @@ def backbone_digest() -> str:
 
 @register("projected", "critic")
 def projected(architecture: Architecture) -> Critic:
-    """Its widths are never divided. Raises UserError where the frozen network is missing."""
+    """The projected critic; the divisor has no effect on it. Raises UserError if the frozen network is missing."""
     with torch.device("cpu"):
         backbone = EfficientNetLite0(_weights())
     return ProjectedCritic(backbone)

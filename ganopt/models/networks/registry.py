@@ -1,7 +1,7 @@
 """The registry of networks and their notation, `kind[/divisor][@side]`, as in `big/4@64`.
 
-A kind is registered by a decorator on its builder; `/4` divides every width by four, `@64` builds for pictures of 64x64
-pixels. Networks know nothing of losses, files or devices.
+A kind is registered by a decorator on its builder. `/4` divides every width by four, `@64` is for pictures of 64x64
+pixels. This package does not depend on losses, files or devices.
 """
 
 import re
@@ -23,7 +23,7 @@ DIVISORS = (1, 2, 4, 8, 16, 32, 64)
 
 @dataclass(frozen=True)
 class Architecture:
-    """What a network name says: its kind, the divisor of its widths, the side of its pictures in pixels."""
+    """A parsed network name: kind, divisor of the widths, side of the pictures in pixels."""
 
     kind: str
     divisor: int = 1
@@ -45,7 +45,7 @@ AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of network, as it is registered."""
+    """A registered kind of network."""
 
     name: str
     role: Role
@@ -62,7 +62,7 @@ def register(
 ) -> Callable[[AnyBuilder], AnyBuilder]:
     """A decorator that registers the builder of a kind of network: Architecture -> Generator or Critic.
 
-    Raises ValueError for a name that is taken, or cannot be written in the notation.
+    Raises ValueError if the name is taken or does not fit the notation.
     """
     if name in KINDS or not re.fullmatch(r"[a-z][a-z-]*", name):
         raise ValueError(f"{name!r} is taken, or is not a name of lower-case letters and hyphens")
@@ -80,23 +80,23 @@ def kinds(role: Role) -> tuple[str, ...]:
 
 
 def parse_architecture(name: str, role: Role | None = None, default_side: int = 128) -> Architecture:
-    """Read a network name such as `big/4@64`. Raises UserError if it names no network of this role."""
+    """Parse a network name such as `big/4@64`. Raises UserError if it is unknown or has another role."""
     known = kinds(role) if role else tuple(KINDS)
     match = re.fullmatch(r"([a-z-]+)(?:/([0-9]{1,3}))?(?:@([0-9]{1,4}))?", name.strip())
     if not match or match[1] not in known:
         raise UserError(
-            f"Unknown network '{name[:60]}'; write one of {', '.join(known)}, as in {known[0]} or {known[0]}/4@64."
+            f"Unknown network '{name[:60]}'; use one of {', '.join(known)}, as in {known[0]} or {known[0]}/4@64."
         )
     divisor, side = int(match[2] or 1), int(match[3] or default_side)
     if divisor not in DIVISORS:
-        raise UserError(f"'{name}' divides its widths by {divisor}; take {_choices(DIVISORS)}.")
+        raise UserError(f"'{name}' divides its widths by {divisor}; use {_choices(DIVISORS)}.")
     if side not in (sides := KINDS[match[1]].sides):
-        raise UserError(f"'{name}' is for pictures of {side} pixels; take {_choices(sides)}.")
+        raise UserError(f"'{name}' is for pictures of {side} pixels; use {_choices(sides)}.")
     return Architecture(match[1], divisor, side)
 
 
 def can_inherit(student: Architecture, teacher: Architecture) -> bool:
-    """Whether a generator can start from another's channels: of the same kind, which allows it, and no wider."""
+    """Whether a student can start from a teacher's channels: same kind and side, not wider, and the kind allows it."""
     alike = (student.kind, student.side) == (teacher.kind, teacher.side)
     return alike and student.divisor >= teacher.divisor and KINDS[student.kind].inherits
 
@@ -124,13 +124,13 @@ def build_critic(name: str) -> Critic:
 
 
 def parameters_of(name: str) -> int:
-    """How many trainable values a generator of that name has."""
+    """The number of parameters of a generator with this name."""
     with torch.device("meta"):
         return count_parameters(build_generator(name))
 
 
 def count_parameters(network: nn.Module) -> int:
-    """How many trainable values a network has, frozen ones included."""
+    """The number of parameters of a network, frozen ones included."""
     return sum(parameter.numel() for parameter in network.parameters())
 
 

@@ -1,4 +1,4 @@
-"""A quick generator: its convolutions work on few pixels, which are then spread out (Shi et al. 2016).
+"""A fast generator with sub-pixel convolutions, which run at low resolution (Shi et al. 2016).
 
 * `shuffle`: 2,154,864 parameters.
 """
@@ -14,14 +14,14 @@ from ganopt.models.networks.registry import Architecture, register
 
 
 class SubpixelGenerator(StagedGenerator):
-    """A generator in which a PixelShuffle follows each convolution."""
+    """A generator with a PixelShuffle after each convolution."""
 
-    cpu_batch: ClassVar[int] = 1  # on a CPU its convolutions round otherwise in another batch
+    cpu_batch: ClassVar[int] = 1  # on a CPU, the rounding of its convolutions depends on the batch size
 
 
 @register("shuffle", "generator")
 def shuffle(architecture: Architecture) -> Generator:
-    """Convolutions on 1x1, 8x8, 16x16 and 32x32 pixels, whatever the side of the picture."""
+    """Convolutions on 1x1, 8x8, 16x16 and 32x32 pixels, for any side of the picture."""
     first, second, third = (width // architecture.divisor for width in (192, 96, 64))
     return SubpixelGenerator(
         [
@@ -34,7 +34,7 @@ def shuffle(architecture: Architecture) -> Generator:
 
 
 class _PixelShuffle(nn.PixelShuffle):
-    """Pictures in channels-last, in which the next convolution takes two thirds of the time on a CPU."""
+    """PixelShuffle with output in channels-last: on a CPU, the next convolution then takes two thirds of the time."""
 
     def forward(self, input: Tensor) -> Tensor:
         return super().forward(input).contiguous(memory_format=torch.channels_last)

@@ -1,6 +1,6 @@
-"""DiffAugment (Zhao et al. 2020): one random, differentiable change of real and generated pictures alike.
+"""DiffAugment (Zhao et al. 2020): the same random, differentiable augmentation for real and generated pictures.
 
-Draws come from a CPU generator, so a run repeats on any device.
+Random numbers come from a CPU generator, so a run is repeatable on any device.
 """
 
 import torch
@@ -12,7 +12,7 @@ POLICIES = ("color", "translation", "cutout")
 
 
 def diff_augment(pictures: Tensor, policy: tuple[str, ...], random: torch.Generator) -> Tensor:
-    """Change pictures (N, 3, H, W) in [-1, 1] by each named policy, in the order of POLICIES."""
+    """Augment pictures (N, 3, H, W) in [-1, 1] by each policy named, in the order of POLICIES."""
     for name in POLICIES:
         if name in policy:
             pictures = _FUNCTIONS[name](pictures, random)
@@ -26,7 +26,7 @@ def horizontal_flip(pictures: Tensor, random: torch.Generator) -> Tensor:
 
 
 def _uniform(pictures: Tensor, random: torch.Generator) -> Tensor:
-    """One number of [0, 1) a picture, (N, 1, 1, 1)."""
+    """A random number in [0, 1) for each picture, (N, 1, 1, 1)."""
     return send(torch.rand(len(pictures), 1, 1, 1, generator=random), pictures.device).to(pictures.dtype)
 
 
@@ -40,11 +40,11 @@ def _color(pictures: Tensor, random: torch.Generator) -> Tensor:
 
 
 def _translation(pictures: Tensor, random: torch.Generator) -> Tensor:
-    """Shift by up to an eighth of the side each way; what comes in is 0."""
+    """Shift by up to an eighth of the side in each direction; fill with 0."""
     count, channels, height, width = pictures.shape
     down = _shift_matrix(height, pictures, random)
     right = _shift_matrix(width, pictures, random)
-    # a shift is a product with a 0/1 matrix: exact, and the one form that is fast forwards and backwards everywhere
+    # a shift as a product with a 0/1 matrix is exact, and fast on every device, forwards and backwards
     rows = pictures.permute(0, 2, 1, 3).reshape(count, height, channels * width)
     pictures = (down @ rows).reshape(count, height, channels, width).permute(0, 2, 1, 3)
     columns = pictures.reshape(count, channels * height, width) @ right.mT
@@ -52,7 +52,7 @@ def _translation(pictures: Tensor, random: torch.Generator) -> Tensor:
 
 
 def _shift_matrix(side: int, pictures: Tensor, random: torch.Generator) -> Tensor:
-    """(N, side, side), of which M @ column shifts a column by a random number of pixels."""
+    """Matrices M (N, side, side); M @ column shifts a column by a random number of pixels."""
     reach = side // 8
     shift = send(torch.randint(-reach, reach + 1, (len(pictures), 1, 1), generator=random), pictures.device)
     index = torch.arange(side, device=pictures.device)
@@ -60,7 +60,7 @@ def _shift_matrix(side: int, pictures: Tensor, random: torch.Generator) -> Tenso
 
 
 def _cutout(pictures: Tensor, random: torch.Generator) -> Tensor:
-    """Set a square of half the side to 0, its centre anywhere in the picture."""
+    """Set a square of half the side to 0, with its centre anywhere in the picture."""
     height, width = pictures.shape[2:]
     y = (_uniform(pictures, random) * height).floor()
     x = (_uniform(pictures, random) * width).floor()

@@ -1,4 +1,4 @@
-"""Games by name: what the critic and the generator minimise, and the critic's gradient penalty, in one value."""
+"""Adversarial games by name: the losses of critic and generator, and the critic's gradient penalty."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,25 +9,25 @@ from torch import Tensor
 from ganopt.models.networks import Critic
 from ganopt.training.adversarial import losses, penalties
 
-CriticLoss = Callable[[Tensor, Tensor], Tensor]  # of real and generated scores, (N, K) each
-GeneratorLoss = Callable[[Tensor | None, Tensor], Tensor]  # the same; real ones only where the game needs them
+CriticLoss = Callable[[Tensor, Tensor], Tensor]  # from real and generated scores, (N, K) each
+GeneratorLoss = Callable[[Tensor | None, Tensor], Tensor]  # likewise; real scores only if the game needs them
 Penalty = Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor]  # critic, real, generated, random stream
 
 
 @dataclass(frozen=True)
 class Game:
-    """How a critic and a generator play against each other."""
+    """The losses by which a critic and a generator are trained against each other."""
 
     critic_loss: CriticLoss
     generator_loss: GeneratorLoss
-    penalty: Penalty | None = None  # weighted by the recipe, which may leave it out
-    generator_sees_real: bool = False  # whether the generator's loss compares with scores of real pictures
-    estimates_distance: bool = False  # whether minus the critic's loss tells how far generated pictures are from real
+    penalty: Penalty | None = None  # its weight is a setting of the recipe, and may be 0
+    generator_sees_real: bool = False  # whether the generator's loss needs the scores of real pictures
+    estimates_distance: bool = False  # whether minus the critic's loss estimates the distance to real pictures
 
 
 @dataclass(frozen=True)
 class Rules:
-    """How a critic is trained beside the first one, whose rules are the recipe's."""
+    """How a further critic is trained. The first critic follows the recipe's settings instead."""
 
     loss: str
     rate: float  # Adam's learning rate
@@ -48,7 +48,7 @@ GAMES = {
         losses.relativistic_critic, losses.relativistic_generator, penalties.r1_and_r2, generator_sees_real=True
     ),
 }
-# by the kind of critic
+# by kind of critic
 RULES = {
     "projected": Rules("hinge", 2e-4, (0.0, 0.99), ("color", "translation", "cutout")),
 }

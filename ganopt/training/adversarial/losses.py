@@ -1,6 +1,6 @@
-"""Losses of adversarial training: pure functions of scores, (N, K) and unbounded, of real and of generated pictures.
+"""Adversarial losses: pure functions of the scores of real and generated pictures, unbounded, (N, K).
 
-Every loss is a scalar to be minimised, a mean over pictures and over the K scores of each.
+Every loss is a scalar to minimise, the mean over pictures and their K scores.
 """
 
 from torch import Tensor
@@ -28,7 +28,7 @@ def logistic_generator(real: Tensor | None, fake: Tensor) -> Tensor:
 
 
 def hinge_critic(real: Tensor, fake: Tensor) -> Tensor:
-    """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Lim and Ye 2017); the generator's is that of Wasserstein."""
+    """E[max(0, 1 - D(real))] + E[max(0, 1 + D(fake))] (Lim and Ye 2017); the generator's loss is Wasserstein's."""
     return (1 - real).relu().mean() + (1 + fake).relu().mean()
 
 

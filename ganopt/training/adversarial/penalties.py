@@ -1,7 +1,7 @@
-"""Gradient penalties of critics: scalars that are differentiable with respect to the critic.
+"""Gradient penalties of critics: scalars, differentiable with respect to the critic.
 
-They are means over pictures (N, 3, side, side); the score of a picture, whose gradient is taken, is the mean of its K
-scores. The last three are what a game asks for: of real and generated pictures, with the run's random stream.
+They are means over pictures (N, 3, side, side). The gradient is that of a picture's mean score. The last three
+functions are the penalties of games: their arguments are real and generated pictures and the run's random generator.
 """
 
 import torch
@@ -22,7 +22,7 @@ def squared_gradient_norm(critic: Critic, pictures: Tensor) -> Tensor:
 def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
     """E[(|grad D(x)| - 1)^2] at x = mix * real + (1 - mix) * fake, mix (N, 1, 1, 1) uniform (Gulrajani et al. 2017)."""
     points = mix * real + (1 - mix) * fake
-    norm = squared_gradient_norm(critic, points).clamp_min(1e-24).sqrt()  # the root of 0 has no slope
+    norm = squared_gradient_norm(critic, points).clamp_min(1e-24).sqrt()  # the square root has no derivative at 0
     return (norm - 1).square().mean()
 
 
@@ -37,10 +37,10 @@ def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator)
 
 
 def r1(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
-    """R1 alone."""
+    """R1: the penalty on real pictures."""
     return zero_centred_penalty(critic, real)
 
 
 def r1_and_r2(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
-    """R1 and R2 (Huang et al. 2024)."""
+    """R1 and R2: the penalty on real and generated pictures (Huang et al. 2024)."""
     return zero_centred_penalty(critic, real) + zero_centred_penalty(critic, fake)

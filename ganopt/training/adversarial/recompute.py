@@ -1,6 +1,6 @@
-"""Scores whose activations are computed anew for the backward pass instead of being held for it.
+"""Gradient checkpointing of a critic: activations are recomputed in the backward pass instead of being stored.
 
-Torch's own `checkpoint` imports torch's compiler, which takes seconds and 150 MB.
+`torch.utils.checkpoint` imports torch's compiler, which takes seconds and 150 MB.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What a step does in the game: critic updates, and the generator's part against the critic."""
+"""Updates of the critics, and the generator's adversarial loss."""
 
 import contextlib
 import functools
@@ -15,14 +15,14 @@ from ganopt.training.state import Opponent, State
 def draw_fakes(state: State, count: int) -> list[Tensor]:
     """Batches of generated pictures for the critic, float32 (batch, 3, side, side).
 
-    The generator stands still between critic updates; drawn in one go, autocast rounds its weights once for all.
+    The generator does not change between critic updates, so autocast casts its weights once for all batches.
     """
     with torch.no_grad(), state.autocast():
         return [state.generator(state.latents()).float() for _ in range(count)]
 
 
 def update_critics(state: State, fake: Tensor, number: int) -> dict[str, Tensor]:
-    """An update of each critic on the next real pictures; `number` counts them, for lazy penalties."""
+    """Update each critic on the next real pictures. `number` counts the updates, for lazy penalties."""
     losses: dict[str, Tensor] = {}
     real = state.real_batch()
     state.images += len(real)
@@ -34,9 +34,10 @@ def update_critics(state: State, fake: Tensor, number: int) -> dict[str, Tensor]
 
 
 def update_critic(state: State, opponent: Opponent, real: Tensor, fake: Tensor, penalise: bool) -> dict[str, Tensor]:
-    """One update of a critic; a lazy penalty stands for those that went without one (Karras et al. 2020).
+    """Update a critic once; a lazy penalty is weighted for the updates without one (Karras et al. 2020).
 
-    Where a critic judges each picture by itself, `critic_chunk` pairs at a time give the same gradients in less memory.
+    If its scores do not depend on the other pictures of the batch, the batch is split into chunks of `critic_chunk`,
+    which gives the same gradients in less memory.
     """
     real, fake = _augmented(state, opponent, real), _augmented(state, opponent, fake)
     chunk = _chunk(state, opponent) or len(real)
@@ -51,17 +52,17 @@ def update_critic(state: State, opponent: Opponent, real: Tensor, fake: Tensor, 
 def _backward_critic(
     state: State, opponent: Opponent, real: Tensor, fake: Tensor, share: float, penalise: bool
 ) -> dict[str, Tensor]:
-    """Add the gradients of a share of a batch to the critic; its terms, already weighted by that share."""
+    """Add the gradients of a part of a batch to the critic; returns its terms, weighted by the part's share."""
     critic, game = opponent.critic, opponent.game
     with state.autocast():
-        if critic.judges_apart:
+        if critic.needs_separate_batches:
             real_scores, fake_scores = critic.scores(real).float(), critic.scores(fake).float()
         else:
             real_scores, fake_scores = critic.scores(torch.cat([real, fake])).float().chunk(2)
     loss = game.critic_loss(real_scores, fake_scores) * share
     losses = {"critic": loss, "real": real_scores.mean() * share, "fake": fake_scores.mean() * share}
     losses = {name: value.detach() for name, value in losses.items()}
-    loss.backward()  # apart from the penalty's, so that only one graph is held at a time
+    loss.backward()  # before the penalty, so that only one graph is held at a time
     del loss, real_scores, fake_scores
     if penalise and game.penalty:
         with state.autocast():
@@ -71,14 +72,14 @@ def _backward_critic(
     return losses
 
 
-def drawn(state: State, z: Tensor) -> Tensor:
-    """What the generator draws, to be differentiated: (N, 100, 1, 1) -> float32 (N, 3, side, side)."""
+def draw_with_gradients(state: State, z: Tensor) -> Tensor:
+    """Draw pictures with a graph for the backward pass: (N, 100, 1, 1) -> float32 (N, 3, side, side)."""
     with state.autocast():
         return state.generator(z).float()
 
 
 def adversarial_loss(state: State, fake: Tensor) -> Tensor:
-    """The generator's loss on pictures that it has drawn: the weighted sum over the critics."""
+    """The generator's loss on its pictures: the weighted sum over the critics."""
     needed = any(opponent.game.generator_sees_real for opponent in state.opponents)
     real = state.real_batch() if needed else None
     losses = (opponent.weight * _generator_loss(state, opponent, real, fake) for opponent in state.opponents)
@@ -91,13 +92,13 @@ def _generator_loss(state: State, opponent: Opponent, real: Tensor | None, fake:
         if opponent.game.generator_sees_real and real is not None:
             with torch.no_grad():
                 real_scores = opponent.critic.scores(_augmented(state, opponent, real)).float()
-        scores = _judged(state, opponent, _augmented(state, opponent, fake)).float()
+        scores = _generated_scores(state, opponent, _augmented(state, opponent, fake)).float()
     return opponent.game.generator_loss(real_scores, scores)
 
 
 @contextlib.contextmanager
-def judging(state: State) -> Iterator[None]:
-    """The critics as judges: gradients pass through them to the pictures and leave their weights alone."""
+def frozen_critics(state: State) -> Iterator[None]:
+    """Freeze the critics in the block: gradients pass through them to the pictures, but not to their weights."""
     parameters = (parameter for opponent in state.opponents for parameter in opponent.critic.parameters())
     trained = [parameter for parameter in parameters if parameter.requires_grad]
     for parameter in trained:
@@ -110,18 +111,18 @@ def judging(state: State) -> Iterator[None]:
 
 
 def step(optimiser: torch.optim.Optimizer) -> None:
-    """Step, and free the gradients at once: the other network's update needs the room."""
+    """Step, and free the gradients, whose memory the other network's update needs."""
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
 
 
 def _chunk(state: State, opponent: Opponent) -> int:
-    """Pictures that a critic judges at once; 0 for all."""
-    return 0 if opponent.critic.judges_apart else state.recipe.critic_chunk
+    """Pictures in a chunk for a critic; 0 for the whole batch."""
+    return 0 if opponent.critic.needs_separate_batches else state.recipe.critic_chunk
 
 
-def _judged(state: State, opponent: Opponent, pictures: Tensor) -> Tensor:
-    """Scores to be differentiated; in chunks, a chunk's activations are computed anew when its turn comes."""
+def _generated_scores(state: State, opponent: Opponent, pictures: Tensor) -> Tensor:
+    """Scores with a graph for the backward pass; with chunks, activations are recomputed chunk by chunk."""
     critic, chunk = opponent.critic, _chunk(state, opponent)
     if not chunk:
         return critic.scores(pictures)

@@ -1,4 +1,4 @@
-"""Ways to train: from scratch, by transfer, by distillation; a file each, which registers its recipe."""
+"""Training methods: from scratch, transfer, distillation. Each is a module that registers its recipe."""
 
 from ganopt.training.methods import scratch
 from ganopt.training.methods.distillation import Distill

@@ -1,7 +1,7 @@
-"""Distillation: a student learns to draw for each latent what a frozen teacher draws (the thesis).
+"""Distillation: a student learns to draw the same picture for each latent as a frozen teacher (the thesis).
 
-Its generator's loss is alpha * adversarial + (1 - alpha) * likeness; likeness is of pixels and, where asked for, of
-the activations of the teacher's critic. The critic may go on from the teacher's (Li et al. 2020).
+The generator's loss is alpha * adversarial + (1 - alpha) * imitation. Imitation compares pixels and, optionally, the
+activations of the teacher's critic. The critic may start from the teacher's critic (Li et al. 2020).
 """
 
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.networks import Critic, build_critic, build_generator
 from ganopt.models.pruning import inherit_channels
-from ganopt.training.adversarial.updates import adversarial_loss, drawn
+from ganopt.training.adversarial.updates import adversarial_loss, draw_with_gradients
 from ganopt.training.methods.registry import Method, Networks, architecture_of, first_critic, register
 from ganopt.training.recipes import Dcgan
 from ganopt.training.settings import setting
@@ -24,27 +24,27 @@ from ganopt.training.state import State
 
 @dataclass(frozen=True, kw_only=True)
 class Distill(Dcgan):
-    """Train a student to draw what a frozen teacher draws: alpha * adversarial + (1 - alpha) * (pixel + feature)."""
+    """Train a student to imitate a frozen teacher, by alpha * adversarial + (1 - alpha) * (pixel + feature)."""
 
     name: ClassVar[str] = "distill"
     origin_setting: ClassVar[str] = "teacher"
-    generator: str = setting("kd", "the student: kd, big/4, shuffle/4 and so on")
+    generator: str = setting("kd", "the student: kd, big/4, shuffle/4, ...")
     batch: int = setting(8, "pictures in a batch", low=2, high=4096)
-    lr_g: float = setting(5e-4, "Adam's learning rate, generator", low=0)
-    lr_d: float = setting(5e-4, "Adam's learning rate, critic", low=0)
+    lr_g: float = setting(5e-4, "Adam's learning rate for the generator", low=0)
+    lr_d: float = setting(5e-4, "Adam's learning rate for the critic", low=0)
     beta1: float = setting(0.0, "Adam's beta1", low=0, high=0.9999)
-    critic_chunk: int = setting(4, "pictures that the critic judges at once: fewer, less memory; 0 for all", low=0)
+    critic_chunk: int = setting(4, "pictures in a critic's chunk; fewer need less memory; 0 for the whole batch", low=0)
     teacher: str = setting("", "model to imitate: a name, a file or user/repo")
     alpha: float = setting(0.05, "weight of the adversarial term, 0 to 1", low=0, high=1)
     pixel: str = setting("mse", "pixel term", choices=("mse", "l1"))
-    feature: float = setting(0.0, "weight of the feature term on the teacher's critic", low=0)
-    inherit: bool = setting(False, "start from the teacher's most used channels")
-    inherit_critic: bool = setting(False, "go on with the teacher's critic (Li et al. 2020), of its build")
+    feature: float = setting(0.0, "weight of the feature term, from the teacher's critic", low=0)
+    inherit: bool = setting(False, "start from the teacher's most important channels")
+    inherit_critic: bool = setting(False, "start from the teacher's critic and its architecture (Li et al. 2020)")
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.teacher:
-            raise UserError("A distillation needs a teacher; name a model, as in --teacher cats-teacher.")
+            raise UserError("Distillation needs a teacher; name a model, as in --teacher cats-teacher.")
 
     @property
     def needs_pictures(self) -> bool:
@@ -57,14 +57,14 @@ def pixel_loss(student: Tensor, teacher: Tensor, kind: str) -> Tensor:
 
 
 def feature_loss(critic: Critic, student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean absolute difference of the activations of the teacher's frozen critic."""
+    """Mean absolute difference of activations in the teacher's frozen critic."""
     with torch.no_grad():
         target = critic.features(teacher)
     return l1_loss(critic.features(student), target)
 
 
 def joint_loss(alpha: float, adversarial: Tensor | None, imitation: Tensor | None) -> Tensor:
-    """alpha * adversarial + (1 - alpha) * imitation; a term of weight 0 may be None and is left out of the graph."""
+    """alpha * adversarial + (1 - alpha) * imitation. A term of weight 0 may be None."""
     terms = [weight * term for weight, term in ((alpha, adversarial), (1 - alpha, imitation)) if term is not None]
     return torch.stack(terms).sum()
 
@@ -82,7 +82,9 @@ def _networks(recipe: Distill) -> Networks:
         critics[0] = zoo.load_critic(recipe.teacher)
     teacher = zoo.load(recipe.teacher).requires_grad_(False)
     if teacher.architecture.side != recipe.side:
-        raise UserError(f"The teacher draws {teacher.architecture.side} pixels and the student {recipe.side}.")
+        raise UserError(
+            f"The teacher draws {teacher.architecture.side} pixels but the student {recipe.side}; use the same side."
+        )
     frozen: dict[str, torch.nn.Module] = {"teacher": teacher}
     if recipe.feature:
         frozen["teacher_critic"] = zoo.load_critic(recipe.teacher).requires_grad_(False)
@@ -94,8 +96,8 @@ def _networks(recipe: Distill) -> Networks:
 def _generator_loss(state: State, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     recipe = state.recipe
     assert isinstance(recipe, Distill)
-    target = _target(state, z) if recipe.alpha < 1 else None  # before there is a graph to hold
-    fake = drawn(state, z)
+    target = _target(state, z) if recipe.alpha < 1 else None  # before a graph takes memory
+    fake = draw_with_gradients(state, z)
     terms = {"adversarial": adversarial_loss(state, fake)} if recipe.alpha > 0 else {}
     if target is not None:
         terms["imitation"] = _imitation(state, recipe, fake, target)
@@ -120,7 +122,7 @@ def _imitation(state: State, recipe: Distill, fake: Tensor, target: Tensor) -> T
 register(
     Method(
         Distill,
-        "Distil: teach a small network to draw as a trained one",
+        "Distil: train a small network to imitate a trained one",
         _networks,
         generator_loss=_generator_loss,
         architectures=_architectures,

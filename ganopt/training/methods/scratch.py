@@ -1,4 +1,4 @@
-"""From scratch: new networks, random weights, the game alone."""
+"""Training from scratch: networks with random weights and the adversarial loss."""
 
 from ganopt.models.networks import build_critic, build_generator
 from ganopt.training.methods.registry import Method, Networks, register
@@ -10,9 +10,9 @@ def _networks(recipe: Recipe) -> Networks:
 
 
 TITLES: dict[type[Recipe], str] = {
-    R1: "From scratch: R1, good on small sets",
-    R3: "From scratch: R3GAN's loss",
-    WganGp: "From scratch: WGAN-GP, the thesis's",
+    R1: "From scratch: R1, good for small datasets",
+    R3: "From scratch: the loss of R3GAN",
+    WganGp: "From scratch: WGAN-GP, as in the thesis",
     Dcgan: "From scratch: DCGAN",
 }
 for kind, title in TITLES.items():

@@ -1,4 +1,4 @@
-"""Transfer: go on from a trained model on other pictures, with its first layers frozen (the thesis)."""
+"""Transfer: fine-tune a trained model on other pictures, with its first layers frozen (the thesis)."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -13,19 +13,19 @@ from ganopt.training.settings import setting
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer(WganGp):
-    """Go on from a trained model on other pictures, its first layers frozen; the networks are the source's."""
+    """Fine-tune a trained model on other pictures with its first layers frozen; the networks are the source's."""
 
     name: ClassVar[str] = "transfer"
     origin_setting: ClassVar[str] = "source"
     source: str = setting("", "model to start from: a name, a file or user/repo")
     freeze_g: int = setting(2, "first generator layers to freeze", low=0, high=5)
-    critic_chunk: int = setting(4, "pictures that the critic judges at once: fewer, less memory; 0 for all", low=0)
+    critic_chunk: int = setting(4, "pictures in a critic's chunk; fewer need less memory; 0 for the whole batch", low=0)
     freeze_d: int = setting(4, "first critic layers to freeze", low=0, high=5)
 
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.source:
-            raise UserError("A transfer needs a source; name a model, as in --source cats-teacher.")
+            raise UserError("Transfer needs a source; name a model, as in --source cats-teacher.")
 
 
 def _architectures(recipe: Transfer) -> dict[str, str]:
@@ -41,10 +41,12 @@ def _networks(recipe: Transfer) -> Networks:
 
 
 def _freeze(network: Network, count: int) -> None:
-    """Freeze the first stages. Raises UserError where none would be left to train."""
+    """Freeze the first stages. Raises UserError if none would be left to train."""
     if count >= len(network.stages):
         raise UserError(f"{network.architecture} has {len(network.stages)} layers; freeze fewer than that.")
     network.stages[:count].requires_grad_(False)
 
 
-register(Method(Transfer, "Transfer: teach a trained model other pictures", _networks, architectures=_architectures))
+register(
+    Method(Transfer, "Transfer: fine-tune a trained model on other pictures", _networks, architectures=_architectures)
+)
