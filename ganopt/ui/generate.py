@@ -24,8 +24,8 @@ from ganopt.viz.sheets import save_zip
 
 MOST_FACES = 64  # in one call
 FIRST_SEEDS = "0-15"
-# JavaScript for a range of seeds that starts at a random seed or at the current first seed; as this runs in the browser,
-# the later of two quick clicks counts
+# JavaScript for a range of seeds from a random or the current first seed; it runs in the browser, so that the later of
+# two quick clicks counts
 RANGE = "(first, count) => count > 1 ? `${first}-${first + count - 1}` : `${first}`"
 RANDOM = f"count => ({RANGE})(Math.floor(1e6 * Math.random()), count)"
 FIRST = f"Math.min(...(seeds.match(/\\d+/g) ?? [0]).map(Number), {MAX_SEED} - count)"

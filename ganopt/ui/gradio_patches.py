@@ -30,7 +30,7 @@ MOST_BYTES = 4_000_000_000  # of files made for visitors or uploaded by them
 PAUSE = 60  # seconds between checks of these files
 DISK_FULL = "The server's disk is full; try again later."
 UNREADABLE = (
-    "The request cannot be read; upload files first, and see /gradio_api/info for the endpoints and their parameters."
+    "The request cannot be read; files must be uploaded first, and /gradio_api/info lists the endpoints and parameters."
 )
 
 
