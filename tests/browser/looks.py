@@ -73,7 +73,7 @@ def made_with(page) -> dict[str, str | list[str]]:
 
 
 def _cells(picture: Image.Image, size: tuple[int, int], background: int, hidden: Sequence[Box]) -> np.ndarray:
-    """Mean grey values of the cells, (rows, columns), of a picture on a background, with the hidden boxes painted over."""
+    """Mean grey values of a picture's cells, (rows, columns), on a background, with the hidden boxes painted over."""
     grey = Image.new("L", size, background)
     grey.paste(picture.convert("RGB").convert("L"))
     pen = ImageDraw.Draw(grey)

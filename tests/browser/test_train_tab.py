@@ -161,8 +161,8 @@ def test_a_late_answer_for_another_run_does_not_replace_the_requested_one(tab):
         tab.wait_for_timeout(50)
     start(tab, "requested")
     tab.wait_for_function("document.location.search.includes('requested')")
-    held[0].continue_()
-    tab.wait_for_event("response", lambda response: response.request == held[0].request)
+    with tab.expect_event("response", lambda response: response.request == held[0].request):
+        held[0].continue_()
     for _ in range(2):
         tab.wait_for_event("response", lambda response: "run/predict" in response.url)  # of the next updates
     assert "requested" in tab.locator("#run-status b").inner_text()
