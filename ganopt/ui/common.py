@@ -136,7 +136,7 @@ def optional_text(number: float | None) -> str:
 def preset_buttons(presets: dict[str, Any]) -> dict[gr.Button, Any]:
     """Buttons for presets of the form below them, mapped to their values."""
     with gr.Column(elem_classes="examples"):
-        gr.Markdown("Start with a preset, or choose your own settings:")
+        gr.Markdown("Presets")
         return {gr.Button(text, size="sm"): value for text, value in presets.items()}
 
 

@@ -83,7 +83,7 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, gr.
         16,
         step=1,
         label="Number of faces",
-        info="Consecutive seeds, from the first one",
+        info="Consecutive seeds",
         elem_id="count",
     )
     scale = gr.Slider(

@@ -72,7 +72,7 @@ def name_sessions(queue: Queue) -> None:
     queue.push = push_named  # type: ignore[method-assign]
 
 
-def drop_messages_to_nobody(queue: Queue) -> None:
+def drop_orphaned_messages(queue: Queue) -> None:
     """Drop messages to sessions that no longer exist.
 
     Without it, a single waiting call of such a session stops the queue: no call is answered until the page is
@@ -80,11 +80,11 @@ def drop_messages_to_nobody(queue: Queue) -> None:
     """
     send = queue.send_message
 
-    def send_to_somebody(event: Event, event_message: Any) -> None:
+    def send_to_session(event: Event, event_message: Any) -> None:
         if event.session_hash in queue.pending_messages_per_session:
             send(event, event_message)
 
-    queue.send_message = send_to_somebody  # type: ignore[method-assign]
+    queue.send_message = send_to_session  # type: ignore[method-assign]
 
 
 def check_count(block_fn: BlockFunction, values: list) -> None:
@@ -159,7 +159,7 @@ class PatchedBlocks(gr.Blocks):
     def queue(self, *arguments: Any, **named: Any) -> "PatchedBlocks":
         # `Blocks` calls this itself; a second call to set the limit would slow the start by 0.35 s
         super().queue(*arguments, **{"max_size": MOST_WAITING} | named)
-        for patch in (poll_less, name_sessions, drop_messages_to_nobody):
+        for patch in (poll_less, name_sessions, drop_orphaned_messages):
             patch(self._queue)
         return self
 

@@ -23,9 +23,9 @@ TUNED = {
     "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0, "critic": "plain-critic"},
 }
 UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # choices of pictures that are not drawn by a model
-STARTING = [name for name, method in METHODS.items() if not method.from_scratch]
-# further settings in the form, for the methods that have them
-MORE = ("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids", "alpha", "freeze_g", "freeze_d")
+WITH_ORIGIN = [name for name, method in METHODS.items() if not method.from_scratch]
+# settings in the form, each for the methods that have it
+SETTINGS = ("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids", "alpha", "freeze_g", "freeze_d")
 SHORT = 10  # minutes; runs up to this have more frequent previews
 
 
@@ -93,18 +93,21 @@ def make_recipe(request: RunRequest, public: bool) -> Recipe:
 def from_api(
     method: str, minutes: float, data: str, origin: str, network: str, side: int, settings: dict | None
 ) -> RunRequest:
-    """The request from an endpoint's arguments; `data` is UPLOAD if there are files. Raises UserError if unknown."""
+    """The request from an endpoint's arguments. Raises UserError for unknown settings and models.
+
+    `data` is UPLOAD if files were uploaded.
+    """
     settings = dict(settings or {})
-    if unknown := set(settings) - set(MORE):
-        raise UserError(f"Unknown setting {str(min(unknown))[:40]!r}; use any of {', '.join(MORE)}.")
+    if unknown := set(settings) - set(SETTINGS):
+        raise UserError(f"Unknown setting {str(min(unknown))[:40]!r}; use any of {', '.join(SETTINGS)}.")
     if data.startswith(PREFIX):
         zoo.check_offered([data.removeprefix(PREFIX)])
     elif not data and method == "distill":
         settings.setdefault("alpha", 0.0)  # the student learns from the teacher only
-    if method in STARTING:
+    if method in WITH_ORIGIN:
         zoo.check_offered([origin])
     data = "" if data == UPLOAD else data
-    return RunRequest(method, minutes, data, origin if method in STARTING else "", network, side, settings)
+    return RunRequest(method, minutes, data, origin if method in WITH_ORIGIN else "", network, side, settings)
 
 
 def _networks(request: RunRequest) -> dict[str, Any]:

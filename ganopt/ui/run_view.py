@@ -103,7 +103,7 @@ def _panel() -> tuple[list[Any], gr.Textbox, gr.Button]:
     chosen = gr.Radio([], label="Runs", elem_id="runs")
     status = gr.HTML(elem_id="run-status", elem_classes="bare")
     faces = gr.HTML(elem_id="run-faces", elem_classes="bare")
-    scrubber = gr.Slider(0, LATEST, LATEST, step=1, label="Progress of training, %", visible=False, elem_id="scrubber")
+    scrubber = gr.Slider(0, LATEST, LATEST, step=1, label="Progress, %", visible=False, elem_id="scrubber")
     stop = gr.Button("Stop and save", visible=False, elem_id="run-stop")
     with gr.Row(visible=False, elem_classes="button-beside") as resume_row:
         more = gr.Textbox(

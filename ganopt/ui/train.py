@@ -33,7 +33,7 @@ from ganopt.ui.common import (
     refresh_models,
     show_errors,
 )
-from ganopt.ui.requests import FOLDER, MORE, NETWORKS, NONE, PRESETS, STARTING, UPLOAD, RunRequest
+from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PRESETS, SETTINGS, UPLOAD, WITH_ORIGIN, RunRequest
 from ganopt.ui.run_view import build_run_view
 
 
@@ -156,11 +156,11 @@ def _parse_form(values: tuple) -> tuple[RunRequest, list[Path], str]:
     method, origin, choice, files, folder, network, side, minutes, name, *more = values
     data = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(choice, choice)
     known = METHODS[method].settings if method in METHODS else {}
-    settings = {key: optional_number(text, key) for key, text in zip(MORE, more, strict=True) if key in known}
+    settings = {key: optional_number(text, key) for key, text in zip(SETTINGS, more, strict=True) if key in known}
     if choice == NONE:
         settings["alpha"] = settings.get("alpha") or 0.0  # the student learns from the teacher only
     _check_pictures(choice, files, method, settings)
-    request = RunRequest(method, minutes, data, origin if method in STARTING else "", network, side, settings)
+    request = RunRequest(method, minutes, data, origin if method in WITH_ORIGIN else "", network, side, settings)
     return request, [Path(file) for file in files or []] if choice == UPLOAD else [], (name or "").strip()
 
 
@@ -187,15 +187,15 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     folder = gr.Textbox(label="Folder on this machine", visible=False, elem_id="train-folder")
     with gr.Row():
         network = gr.Dropdown(NETWORKS, value=first.network, label="Generator", info="/8: all widths divided by 8")
-        side = gr.Radio([32, 64, 128], value=first.side, label="Picture size, pixels", elem_id="train-side")
+        side = gr.Radio([32, 64, 128], value=first.side, label="Picture size", elem_id="train-side")
     with gr.Row():
         minutes = gr.Number(first.minutes, label="Minutes", elem_id="train-minutes")
         name = gr.Textbox(label="Name", placeholder="automatic", elem_id="train-name")
     with gr.Accordion("More settings", open=False):
         gr.Markdown("Leave empty for the method's default.")
-        more = [_setting(name, first) for name in MORE]
+        more = [_setting(name, first) for name in SETTINGS]
     with gr.Row():
-        estimate = gr.Button("Estimate cost", min_width=130, elem_id="train-cost")
+        estimate = gr.Button("Estimate cost", min_width=170, elem_id="train-cost")
         button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
     filled = [method, origin, data, network, side, minutes, *more]
     for (
@@ -231,7 +231,7 @@ def _setting(name: str, preset: RunRequest) -> gr.Textbox:
 def _form_values(preset: RunRequest) -> str:
     """The values of a preset for the form, as JSON; null keeps the current value."""
     values = [preset.method, preset.origin or None, preset.data or NONE, preset.network, preset.side, preset.minutes]
-    return json.dumps(values + [optional_text(preset.more.get(name)) for name in MORE])
+    return json.dumps(values + [optional_text(preset.more.get(name)) for name in SETTINGS])
 
 
 def _show_picture_inputs(data: str) -> tuple[gr.File, gr.Textbox]:
@@ -241,6 +241,6 @@ def _show_picture_inputs(data: str) -> tuple[gr.File, gr.Textbox]:
 
 def _show_method_inputs(method: str) -> list:
     """Show the inputs for a method: origin, network, side and settings."""
-    shown = [method in STARTING, method != "transfer", method not in STARTING]
-    shown += [name in METHODS[method].settings for name in MORE]
+    shown = [method in WITH_ORIGIN, method != "transfer", method not in WITH_ORIGIN]
+    shown += [name in METHODS[method].settings for name in SETTINGS]
     return [gr.update(visible=visible) for visible in shown]

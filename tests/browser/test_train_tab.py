@@ -22,7 +22,7 @@ pytest.importorskip("fcntl", reason="needs file locks")
 pytestmark = pytest.mark.timeout(900)  # on a busy machine, training takes its time
 
 PICTURE = "document.querySelector('#run-faces img')?.src"
-CURVE = "document.querySelector('#run-curves .curve0')?.getAttribute('d')"
+CURVE = "document.querySelector('#run-curves path.curve0')?.getAttribute('d')"  # the legend has a line of this class
 
 
 @pytest.fixture(scope="module")
