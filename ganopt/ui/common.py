@@ -115,7 +115,7 @@ def check_session(seeds: list[int]) -> None:
         raise UserError("These faces are from an expired session; draw them again.")
 
 
-def optional_number(text: str | None, name: str) -> int | float | None:
+def optional_number(text: str | None, label: str) -> int | float | None:
     """The number in a text field; None if it is empty. Raises UserError if it is not a number."""
     text = (text or "").strip()
     if not text:
@@ -123,9 +123,7 @@ def optional_number(text: str | None, name: str) -> int | float | None:
     try:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
     except ValueError:
-        raise UserError(
-            f"'{text[:40]}' is not a number; enter one for {name.replace('_', ' ')}, or leave the field empty."
-        ) from None
+        raise UserError(f"'{text[:40]}' is not a number; enter one for '{label}', or leave the field empty.") from None
 
 
 def optional_text(number: float | None) -> str:

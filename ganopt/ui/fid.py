@@ -151,9 +151,7 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     with gr.Accordion("More settings", open=False):
         seed = gr.Number(0, label="First seed", precision=0, minimum=0)
         against = gr.Dropdown([NO_MODEL, *names], value=NO_MODEL, label="Also compute FID to this model")
-        own = gr.File(
-            label="Upload: .zip of pictures, or .npz statistics", file_types=[".zip", ".npz"], elem_id="fid-own"
-        )
+        own = gr.File(label="Upload (.zip or .npz)", file_types=[".zip", ".npz"], elem_id="fid-own")
         role = gr.Radio([AS_IMAGES, AS_REFERENCE], value=AS_IMAGES, label="Use the upload as")
     with gr.Row():
         button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")

@@ -24,8 +24,19 @@ TUNED = {
 }
 UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # choices of pictures that are not drawn by a model
 WITH_ORIGIN = [name for name, method in METHODS.items() if not method.from_scratch]
-# settings in the form, each for the methods that have it
-SETTINGS = ("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids", "alpha", "freeze_g", "freeze_d")
+# settings in the form, each for the methods that have it, with their labels
+SETTINGS = {
+    "batch": "Batch size",
+    "lr_g": "Learning rate of the generator",
+    "lr_d": "Learning rate of the critic",
+    "penalty": "Gradient penalty",
+    "ema": "EMA decay",
+    "seed": "Seed",
+    "live_fids": "FID measurements",
+    "alpha": "Alpha",
+    "freeze_g": "Frozen generator layers",
+    "freeze_d": "Frozen critic layers",
+}
 SHORT = 10  # minutes; runs up to this have more frequent previews
 
 

@@ -96,7 +96,7 @@ def _change_part(chosen: gr.Radio, requested: gr.State, show_after: Callable[[Ev
         return "", gr.Row(visible=False)
 
     def ask_to_confirm(name: str):
-        return name, gr.Row(visible=True), gr.Button(f"Delete '{name}' and all its files")
+        return name, gr.Row(visible=True), gr.Button(f"Delete '{name}'")
 
     delete.click(ask_to_confirm, chosen, [to_delete, confirmation, confirm], **QUIET)
     cancel.click(lambda: gr.Row(visible=False), None, confirmation, **QUIET)

@@ -68,7 +68,7 @@ def build_run_view(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> RunView:
 
     @show_errors
     def resume_run(name: str, text: str, request: gr.Request) -> None:
-        minutes, public = optional_number(text, "minutes"), access.is_public(request)
+        minutes, public = optional_number(text, "More minutes"), access.is_public(request)
         runs, folder = runs_folder(), runs_folder() / name
         total = requests.resumed_budget(read(folder), read_recipe(folder), minutes, public)
         manager.resume(runs, name, total, access.PUBLIC_QUEUE if public else None)

@@ -156,7 +156,9 @@ def _parse_form(values: tuple) -> tuple[RunRequest, list[Path], str]:
     method, origin, choice, files, folder, network, side, minutes, name, *more = values
     data = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(choice, choice)
     known = METHODS[method].settings if method in METHODS else {}
-    settings = {key: optional_number(text, key) for key, text in zip(SETTINGS, more, strict=True) if key in known}
+    settings = {
+        key: optional_number(text, SETTINGS[key]) for key, text in zip(SETTINGS, more, strict=True) if key in known
+    }
     if choice == NONE:
         settings["alpha"] = settings.get("alpha") or 0.0  # the student learns from the teacher only
     _check_pictures(choice, files, method, settings)
@@ -223,9 +225,9 @@ def _pictures(public: bool) -> list[tuple[str, str]]:
 def _setting(name: str, preset: RunRequest) -> gr.Textbox:
     """A field for a number that may be empty; an empty gr.Number would be 0."""
     help = next(method.settings[name] for method in METHODS.values() if name in method.settings)
-    label, text = name.replace("_", " "), optional_text(preset.more.get(name))
+    text = optional_text(preset.more.get(name))
     visible = name in METHODS[preset.method].settings
-    return gr.Textbox(text, label=label, info=help, visible=visible, elem_id=f"more-{name}")
+    return gr.Textbox(text, label=SETTINGS[name], info=help, visible=visible, elem_id=f"more-{name}")
 
 
 def _form_values(preset: RunRequest) -> str:
