@@ -271,7 +271,7 @@ class TestAfhq:
     def test_a_repository_without_pictures(self, afhq, tmp_path, cache, refuses):
         afhq.repositories[AFHQ].commits.clear()
         afhq.add(AFHQ, {"README.md": b"moved"})
-        with refuses("no picture"):
+        with refuses("No picture"):
             download.fetch("afhq", tmp_path / "out")
         nothing_is_left(tmp_path, cache)
 

@@ -211,7 +211,7 @@ def test_unreadable_files_are_skipped_and_named(tmp_path, draw_face, draw_faces,
         loaded = image_folder.load(tmp_path, SIDE, minimum=1)
         assert len(loaded.pictures) == len(loaded.files) == 4 and not set(loaded.files) & set(damaged)
         assert set(loaded.skipped) == set(damaged)
-        assert "no picture" in loaded.skipped["text.jpg"] and "cannot be read" in loaded.skipped["cut.jpg"]
+        assert "not a picture" in loaded.skipped["text.jpg"] and "cannot be read" in loaded.skipped["cut.jpg"]
         printed = capsys.readouterr().out
         assert all(f"Skipped {name}: it " in printed for name in damaged)
 

@@ -111,7 +111,7 @@ def test_a_column_holds_the_fid_of_the_usual_protocol_alone(change):
         assert "FID" not in row_of(found["table-3.1"], "cats-thesis")
         assert row_of(found["table-3.1"], "cats-teacher")["FID"].startswith("40.00")
         assert "Left out, because the protocol differs: cats-thesis." in found["table-3.1"].notes
-        assert "left out" not in found["table-3.2"].notes
+        assert "Left out" not in found["table-3.2"].notes
         assert "change of FID, %" not in row_of(found["table-3.3"], "cats-thesis")
 
 
@@ -134,7 +134,7 @@ def test_each_reference_has_pictures_of_its_own_and_strangers_have_no_say():
     found = built(*strangers, score("cats-teacher"), score("dogs-scratch", 90.0), floor("cats"), floor("dogs", 30.0))
     assert row_of(found["table-3.1"], "cats-teacher")["floor"] == "21.00"
     assert row_of(found["table-3.1"], "dogs-scratch")["floor"] == "30.00"
-    assert "fid500" in found["table-3.1"].notes and "left out" not in found["table-3.1"].notes
+    assert "fid500" in found["table-3.1"].notes and "Left out" not in found["table-3.1"].notes
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_storages_and_curves_are_of_one_protocol_too():
     ]
     assert found["storage"].notes == "FID is fid500, of one sample; Inception in float32."
     assert [row[0] for row in found["curves"].rows] == ["race-ours", "dogs-transfer"]
-    assert "left out: race-thesis." in found["curves"].notes and "From scratch" not in found["curves"].notes
+    assert "Left out, because the protocol differs: race-thesis." in found["curves"].notes and "From scratch" not in found["curves"].notes
     found = built(storage("cats-teacher"), storage("cats-student", arithmetic="bfloat16"))
     assert {row[0] for row in found["storage"].rows} == {"cats-teacher"}
 

@@ -17,7 +17,7 @@ from ganopt.models.sampling import inference_copy
 from ganopt.training import methods
 from ganopt.training.adversarial.games import GAMES, Game
 from ganopt.training.adversarial.penalties import squared_gradient_norm
-from ganopt.training.adversarial.updates import adversarial_loss, drawn
+from ganopt.training.adversarial.updates import adversarial_loss, draw_with_gradients
 from ganopt.training.methods import METHODS, Method, Networks
 from ganopt.training.settings import setting
 
@@ -68,7 +68,7 @@ def _networks(recipe: Calm) -> Networks:
 
 
 def _generator_loss(state, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    fake = drawn(state, z)
+    fake = draw_with_gradients(state, z)
     wish = fake.square().mean()
     return adversarial_loss(state, fake) + state.recipe.calm * wish, {"wish": wish}
 

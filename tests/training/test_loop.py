@@ -733,9 +733,9 @@ def test_pictures_that_do_not_fit_are_one_sentence(few, refuses):
         ("distill-0.05", {"generator": "kd/16@64"}, ["teacher draws 32 pixels", "student 64"]),
         ("distill-0.05", {"teacher": "/nowhere/at/all"}, ["/nowhere/at/all"]),
         ("distill-feature", {"generator": "kd/16@32"}, ["kd/16@32", "big/32@32"]),
-        ("dcgan", {"device": "abacus"}, ["no device 'abacus'"]),
-        ("dcgan", {"device": "meta"}, ["no device 'meta'"]),
-        ("dcgan", {"device": "hpu"}, ["no device 'hpu'"]),
+        ("dcgan", {"device": "abacus"}, ["The device 'abacus' is not available here"]),
+        ("dcgan", {"device": "meta"}, ["The device 'meta' is not available here"]),
+        ("dcgan", {"device": "hpu"}, ["The device 'hpu' is not available here"]),
     ],
 )
 def test_what_does_not_fit_together_is_refused_before_the_first_step(
