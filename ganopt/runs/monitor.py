@@ -99,14 +99,10 @@ def curves(watch: Watch, recipe: Recipe) -> list[Curves]:
     found = []
     method, game = method_of(recipe), GAMES[recipe.loss]
     if method.distance:
-        advice = (
-            "The difference between student and teacher, in pixels and features. It should fall, more and more slowly."
-        )
+        advice = "The difference between student and teacher, in pixels and features. It should fall."
         found.append(Curves("Distance to the teacher", advice, {"distance": _line(watch.points, method.distance)}))
     if game.estimates_distance and recipe.needs_pictures:
-        advice = (
-            "Minus the critic's loss, an estimate of the distance between generated and real faces. It should fall."
-        )
+        advice = "An estimate of the distance between generated and real faces. It should fall."
         found.append(Curves("Minus the critic's loss", advice, {"estimate": _line(watch.points, "critic", -1)}))
     elif recipe.needs_pictures:
         advice = "The critic's scores. Real should stay a little above fake; if they diverge, the critic is too strong."

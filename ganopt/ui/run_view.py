@@ -27,9 +27,8 @@ TICK = 2  # seconds between updates
 NO_RUN = "There are no runs yet. Press <b>Start</b> to see faces appear here during training."
 LATEST = 100  # per cent of the previews
 PARTS = ("hint", "panel", "chosen", "status", "faces", "scrubber", "stop", "resume", "links", "weights", "curves")
-Parts = dict[
-    str, tuple[Any, Callable[[], Any]]
-]  # for each part of the page: the state that it shows, and a function for its value
+# for each part of the page: the state that it shows, and a function for its value
+Parts = dict[str, tuple[Any, Callable[[], Any]]]
 
 
 @dataclass(frozen=True)
@@ -84,9 +83,8 @@ def build_run_view(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> RunView:
     show_after(chosen.input(lambda name: name, chosen, requested, queue=False, **QUIET))
     show_after(stop.click(stop_run, chosen, None, **QUIET))
     show_after(resume.click(resume_run, [chosen, more], None, **QUIET))
-    tab.select(
-        lambda: gr.Timer(active=True), None, timer, **QUIET
-    )  # it is never stopped, as an update takes only milliseconds
+    # the timer is never stopped, as an update takes only milliseconds
+    tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)
     show_after(demo.load(_from_link, None, [tabs_of(tab), requested], **QUIET))
 
     def show_requested(event: Event) -> Event:

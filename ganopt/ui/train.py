@@ -200,10 +200,8 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
         estimate = gr.Button("Estimate cost", min_width=170, elem_id="train-cost")
         button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
     filled = [method, origin, data, network, side, minutes, *more]
-    for (
-        preset_button,
-        preset,
-    ) in presets.items():  # in the browser, so that Start sends the new values even if clicked at once
+    for preset_button, preset in presets.items():
+        # in the browser, so that Start sends the new values even if it is clicked at once
         fill = f"(...old) => {_form_values(preset)}.map((value, index) => value ?? old[index])"
         preset_button.click(None, filled, filled, js=fill, **QUIET)
     method.input(None, None, more, js=f"() => {[''] * len(more)}", **QUIET)  # the old values were for another method

@@ -60,7 +60,7 @@ def test_a_transfer_has_the_networks_of_its_source_and_our_tuned_settings():
         (RunRequest("distill", 1, "pictures", "nobody"), ("nobody",)),
     ],
 )
-def test_an_invalid_run_requestis_one_sentence(run_request, fragments, refuses):
+def test_an_invalid_request_is_one_sentence(run_request, fragments, refuses):
     with refuses(*fragments):
         private_recipe(run_request)
 
