@@ -1,17 +1,21 @@
 """The catalogue of shipped models, `checkpoints/catalogue.json`."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any, Literal, get_args
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass
 
 from ganopt.errors import UserError
 from ganopt.models.checkpoint_files import checkpoint
 
-ROLES = ("teacher", "student", "transfer")
+ModelRole = Literal["teacher", "student", "transfer"]
+ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
+EXACT = ConfigDict(strict=True, extra="forbid")
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=EXACT)
 class File:
     """A file in the catalogue. Raises ValueError for a value of the wrong type."""
 
@@ -20,19 +24,14 @@ class File:
     sha256: str
     architecture: str
 
-    def __post_init__(self) -> None:
-        for name, hint in get_type_hints(type(self)).items():
-            if not isinstance(value := getattr(self, name), hint):
-                raise ValueError(f"{name} is {value!r}")
 
-
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, config=EXACT)
 class Entry(File):
     """A model in the catalogue: the file of its generator, and facts about the model."""
 
     name: str
     title: str
-    role: str  # teacher, student or transfer
+    role: ModelRole
     trained_on: str
     licence: str
     images: int  # pictures seen in training
@@ -42,23 +41,23 @@ class Entry(File):
     revision: str = ""
     notes: str = ""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.role not in ROLES:
-            raise ValueError(f"the role of {self.name} is {self.role!r}")
+
+@dataclass(frozen=True, kw_only=True, config=EXACT)
+class _Catalogue:
+    models: list[Entry]
 
 
 def catalogue() -> dict[str, Entry]:
     """The models of `catalogue.json` by name, in order; empty without that file. Raises UserError if it is damaged."""
     path = checkpoint("catalogue.json")
     try:
-        entries = [_entry(values) for values in (read_json(path) or {"models": []})["models"]]
+        text = path.read_bytes() if path.exists() else b'{"models": []}'
+        entries = TypeAdapter(_Catalogue).validate_json(text).models
         if len({entry.name for entry in entries}) < len(entries):
             raise ValueError("two models have the same name")
-    except (ValueError, TypeError, AttributeError, LookupError) as error:
-        if isinstance(error, UserError):
-            raise
-        raise UserError(f"{path} is damaged ({error}); restore it from the project's repository.") from error
+    except (OSError, ValueError) as error:
+        reason = _first_problem(error) if isinstance(error, ValidationError) else error
+        raise UserError(f"{path} is damaged ({reason}); restore it from the project's repository.") from error
     return {entry.name: entry for entry in entries}
 
 
@@ -73,6 +72,8 @@ def read_json(path: Path) -> dict[str, Any]:
     return values
 
 
-def _entry(values: dict[str, Any]) -> Entry:
-    critic = values.get("critic")
-    return Entry(**{**values, "critic": File(**critic) if critic else None})
+def _first_problem(error: ValidationError) -> str:
+    """What is wrong and where, as in `models.0.role: Input should be 'teacher', 'student' or 'transfer'`."""
+    problem = error.errors(include_url=False)[0]
+    place = ".".join(map(str, problem["loc"]))
+    return f"{place}: {problem['msg']}" if place else problem["msg"]

@@ -18,7 +18,7 @@ import torch
 from ganopt.errors import UserError
 from ganopt.files import runs_folder, sha256
 from ganopt.models import hub, weights
-from ganopt.models.catalogue import Entry, File, catalogue, read_json
+from ganopt.models.catalogue import Entry, File, ModelRole, catalogue, read_json
 from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.hub import AbsentError
 from ganopt.models.networks import Critic, Generator, Network, Role, parameters_of
@@ -75,6 +75,7 @@ def describe(path: Path, name: str) -> Entry:
     _check(path, "generator", name)
     metadata = weights.read_metadata(path, name)
     recipe = weights.read_recipe(metadata, name)
+    roles: dict[str, ModelRole] = {"distill": "student", "transfer": "transfer"}
     return Entry(
         name=name,
         title=name.removeprefix(RUN),
@@ -82,7 +83,7 @@ def describe(path: Path, name: str) -> Entry:
         bytes=path.stat().st_size,
         sha256="",
         architecture=str(weights.read_architecture(metadata, name)),
-        role={"distill": "student", "transfer": "transfer"}.get(str(recipe.get("recipe")), "teacher"),
+        role=roles.get(str(recipe.get("recipe")), "teacher"),
         trained_on=Path(str(recipe.get("data", ""))).name,
         licence="not recorded",
         images=weights.images_seen(path.parent) or 0,

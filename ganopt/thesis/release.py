@@ -20,7 +20,7 @@ from ganopt.errors import exit_on_user_error
 from ganopt.files import atomic_write, sha256
 from ganopt.metrics import features, inception_weights
 from ganopt.models import weights, zoo
-from ganopt.models.catalogue import ROLES, Entry, File, catalogue
+from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue
 from ganopt.models.checkpoint_files import checkpoints
 from ganopt.training.methods import Transfer
 from ganopt.training.recipe_text import travelling
@@ -31,7 +31,7 @@ def ship(
     run: Path,
     name: str,
     title: str,
-    role: str,
+    role: ModelRole,
     trained_on: str,
     licence: str,
     storage: str = "float16",

@@ -167,7 +167,10 @@ def test_storages_and_curves_are_of_one_protocol_too():
     ]
     assert found["storage"].notes == "FID is fid500, of one sample; Inception in float32."
     assert [row[0] for row in found["curves"].rows] == ["race-ours", "dogs-transfer"]
-    assert "Left out, because the protocol differs: race-thesis." in found["curves"].notes and "From scratch" not in found["curves"].notes
+    assert (
+        "Left out, because the protocol differs: race-thesis." in found["curves"].notes
+        and "From scratch" not in found["curves"].notes
+    )
     found = built(storage("cats-teacher"), storage("cats-student", arithmetic="bfloat16"))
     assert {row[0] for row in found["storage"].rows} == {"cats-teacher"}
 
