@@ -1,4 +1,4 @@
-"""Something of ours in a process of its own: what it needs goes with it, and it cannot harm the one that asked."""
+"""Running modules of this package as subprocesses, with time and memory limits."""
 
 import contextlib
 import os
@@ -13,38 +13,38 @@ from typing import IO
 
 from ganopt.errors import PREFIX, UserError
 
-PATIENCE = 600.0  # seconds that such a process may take unless it is given others
-PAUSE = 0.25  # seconds from one look at it to the next
-# of each library that NumPy may come with: every thread takes address space
+TIME_LIMIT = 600.0  # seconds, the default for a subprocess
+PAUSE = 0.25  # seconds between checks whether it has ended
+# for each library that NumPy may use: every thread takes address space
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def module_environment(**more: str) -> dict[str, str]:
-    """The environment of such a process, which finds this package wherever it is started."""
+    """The environment of a subprocess: this one, with this package on the import path, and `more`."""
     places = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
     return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))} | more
 
 
 def run_module(
-    words: list[str], given: str = "", task: str = "This", seconds: float = PATIENCE, **environment: str
+    argv: list[str], text: str = "", task: str = "This", seconds: float = TIME_LIMIT, **environment: str
 ) -> str:
-    """What `python -m WORDS` prints when it is given a text. Raises UserError as `follow_module` does."""
-    *_, printed = follow_module(words, given, task, seconds, **environment)
-    assert printed is not None
-    return printed
+    """The output of `python -m ARGV` with a text as its input. Raises UserError as `follow_module` does."""
+    *_, output = follow_module(argv, text, task, seconds, **environment)
+    assert output is not None
+    return output
 
 
 def follow_module(
-    words: list[str], given: str = "", task: str = "This", seconds: float = PATIENCE, **environment: str
+    argv: list[str], text: str = "", task: str = "This", seconds: float = TIME_LIMIT, **environment: str
 ) -> Generator[str | None]:
-    """None, a few times a second, while `python -m WORDS` works on a text that it is given; at last what it printed.
+    """Run `python -m ARGV` with a text as its input: yields None a few times a second, and finally its output.
 
-    The process ends, with all that it has started, when the iterator is closed, and after `seconds`. Raises UserError
-    then, and with the sentence that the process ends with, or one about the `task`, such as "Reading cats.zip", which
-    says how it ended.
+    The subprocess and its children are killed after `seconds`, and when the iterator is closed. Raises UserError if
+    that time is exceeded or the subprocess fails, with the error that it printed, or with a sentence that begins with
+    `task`, such as "Reading cats.zip".
     """
     with subprocess.Popen(
-        [sys.executable, "-m", *words],
+        [sys.executable, "-m", *argv],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -52,52 +52,54 @@ def follow_module(
         text=True,
         start_new_session=True,
     ) as process:
-        end, text, ended = time.monotonic() + seconds, given or None, None
+        end, unsent, result = time.monotonic() + seconds, text or None, None
         slow = f"{task} took longer than {seconds:g} s and was stopped; try again with less."
         try:
-            while ended is None:
+            while result is None:
                 try:
-                    ended = process.communicate(text, timeout=PAUSE)
+                    result = process.communicate(unsent, timeout=PAUSE)
                 except subprocess.TimeoutExpired:
-                    text = None  # it is on its way
+                    unsent = None  # the first call sends all of it
                     if time.monotonic() > end:
                         raise UserError(slow) from None
                     yield None
         finally:
-            if ended is None:
+            if result is None:
                 _kill(process)
-    printed, errors = ended
+    output, errors = result
     if process.returncode:
         raise _failure(task, process.returncode, errors)
-    yield printed
+    yield output
 
 
 @contextlib.contextmanager
-def module_output(words: list[str], task: str, **environment: str) -> Iterator[IO[bytes]]:
-    """What `python -m WORDS` writes, while it does; it is killed at the end of the block, however that ends.
+def module_output(argv: list[str], task: str, **environment: str) -> Iterator[IO[bytes]]:
+    """The output of `python -m ARGV` as a stream. The subprocess is killed when the block ends, even after an error.
 
-    Where the block raises EOFError, because more was to come, that becomes a UserError which says what happened.
+    If the block raises EOFError because the output is incomplete, a UserError with the reason is raised instead.
     """
-    command, environ = [sys.executable, "-m", *words], module_environment(**environment)
+    command, environ = [sys.executable, "-m", *argv], module_environment(**environment)
     with (
-        tempfile.TemporaryFile() as printed,  # a pipe that nobody reads would fill up
-        subprocess.Popen(command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=printed) as run,
+        tempfile.TemporaryFile() as errors,  # nobody reads it in the meantime, so a pipe would fill up
+        subprocess.Popen(
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+        ) as process,
     ):
-        assert run.stdout
+        assert process.stdout
         try:
-            yield run.stdout
+            yield process.stdout
         except EOFError:
-            status = run.wait()
-            printed.seek(0)
-            raise _failure(task, status, printed.read().decode(errors="replace")) from None
+            status = process.wait()
+            errors.seek(0)
+            raise _failure(task, status, errors.read().decode(errors="replace")) from None
         finally:
-            run.kill()
+            process.kill()
 
 
 def limit_memory(most: int) -> None:
-    """Let this process, and those that it will start, have `most` bytes of address space each, on Linux; elsewhere all.
+    """Limit the address space of this process, and of each of its future children, to `most` bytes (on Linux only).
 
-    Where the system runs out of memory all the same, they are the first to be ended.
+    If the system still runs out of memory, these processes are killed first.
     """
     if sys.platform == "linux":
         import resource
@@ -110,7 +112,7 @@ def limit_memory(most: int) -> None:
 
 
 def _kill(process: subprocess.Popen) -> None:
-    """End a process that leads a group, and all others of the group."""
+    """Kill a process that leads a process group, and the rest of the group."""
     with contextlib.suppress(ProcessLookupError):
         if hasattr(os, "killpg"):
             os.killpg(process.pid, signal.SIGKILL)
@@ -118,17 +120,17 @@ def _kill(process: subprocess.Popen) -> None:
             process.kill()
 
 
-def _failure(task: str, status: int, printed: str) -> UserError:
-    """What a process that failed tells the user: its own sentence, or what is known of its end."""
-    *_, last = ["", *printed.strip().splitlines()]
+def _failure(task: str, status: int, errors: str) -> UserError:
+    """The error of a subprocess that failed: the sentence that it printed, else one that explains its exit status."""
+    *_, last = ["", *errors.strip().splitlines()]
     if last.startswith(PREFIX):
         return UserError(last.removeprefix(PREFIX))
-    if "memory" in last.lower():  # MemoryError, and that of torch's allocator
-        return UserError(f"{task} takes more memory than there is for it; try again with less.")
+    if "memory" in last.lower():  # MemoryError, or the error of torch's allocator
+        return UserError(f"{task} needs more memory than is available; try again with less.")
     if status == -getattr(signal, "SIGKILL", 0):
-        return UserError(f"{task} was ended by the system, probably because memory ran out; try again with less.")
+        return UserError(f"{task} was killed by the system, probably because memory ran out; try again with less.")
     if status == -getattr(signal, "SIGALRM", 0):
-        return UserError(f"{task} took too long and was ended; try again with less.")
-    print(printed, file=sys.stderr, end="")
-    how = f"crashed (signal {-status})" if status < 0 else "failed unexpectedly"
-    return UserError(f"{task} {how}; the log of the program may say why.")
+        return UserError(f"{task} took too long and was stopped; try again with less.")
+    print(errors, file=sys.stderr, end="")
+    failed = f"crashed (signal {-status})" if status < 0 else "failed unexpectedly"
+    return UserError(f"{task} {failed}; see the program's log for the reason.")

@@ -1,4 +1,4 @@
-"""Something in a process of its own ends when it is no longer wanted, with all that it has started."""
+"""Subprocesses return their output or error, and are stopped together with their children."""
 
 import contextlib
 import os
@@ -32,18 +32,18 @@ def lives(process: int) -> bool:
 
 
 def started(path: Path) -> list[int]:
-    """The processes that a sleepy module has told of."""
+    """The process ids that a sleepy module has written."""
     return [int(number) for number in path.read_text().split()]
 
 
-def test_what_it_prints_comes_back_and_its_sentence_is_raised(places, refuses):
+def test_the_output_is_returned_and_an_error_is_raised(places, refuses):
     assert run_module(["echoing"], "a b", **places) == "A B"
     with refuses("There is no such thing"):
         run_module(["failing"], **places)
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="processes are looked at in /proc")
-def test_after_its_time_it_ends_with_its_children(places, refuses, tmp_path):
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
+def test_after_the_time_limit_it_is_killed_with_its_children(places, refuses, tmp_path):
     start = time.monotonic()
     with refuses("took longer than 3 s"):
         run_module(["sleepy", str(tmp_path / "processes")], seconds=3, **places)
@@ -52,8 +52,8 @@ def test_after_its_time_it_ends_with_its_children(places, refuses, tmp_path):
     assert not any(map(lives, started(tmp_path / "processes")))
 
 
-@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="processes are looked at in /proc")
-def test_when_nobody_follows_it_any_more_it_ends_with_its_children(places, tmp_path):
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
+def test_when_the_iterator_is_closed_it_is_killed_with_its_children(places, tmp_path):
     path = tmp_path / "processes"
     updates = follow_module(["sleepy", str(path)], **places)
     while not path.exists() or not path.read_text().endswith("\n"):

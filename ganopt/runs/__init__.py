@@ -1,1 +1,1 @@
-"""Training runs as processes of their own: start, follow, stop and resume them."""
+"""Training runs as separate processes: starting, watching, stopping and resuming them."""

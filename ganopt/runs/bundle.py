@@ -1,10 +1,10 @@
-"""Finished runs in small files, to be carried from one machine to another.
+"""Packing finished runs into small files, to move them to another machine.
 
 python -m ganopt.runs.bundle pack RUNS PARTS
 python -m ganopt.runs.bundle unpack PARTS RUNS
 
-What comes out can be measured, shipped and drawn with, but not trained on: optimisers stay behind, and networks are
-stored as float16.
+Unpacked runs can be measured, shipped and used for drawing, but not resumed: the optimisers are left out, and networks
+are stored as float16.
 """
 
 import argparse
@@ -23,19 +23,19 @@ from ganopt.models import weights
 from ganopt.training.recipe_text import travelling
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe
 
-MOST_BYTES = 15 * 2**20  # of a part
+MOST_BYTES = 15 * 2**20  # in each part
 TEXTS = (CONFIG, "metrics.jsonl")
 NETWORKS = ("generator.safetensors", "critic.safetensors")
 
 
 def pack(runs: Path, parts: Path, most: int = MOST_BYTES) -> list[Path]:
-    """Write all runs in a folder as the parts of one zip file, of at most some bytes each, and return their paths.
+    """Write all runs in a folder as one zip file, split into parts of up to `most` bytes; returns their paths.
 
-    Raises UserError where there is no run, or the parts cannot be written.
+    Raises UserError if there is no run, or the parts cannot be written.
     """
     folders = sorted(path.parent for path in runs.glob(f"*/{STATE}"))
     if not folders:
-        raise UserError(f"{runs} holds no run that has saved anything; name the folder that the runs are in.")
+        raise UserError(f"{runs} contains no saved run; choose a folder of runs.")
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
         for folder in folders:
@@ -49,25 +49,28 @@ def pack(runs: Path, parts: Path, most: int = MOST_BYTES) -> list[Path]:
 
 
 def unpack(parts: Path, runs: Path) -> list[Path]:
-    """The runs that `pack` wrote, as folders in `runs`. Raises UserError where a part is missing or one is there."""
+    """Restore runs from the parts written by `pack`; returns their folders.
+
+    Raises UserError if a part is missing or a run exists already.
+    """
     data = b"".join(path.read_bytes() for path in sorted(parts.glob("runs.zip.*")))
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             folders = sorted({runs / Path(name).parts[0] for name in archive.namelist()})
-            if there := [folder for folder in folders if folder.exists()]:
-                raise UserError(f"{there[0]} is there already; name another folder.")
+            if existing := [folder for folder in folders if folder.exists()]:
+                raise UserError(f"{existing[0]} already exists; choose another folder.")
             runs.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(prefix=".unpacked-", dir=runs) as temporary:
-                archive.extractall(temporary)  # which leaves no way out of the folder
+                archive.extractall(temporary)  # never writes outside the folder
                 for folder in folders:
                     Path(temporary, folder.name).rename(folder)
     except (zipfile.BadZipFile, OSError, EOFError) as error:
-        raise UserError(f"{parts} does not hold all parts of a parcel; fetch them again.") from error
+        raise UserError(f"{parts} does not contain all parts of a bundle; copy them again.") from error
     return folders
 
 
 def _pack_run(folder: Path, archive: zipfile.ZipFile) -> None:
-    """Put into an archive what is worth carrying of a run."""
+    """Add the files of a run to an archive, without the optimisers."""
     for path in (*(folder / name for name in TEXTS), *sorted(folder.glob("snapshots/*.safetensors"))):
         archive.write(path, path.relative_to(folder.parent))
     recipe = travelling(read_recipe(folder))
@@ -80,7 +83,7 @@ def _pack_run(folder: Path, archive: zipfile.ZipFile) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Pack or unpack. Ends the process: 0 done, 1 a mistake of the user's, 2 wrong options."""
+    """Pack or unpack runs. Exit status: 0 done, 1 UserError, 2 wrong options."""
     parser = argparse.ArgumentParser(
         "python -m ganopt.runs.bundle", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,4 +1,4 @@
-"""A run as it goes on, for whoever watches: its log, and its metrics, thinned to a few hundred points."""
+"""Monitoring a run: its log, and its metrics, averaged down to a few hundred points."""
 
 import contextlib
 import functools
@@ -18,51 +18,51 @@ from ganopt.training.methods import method_of
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_recipe
 
-MOST = 400  # points of a curve; beyond, two become one
-RECENT = 50  # steps that the speed is told from
-TAIL = 2000  # bytes of a log
-MOST_VALUE = 1e30  # beyond, a number is taken for a damaged one
-NEEDED = {"step", "images", "seconds", "memory", "progress"}  # of each line
+MOST_POINTS = 400  # in a curve; when it is full, pairs of points are averaged
+RECENT = 50  # steps over which the speed is measured
+TAIL = 2000  # bytes of a log that are shown
+MOST_VALUE = 1e30  # a larger number counts as damaged
+REQUIRED = {"step", "images", "seconds", "memory", "progress"}  # in each line
 
-Line = dict[str, Any]  # of metrics.jsonl
+Line = dict[str, Any]  # a line of metrics.jsonl
 
 
 class Watch:
-    """The metrics of one run. `refresh` reads what has been added since; many may call it."""
+    """The metrics of one run. `refresh` reads the new lines, and is thread-safe."""
 
     def __init__(self, folder: Path):
-        self.folder, self.guard = folder, threading.Lock()
-        self._begin(None)
+        self.folder, self.lock = folder, threading.Lock()
+        self._reset(None)
 
-    def _begin(self, file: tuple[int, int] | None) -> None:
-        self.file, self.place = file, 0
-        self.points: list[Line] = []  # each the mean of `width` steps
+    def _reset(self, file: tuple[int, int] | None) -> None:
+        self.file, self.offset = file, 0
+        self.points: list[Line] = []  # each is the mean of `width` steps
         self.fids: list[tuple[float, float]] = []  # pictures seen, fid100
         self.recent: deque[Line] = deque(maxlen=RECENT)
         self.width = 1
-        self.waiting: list[Line] = []
+        self.pending: list[Line] = []  # steps of the next point
 
     def refresh(self) -> "Watch":
-        """Read on, or from the beginning where the file is another one by now, as after a resume."""
-        with self.guard:
+        """Read the new lines, or the whole file if it has been replaced, as after a resume."""
+        with self.lock:
             if (file := _identity(self.folder / "metrics.jsonl")) != self.file:
-                self._begin(file)
-            lines, self.place = follow(self.folder, self.place)
+                self._reset(file)
+            lines, self.offset = follow(self.folder, self.offset)
             for line in lines:
-                if line.keys() >= NEEDED:
-                    self._take(line)
+                if line.keys() >= REQUIRED:
+                    self._add(line)
         return self
 
-    def _take(self, line: Line) -> None:
+    def _add(self, line: Line) -> None:
         self.recent.append(line)
         if (fid := line.pop("fid", None)) is not None:
             self.fids.append((line["images"] or line["step"], fid))
-        self.waiting.append(line)
-        if len(self.waiting) == self.width:
-            self.points.append(_mean(self.waiting))
-            self.waiting = []
-        if len(self.points) == MOST:
-            self.points = [_mean(self.points[index : index + 2]) for index in range(0, MOST, 2)]
+        self.pending.append(line)
+        if len(self.pending) == self.width:
+            self.points.append(_mean(self.pending))
+            self.pending = []
+        if len(self.points) == MOST_POINTS:
+            self.points = [_mean(self.points[index : index + 2]) for index in range(0, MOST_POINTS, 2)]
             self.width *= 2
 
     @property
@@ -72,7 +72,7 @@ class Watch:
 
     @property
     def images_per_second(self) -> float:
-        """Real pictures that the critic sees in a second of training, of late."""
+        """Real pictures that the critic sees per second of training, over the recent steps."""
         if len(self.recent) < 2:
             return 0.0
         first, last = self.recent[0], self.recent[-1]
@@ -80,14 +80,14 @@ class Watch:
 
     @property
     def seconds_left(self) -> float:
-        """Of training, if it goes on as fast as so far."""
+        """Remaining seconds of training, at the average speed so far."""
         progress = self.last.get("progress", 0)
         return self.last["seconds"] * max(1 - progress, 0) / progress if progress else 0.0
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What is worth seeing of a run's losses, (pictures seen, value), and what to look for."""
+    """A chart of a run: curves of points (pictures seen, value), and how to read them."""
 
     title: str
     advice: str
@@ -95,33 +95,33 @@ class Curves:
 
 
 def curves(watch: Watch, recipe: Recipe) -> list[Curves]:
-    """The curves that tell how a run of this recipe does."""
+    """The charts for a run with this recipe."""
     found = []
     method, game = method_of(recipe), GAMES[recipe.loss]
     if method.distance:
-        advice = "How far the student is from its teacher, in pixels and features: it should fall, ever more slowly."
+        advice = "The difference between student and teacher, in pixels and features. It should fall."
         found.append(Curves("Distance to the teacher", advice, {"distance": _line(watch.points, method.distance)}))
     if game.estimates_distance and recipe.needs_pictures:
-        advice = "Minus the critic's loss, its estimate of how far the faces are from real ones: it should fall."
+        advice = "An estimate of the distance between generated and real faces. It should fall."
         found.append(Curves("Minus the critic's loss", advice, {"estimate": _line(watch.points, "critic", -1)}))
     elif recipe.needs_pictures:
-        advice = "The critic's scores: real above fake, neither running away; where they part, the critic is winning."
+        advice = "The critic's scores. Real should stay a little above fake; if they diverge, the critic is too strong."
         lines = {name: _line(watch.points, name) for name in ("real", "fake")}
         found.append(Curves("Scores of real and fake", advice, lines))
     if watch.fids:
-        advice = "fid100 against the run's own pictures: lower is better, and it compares with this run alone."
+        advice = "FID of 100 pictures against the training pictures. Lower is better; comparable within this run only."
         found.append(Curves("fid100", advice, {"fid100": watch.fids}))
     return [each for each in found if any(each.lines.values())]
 
 
 @functools.lru_cache(maxsize=16)
 def watch(folder: Path) -> Watch:
-    """The watch of a run, one for all pages."""
+    """The watch of a run, shared by all pages."""
     return Watch(folder)
 
 
 def recipe_of(folder: Path) -> Recipe | None:
-    """The recipe of a run; None where there is none that can be read."""
+    """The recipe of a run; None if it cannot be read."""
     try:
         return read_recipe(folder)
     except UserError:
@@ -129,30 +129,30 @@ def recipe_of(folder: Path) -> Recipe | None:
 
 
 def log(folder: Path) -> str:
-    """The end of what a run has printed."""
+    """The end of a run's log."""
     with contextlib.suppress(OSError), open(folder / LOG, "rb") as file:
         file.seek(max(file.seek(0, os.SEEK_END) - TAIL, 0))
         return file.read().decode(errors="replace").replace("\r", "\n")
     return ""
 
 
-def follow(folder: Path, start: int = 0) -> tuple[list[Line], int]:
-    """The steps that a run has logged behind a place in its file, and the place behind them, to go on from.
+def follow(folder: Path, offset: int = 0) -> tuple[list[Line], int]:
+    """The steps that a run has logged after an offset in its file, and the offset for the next call.
 
-    A line that is being written counts next time, one that is damaged never. A place beyond the end, of a run that was
-    cut, begins anew.
+    An unfinished last line is left for the next call; damaged lines are skipped. If the file has become shorter than
+    the offset, it is read from the beginning.
     """
     with contextlib.suppress(OSError), open(folder / "metrics.jsonl", "rb") as file:
-        if start > file.seek(0, os.SEEK_END):
-            start = 0
-        file.seek(start)
-        whole = file.read().rpartition(b"\n")
-        return list(filter(None, map(_read, whole[0].splitlines()))), start + len(whole[0]) + len(whole[1])
+        if offset > file.seek(0, os.SEEK_END):
+            offset = 0
+        file.seek(offset)
+        lines, newline, _ = file.read().rpartition(b"\n")
+        return list(filter(None, map(_parse, lines.splitlines()))), offset + len(lines) + len(newline)
     return [], 0
 
 
-def _read(text: bytes) -> Line | None:
-    """The step that a line tells of; None for a damaged line."""
+def _parse(text: bytes) -> Line | None:
+    """A line of metrics.jsonl; None if it is damaged."""
     try:
         line = json.loads(text)
     except (ValueError, RecursionError):
@@ -167,13 +167,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _line(points: Sequence[Line], name: str, factor: float = 1) -> list[tuple[float, float]]:
-    """Against pictures seen; against steps where none are."""
+    """A curve over pictures seen, or over steps if there are no real pictures."""
     axis = "images" if points and points[-1]["images"] else "step"
     return [(point[axis], factor * point[name]) for point in points if name in point]
 
 
 def _mean(lines: Sequence[Line]) -> Line:
-    """The mean of each value, over those that have it."""
+    """The mean of each value, over the lines that have it."""
     names = {name for line in lines for name in line}
     columns = {name: [line[name] for line in lines if name in line] for name in names}
     return {name: sum(values) / len(values) for name, values in columns.items()}

@@ -1,8 +1,8 @@
-"""Runs take turns: `launch` starts a process that waits for a run's turn, imports nothing large, and then trains.
+"""The queue of runs: `launch` starts a process that waits until it is the run's turn, then starts training.
 
-Who runs and who waits is a matter of locked files, so it outlives the page and every process that dies. A run holds
-the lock of its folder, `RUN/lock`, and a ticket in the queue beside it, `.queue/`, whose names tell who came first. The
-system takes both back when the last process that has them ends, however it ends.
+The waiting process imports nothing large. The queue consists of locked files, so it outlives the page and any killed
+process. A run locks the file `RUN/lock` in its folder, and a ticket in the folder `.queue/` beside it; the names of the
+tickets give their order. The system releases both locks when the last process that holds them ends, for any reason.
 """
 
 import contextlib
@@ -24,84 +24,84 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 LOCK, EXIT, LOG = "lock", "exit", "log.txt"  # in a run's folder
-PROCESS = "process"  # there, too: the number of the process to ask to stop
-QUEUE, GUARD = ".queue", "guard"  # beside it; the lock of whoever changes the queue
-POLITENESS = 10  # how far training lets others go first
-PAUSE = 0.2  # seconds from one look at the queue to the next
-PATIENCE = 0.5  # seconds for a lock that somebody only looks at
+PROCESS = "process"  # in a run's folder: the id of the process that a stop signal is sent to
+QUEUE, GUARD = ".queue", "guard"  # beside the runs; a lock for changes of the queue
+NICENESS = 10  # so that other programs have priority over training
+PAUSE = 0.2  # seconds between checks of the queue
+LOCK_TIMEOUT = 0.5  # seconds; `is_locked` holds a lock only for a moment
 
 
 def check_system() -> None:
-    """Raise UserError where there are no such locks."""
+    """Raise UserError on a system without such locks."""
     if fcntl is None:
-        raise UserError("The page starts runs on Linux and macOS only; train with python -m ganopt train.")
+        raise UserError("The page can start runs on Linux and macOS only; use python -m ganopt train instead.")
 
 
-def take(path: Path) -> int | None:
-    """Lock a file, made if need be, until the descriptor that is returned is closed; None where another has it."""
-    descriptor, end = os.open(path, os.O_RDWR | os.O_CREAT, 0o644), time.monotonic() + PATIENCE
-    while not _locks(descriptor, fcntl.LOCK_EX):
+def lock_file(path: Path) -> int | None:
+    """Lock a file, created if needed, until the returned descriptor is closed; None if it is locked already."""
+    descriptor, end = os.open(path, os.O_RDWR | os.O_CREAT, 0o644), time.monotonic() + LOCK_TIMEOUT
+    while not _try_lock(descriptor, fcntl.LOCK_EX):
         if time.monotonic() > end:
             os.close(descriptor)
             return None
-        time.sleep(PATIENCE / 50)
+        time.sleep(LOCK_TIMEOUT / 50)
     return descriptor
 
 
-def is_taken(path: Path) -> bool:
-    """Whether a process that lives has locked a file. Any number may look at once."""
+def is_locked(path: Path) -> bool:
+    """Whether a file is locked by a running process. Several processes may check at the same time."""
     try:
         descriptor = os.open(path, os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:
-        return not _locks(descriptor, fcntl.LOCK_SH)
+        return not _try_lock(descriptor, fcntl.LOCK_SH)
     finally:
         os.close(descriptor)
 
 
-def _locks(descriptor: int, how: int) -> bool:
+def _try_lock(descriptor: int, kind: int) -> bool:
     try:
-        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except OSError:
         return False
     return True
 
 
-def ahead(ticket: Path) -> int:
-    """How many of those that came before a ticket are still there."""
-    return sum(is_taken(other) for other in _tickets(ticket.parent) if other.name < ticket.name)
+def tickets_ahead(ticket: Path) -> int:
+    """The number of active tickets before this one."""
+    return sum(is_locked(other) for other in _tickets(ticket.parent) if other.name < ticket.name)
 
 
-def before(folder: Path) -> int:
-    """How many runs come before one that is at work; 0 when it is its turn."""
+def runs_ahead(folder: Path) -> int:
+    """The number of runs before an active run in the queue; 0 if it is training."""
     queue = folder.parent / QUEUE
     mine = [path for path in _tickets(queue) if path.name.partition("-")[2] == folder.name] if queue.exists() else []
-    return max((ahead(path) for path in mine if is_taken(path)), default=0)
+    return max((tickets_ahead(path) for path in mine if is_locked(path)), default=0)
 
 
 def _tickets(queue: Path) -> list[Path]:
     return [path for path in queue.iterdir() if path.name != GUARD]
 
 
-def at_work(runs: Path) -> int:
-    """How many runs in a folder train or wait for their turn."""
+def count_active(runs: Path) -> int:
+    """The number of runs in a folder that are training or waiting."""
     count = 0
     for lock in runs.glob(f"*/{LOCK}"):
-        with contextlib.suppress(OSError):  # another user's
-            count += is_taken(lock)
+        with contextlib.suppress(OSError):  # of another user
+            count += is_locked(lock)
     return count
 
 
-def check_room(runs: Path, most: int) -> None:
-    """Raise UserError where `most` runs are at work."""
-    if at_work(runs) >= most:
-        raise UserError(f"{most} runs are at work or wait here already; try again in some minutes.")
+def check_limit(runs: Path, limit: int) -> None:
+    """Raise UserError if `limit` runs are active."""
+    if count_active(runs) >= limit:
+        raise UserError(f"{limit} runs are already training or waiting, the limit; try again in a few minutes.")
 
 
 @contextlib.contextmanager
-def _guarded(runs: Path) -> Iterator[Path]:
-    """The queue of a folder of runs, which nobody else changes meanwhile."""
+def _locked_queue(runs: Path) -> Iterator[Path]:
+    """The queue of a folder of runs, locked against changes by other processes."""
     queue = runs / QUEUE
     queue.mkdir(exist_ok=True)
     with open(queue / GUARD, "w") as guard:
@@ -111,15 +111,15 @@ def _guarded(runs: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
-    """A locked ticket for a run, and its descriptor; gone at the end."""
-    with _guarded(folder.parent) as queue:  # one at a time, or a new ticket might look like one that was left
+    """A locked ticket for a run, and its descriptor. The ticket is removed after the block."""
+    with _locked_queue(folder.parent) as queue:  # or another process could remove the ticket before it is locked
         for other in _tickets(queue):
-            if not is_taken(other):  # of a process that was killed
+            if not is_locked(other):  # of a process that was killed
                 other.unlink(missing_ok=True)
         path = queue / f"{time.time_ns()}-{folder.name}"
-        descriptor = take(path)
+        descriptor = lock_file(path)
     if descriptor is None:
-        raise OSError(f"{path} is locked by another")  # its name was made now: there is none
+        raise OSError(f"{path} is locked by another process")  # impossible, as its name is new
     try:
         yield path, descriptor
     finally:
@@ -127,20 +127,20 @@ def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
         os.close(descriptor)
 
 
-def launch(folder: Path, command: list[str], most: int | None = None, **environment: str) -> subprocess.Popen | None:
-    """Start the process that runs a command in its turn and outlives this one; None where the run is at work already.
+def launch(folder: Path, command: list[str], limit: int | None = None, **environment: str) -> subprocess.Popen | None:
+    """Start a process that runs a command when it is the run's turn; None if the run is active already.
 
-    What it prints goes into the folder's log. Raises UserError where `most` runs are at work: of any number that are
-    launched at the same moment, no more than there is room for.
+    The process outlives this one. Its output is appended to the folder's log. Raises UserError if `limit` runs are
+    active, also if several are launched at the same moment.
     """
-    with _guarded(folder.parent):
-        if most is not None:
-            check_room(folder.parent, most)
-        lock = take(folder / LOCK)
+    with _locked_queue(folder.parent):
+        if limit is not None:
+            check_limit(folder.parent, limit)
+        lock = lock_file(folder / LOCK)
         if lock is None:
             return None
         try:
-            for old in (EXIT, PROCESS):  # whose number may be another's by now
+            for old in (EXIT, PROCESS):  # the old process id may belong to another process by now
                 (folder / old).unlink(missing_ok=True)
             with open(folder / LOG, "ab") as output:
                 return subprocess.Popen(
@@ -153,29 +153,29 @@ def launch(folder: Path, command: list[str], most: int | None = None, **environm
                     start_new_session=True,
                 )
         finally:
-            os.close(lock)  # the process has it, too
+            os.close(lock)  # the process has inherited it
 
 
 def main(folder: Path, lock: int, command: list[str]) -> int:
-    """Wait, run the command, and leave its exit status in the folder. 130 where it was stopped while it waited."""
-    stopped: list[int] = []
-    signal.signal(signal.SIGTERM, lambda number, frame: stopped.append(number))
-    signal.signal(signal.SIGINT, lambda number, frame: stopped.append(number))
+    """Wait, run the command, and write its exit status into the folder; 130 if it was stopped while waiting."""
+    signals: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, frame: signals.append(number))
+    signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
     _write(folder / PROCESS, os.getpid())
-    os.nice(POLITENESS)
-    with ticket_for(folder) as (ticket, held):
-        while ahead(ticket) and not stopped:
+    os.nice(NICENESS)
+    with ticket_for(folder) as (ticket, descriptor):
+        while tickets_ahead(ticket) and not signals:
             time.sleep(PAUSE)
-        status = 130 if stopped else _run(folder, command, [lock, held], stopped)
+        status = 130 if signals else _run(folder, command, [lock, descriptor], signals)
     _write(folder / EXIT, status)
     return status
 
 
-def _run(folder: Path, command: list[str], locks: list[int], stopped: list[int]) -> int:
-    """Run the command, which has the locks as well, and is from now on the one to ask."""
+def _run(folder: Path, command: list[str], locks: list[int], signals: list[int]) -> int:
+    """Run the command. It inherits the locks, and stop signals are sent to it from now on."""
     with subprocess.Popen(command, pass_fds=locks, start_new_session=True) as process:
         _write(folder / PROCESS, process.pid)
-        if stopped:  # in the last moment
+        if signals:  # received before the process id was written
             process.terminate()
     return process.returncode
 

@@ -1,4 +1,4 @@
-"""How the runs in a folder stand, as their folders tell: one that is damaged is told of, and hides no other."""
+"""The status of the runs in a folder. Damaged runs are listed with the reason, and do not affect the others."""
 
 import contextlib
 import functools
@@ -10,65 +10,68 @@ from typing import Any, Literal
 from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.zoo import FILES, RUN, RUN_NAME
-from ganopt.runs.queue import EXIT, LOCK, PROCESS, before, is_taken
+from ganopt.runs.queue import EXIT, LOCK, PROCESS, is_locked, runs_ahead
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe
 
-Status = Literal["waiting", "training", "finished", "stopped", "died"]
-AT_WORK: tuple[Status, ...] = ("training", "waiting")
-# by what a run's process ended with
+Status = Literal["waiting", "training", "finished", "stopped", "failed"]
+ACTIVE: tuple[Status, ...] = ("training", "waiting")
+# by the exit status of a run's process
 STATUSES: dict[int, Status] = {0: "finished", 130: "stopped", -signal.SIGTERM: "stopped"}
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as its folder tells of it."""
+    """A run, as read from its folder."""
 
     name: str
     folder: Path
     status: Status
-    step: int  # of the last save, as the two below; 0 before the first
+    step: int  # at the last save, like images and minutes; 0 before the first save
     images: int
     minutes: float  # of training
-    fault: str = ""  # what is damaged of it, in a sentence
+    fault: str = ""  # what is damaged, for an error message
 
 
 def find(runs: Path) -> list[Run]:
-    """The runs in a folder, those at work first, then those that wait, then the latest first."""
+    """The runs in a folder: the one that is training, those that wait, then the others, the latest first."""
     found = []
     for folder in runs.iterdir() if runs.is_dir() else ():
-        if not RUN_NAME.fullmatch(folder.name):  # none of ours, which could not be chosen
+        if not RUN_NAME.fullmatch(folder.name):  # not a run, or it could not be selected
             continue
-        with contextlib.suppress(OSError):  # no run, another user's, or deleted by now
+        with contextlib.suppress(OSError):  # not a run, of another user, or just deleted
             found.append(((folder / LOCK).stat().st_mtime, read(folder)))
-    places = {status: place for place, status in enumerate(AT_WORK)}
-    found.sort(key=lambda pair: (places.get(pair[1].status, len(places)), -pair[0]))
+    order = {status: index for index, status in enumerate(ACTIVE)}
+    found.sort(key=lambda pair: (order.get(pair[1].status, len(order)), -pair[0]))
     return [run for _, run in found]
 
 
 def read(folder: Path) -> Run:
-    """What is known of the run in a folder. One that is damaged has died, and its fault is told."""
+    """The run in a folder. A damaged run has the status "failed", and a fault."""
     counters: dict[str, Any] = {"step": 0, "images": 0, "seconds": 0.0}
     with contextlib.suppress(UserError):  # nothing saved yet
         counters |= read_counters(folder)
     status = _status(folder)
-    fault = "" if status in AT_WORK else _fault(folder)
+    fault = "" if status in ACTIVE else _fault(folder)
     step, images, minutes = counters["step"], counters["images"], counters["seconds"] / 60
-    return Run(folder.name, folder, "died" if fault else status, step, images, minutes, fault)
+    return Run(folder.name, folder, "failed" if fault else status, step, images, minutes, fault)
 
 
 def _fault(folder: Path) -> str:
-    """What is damaged of a run, in a sentence; "" for nothing."""
-    if not any((folder / name).exists() for name in (CONFIG, PROCESS, EXIT)):  # its pictures are being read
+    """What is damaged in a run and what to do about it; "" if nothing is."""
+    if not any((folder / name).exists() for name in (CONFIG, PROCESS, EXIT)):  # its pictures are still being read
         return ""
     parts = (CONFIG, STATE, FILES["generator"])
     damaged = _damaged(folder, tuple(_version(folder / part) for part in parts))
-    remedy = "train on, which writes it anew, or delete the run" if damaged == FILES["generator"] else "delete the run"
+    remedy = "resume the run to write it again, or delete it" if damaged == FILES["generator"] else "delete the run"
     return damaged and f"its {damaged} is missing or damaged; {remedy}."
 
 
 @functools.lru_cache(maxsize=1000)
 def _damaged(folder: Path, versions: tuple[Any, ...]) -> str:
-    """The first file of a run that cannot be read, of those that have a version, or a missing recipe; "" for none."""
+    """The first file of a run that cannot be read, or the recipe if it is missing; "" if there is none.
+
+    Other files without a version do not exist and are not read.
+    """
     config, state, generator = versions
     part = CONFIG
     try:
@@ -83,18 +86,18 @@ def _damaged(folder: Path, versions: tuple[Any, ...]) -> str:
 
 
 def _version(path: Path) -> tuple[int, ...] | None:
-    """What changes when a file does; None for no file."""
+    """A value that changes with the file; None if it does not exist."""
     try:
-        found = path.stat()
+        stat = path.stat()
     except OSError:
         return None
-    return found.st_ino, found.st_size, found.st_mtime_ns
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns
 
 
 def _status(folder: Path) -> Status:
-    if is_taken(folder / LOCK):
-        return "waiting" if before(folder) else "training"
+    if is_locked(folder / LOCK):
+        return "waiting" if runs_ahead(folder) else "training"
     try:
-        return STATUSES.get(int((folder / EXIT).read_text()), "died")
+        return STATUSES.get(int((folder / EXIT).read_text()), "failed")
     except (OSError, ValueError):
-        return "died"
+        return "failed"

@@ -1,4 +1,4 @@
-"""A run's six fixed latents through time: as a film, and as the thesis shows them, a row a latent."""
+"""The previews of a run, the faces of six fixed latents, as a film and as a sheet like those of the thesis."""
 
 import re
 import zlib
@@ -15,49 +15,52 @@ from ganopt.viz.sheets import comparison, save_animation
 
 MOST_FRAMES = 60
 COLUMNS = 8
-LARGE, LARGEST = 128, 1024  # pixels
-NAME = re.compile("[0-9]{1,12}")  # of a preview: its step
+SIDE, MOST_SIDE = 128, 1024  # pixels: of the enlarged faces, and the limit for previews
+NAME = re.compile("[0-9]{1,12}")  # of a preview without its suffix: the step
 
 
 def files(folder: Path) -> list[Path]:
-    """A run's previews, the six fixed latents side by side, in the order of its steps, which are their names."""
+    """The preview files of a run, six faces side by side in each, in the order of the steps in their names."""
     return sorted(path for path in (folder / "previews").glob("*.png") if NAME.fullmatch(path.stem))
 
 
 def previews(folder: Path, most: int) -> tuple[list[int], Tensor]:
-    """Steps at which a run has drawn its fixed latents, and what it drew: uint8 (steps, 6, 3, side, side), side 128.
+    """The steps of a run's previews, and the faces: uint8 (steps, 6, 3, side, side), enlarged to about 128 pixels.
 
-    Of more than `most`, some evenly apart, the last among them. Raises UserError where there is none, or a damaged one.
+    If there are more than `most`, an evenly spaced selection that includes the last one. Raises UserError if there are
+    none, or one is damaged.
     """
     paths = files(folder)
     if not paths:
-        raise UserError(f"{folder} holds no previews yet; give a run that has trained for a while.")
+        raise UserError(f"{folder} contains no previews yet; choose a run that has trained for a while.")
     chosen = np.unique(np.linspace(len(paths) - 1, 0, min(most, len(paths))).round().astype(int))
-    pictures = [_grown(read_preview(paths[index])) for index in chosen]
+    pictures = [_enlarge(read_preview(paths[index])) for index in chosen]
     if len({picture.shape for picture in pictures}) > 1:
-        raise UserError(f"The previews of {folder.name} differ in size; delete those that are not its own.")
+        raise UserError(
+            f"The previews of {folder.name} have different sizes; delete those that do not belong to the run."
+        )
     return [int(paths[index].stem) for index in chosen], torch.stack(pictures)
 
 
 def save_film(folder: Path, path: Path) -> None:
-    """A run's previews as an animated WebP of six faces in a row. Raises UserError as `previews` does."""
+    """Write a run's previews as an animated WebP of six faces in a row. Raises UserError as `previews` does."""
     _, pictures = previews(folder, MOST_FRAMES)
     save_animation(torch.cat(pictures.unbind(1), dim=-1), path, seconds=6.0)
 
 
 def history(folder: Path, columns: int = COLUMNS) -> Image.Image:
-    """A row for each of the six latents, a column for each of some steps. Raises UserError as `previews` does."""
+    """A sheet with a row for each latent and up to `columns` steps as columns. Raises UserError as `previews` does."""
     steps, pictures = previews(folder, columns)
     captions = [[f"seed {seed}" for seed in FIXED_SEEDS]] + [[""] * len(FIXED_SEEDS)] * (len(steps) - 1)
     return comparison(pictures, [[f"step {step}"] for step in steps], captions)
 
 
 def read_preview(path: Path) -> Tensor:
-    """A preview as the six faces, side by side in its file: uint8 (6, 3, side, side). Raises UserError if damaged."""
+    """The six faces of a preview file, uint8 (6, 3, side, side). Raises UserError if it is damaged."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             width, height = image.size
-            if width != len(FIXED_SEEDS) * height or height > LARGEST:
+            if width != len(FIXED_SEEDS) * height or height > MOST_SIDE:
                 raise ValueError(f"{width} x {height} pixels")
             pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
     except FileNotFoundError:
@@ -67,7 +70,7 @@ def read_preview(path: Path) -> Tensor:
     return torch.stack(pixels.chunk(len(FIXED_SEEDS), dim=2))
 
 
-def _grown(faces: Tensor) -> Tensor:
-    """Small faces grow to LARGE by repeating pixels."""
-    factor = max(LARGE // faces.shape[-1], 1)
+def _enlarge(faces: Tensor) -> Tensor:
+    """Enlarge small faces to about SIDE pixels by repeating pixels."""
+    factor = max(SIDE // faces.shape[-1], 1)
     return faces.repeat_interleave(factor, dim=2).repeat_interleave(factor, dim=3)

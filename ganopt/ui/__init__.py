@@ -1,4 +1,4 @@
-"""The page: one builder a tab. Nothing here computes."""
+"""The web page, with one builder per tab. Computations are in the other packages."""
 
 import os
 import tempfile
@@ -27,16 +27,15 @@ TABS = {
     "About": build_about,
 }
 MOST_UPLOAD = "1gb"
-MOST_SESSIONS = 300  # whose state is kept, 0.4 MB each; those that were idle longest are forgotten
+MOST_SESSIONS = 300  # kept in memory, 0.4 MB each; the least recently used ones are dropped
 HEADER = """# ganopt
-Animal faces drawn by GANs that were made cheaper. Every face comes from a seed: the same seed is the same face on
-every machine.
+Compact GANs for animal faces. Every face is drawn from a seed; a seed gives the same face on every machine.
 """
 
 
 def build_app(device: str = "auto") -> gr.Blocks:
-    """The whole page, not yet launched. Raises UserError for a device that is not there."""
-    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # at each call, Gradio sums up as many
+    """Build the page without launching it. Raises UserError if the device does not exist."""
+    os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # each call sums over that many
     scratch = tempfile.TemporaryDirectory(prefix="ganopt-")
     with PatchedBlocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
         gr.Markdown(HEADER, elem_id="header")
@@ -45,15 +44,15 @@ def build_app(device: str = "auto") -> gr.Blocks:
                 with gr.Tab(name, id=name.lower()) as tab:
                     try:
                         build(demo, tab, pick_device(device), Scratch(Path(scratch.name, name)))
-                    except UserError as error:  # no model to draw with: the page says so
+                    except UserError as error:  # for example, there are no models
                         gr.Markdown(str(error), elem_id="error")
         gr.Markdown(f"ganopt {__version__}", elem_id="footer")
-    demo.scratch = scratch  # lives, and is removed, with the page
+    demo.scratch = scratch  # removed together with the page
     return demo
 
 
 def launch(demo: gr.Blocks) -> None:
-    """Serve the page on 127.0.0.1:7860, or where GRADIO_SERVER_NAME and GRADIO_SERVER_PORT say."""
+    """Serve the page on 127.0.0.1:7860, or on GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
     demo.launch(
         theme=THEME,
         css_paths=STYLES,

@@ -1,4 +1,4 @@
-"""The tab About: how the methods work, what was measured, and how to recognise a generated face."""
+"""The tab About: how the methods work, results, and how to recognise a generated face."""
 
 from pathlib import Path
 
@@ -8,31 +8,31 @@ import torch
 from ganopt.thesis import comparison, tables
 from ganopt.ui import gpu
 from ganopt.ui.common import Scratch, captioned, face_gallery, show_errors
-from ganopt.ui.measured import build_measured
+from ganopt.ui.result_tables import build_tables
 
 HERE = Path(__file__).parent
 MODEL = "cats-teacher"
-# what is wrong with faces of MODEL, seen by eye: to be looked at again when it is shipped anew
+# the visible faults of faces of MODEL; to be updated when the model is
 FLAWS = {
-    19: "One eye looks at you, the other has no lids.",
+    19: "One eye is normal, the other has no lids.",
     7: "Eyes without pupils.",
-    11: "Two ears of two cats.",
-    15: "The muzzle dissolves into what is behind it.",
-    21: "An ear that ends in nothing.",
-    32: "Shapes behind the head that are no things.",
+    11: "The ears do not match.",
+    15: "The muzzle blends into the background.",
+    21: "One ear is incomplete.",
+    32: "Meaningless shapes in the background.",
 }
 
 
 def build_about(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
-    """Build the tab inside the page; its faces are drawn when it is opened."""
+    """Build the tab. Its faces are drawn when it is opened."""
     gr.Markdown((HERE / "about.md").read_text(encoding="utf-8"), elem_classes="reading")
     gr.Markdown(
-        "## How to recognise a generated face\nLook where two things must agree: eye and eye, ear and ear, an edge and "
-        f"what lies behind it. The six below are by {MODEL}; its good ones are on the tab Generate."
+        "## How to recognise a generated face\nLook for parts that should match but do not: both eyes, both ears, the "
+        f"outline and the background. These are six poor faces by {MODEL}; see the tab Generate for good ones."
     )
     gallery = face_gallery("Faces with faults", "flaws", columns=6, enlarge=True)
-    gr.Markdown("## What was measured")
-    build_measured(tables.tables(comparison.results()), folded=False)
+    gr.Markdown("## Results")
+    build_tables(tables.tables(comparison.results()), folded=False)
     gr.Markdown((HERE / "sources.md").read_text(encoding="utf-8"), elem_classes="reading")
 
     @show_errors

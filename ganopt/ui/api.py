@@ -1,4 +1,4 @@
-"""What programs may call: typed functions under names. What they are given wrongly is one sentence, as on the page."""
+"""API endpoints for programs: typed functions. Wrong arguments give one-sentence errors, as on the page."""
 
 import functools
 import inspect
@@ -16,60 +16,60 @@ from ganopt.ui.common import show_errors
 STRICT: Any = {"strict": True, "allow_inf_nan": False}
 
 
-def offer(name: str, function: Callable, concurrency_id: str) -> None:
-    """Let programs call a function whose parameters have plain types and defaults; its docstring is what they read.
+def add_endpoint(name: str, function: Callable, concurrency_id: str) -> None:
+    """Add an endpoint for a function whose parameters have plain types and defaults. Its docstring is public.
 
-    A generator's last value is its result.
+    The result of a generator function is its last value.
     """
     gr.api(show_errors(_checked(function)), api_name=name, concurrency_id=concurrency_id)
 
 
 def _checked(function: Callable) -> Callable:
-    """The function, or generator, which raises UserError for arguments that are not of its types."""
+    """The function, or generator function, with a UserError for arguments of the wrong type."""
     hints = get_type_hints(function)
-    kinds = {
+    adapters = {
         name: None if hints[name] is gr.Request else TypeAdapter(hints[name], config=STRICT)
         for name in inspect.signature(function).parameters
     }
 
     @functools.wraps(function)
-    def called(*values: Any) -> Any:
-        return function(*_read(kinds, values))
+    def call(*values: Any) -> Any:
+        return function(*_validated(adapters, values))
 
     @functools.wraps(function)
-    def followed(*values: Any) -> Iterator:
-        yield from function(*_read(kinds, values))
+    def iterate(*values: Any) -> Iterator:
+        yield from function(*_validated(adapters, values))
 
-    return followed if inspect.isgeneratorfunction(function) else called
+    return iterate if inspect.isgeneratorfunction(function) else call
 
 
-def _read(kinds: dict[str, TypeAdapter | None], values: tuple) -> Iterator[Any]:
-    """Values as their types have them; one of none, the request, comes from Gradio itself."""
-    for (name, kind), value in zip(kinds.items(), values, strict=True):
+def _validated(adapters: dict[str, TypeAdapter | None], values: tuple) -> Iterator[Any]:
+    """Convert values to their types. The request, which comes from Gradio, has no adapter and is passed on."""
+    for (name, adapter), value in zip(adapters.items(), values, strict=True):
         try:
-            yield value if kind is None else kind.validate_python(value)
+            yield value if adapter is None else adapter.validate_python(value)
         except ValidationError as error:
-            raise UserError(f"'{name}' cannot be read: {error.errors()[0]['msg']}.") from error
+            raise UserError(f"'{name}' is not valid: {error.errors()[0]['msg']}.") from error
 
 
 def check_number(name: str, value: float, low: float, high: float) -> None:
-    """Raise UserError for a number out of its bounds."""
+    """Raise UserError if a number is out of bounds."""
     if not low <= value <= high:
         raise UserError(f"'{name}' must be a number from {low:g} to {high:g}.")
 
 
-def uploaded(file: dict) -> Path:
-    """Where a file lies that a caller has uploaded. Raises UserError for anything else."""
-    if not is_file_obj_with_meta(file):  # Gradio has looked at those that are: they lie where uploads do
-        raise UserError("A file must be uploaded first, in Python with gradio_client.handle_file.")
+def uploaded_path(file: dict) -> Path:
+    """The path of an uploaded file. Raises UserError if the file was not uploaded."""
+    if not is_file_obj_with_meta(file):  # Gradio has already checked that such files are in its upload folder
+        raise UserError("Files must be uploaded first; in Python, use gradio_client.handle_file.")
     return Path(file["path"])
 
 
 def as_file(path: str | Path) -> dict:
-    """A file as an answer holds it, and the client of Gradio fetches it."""
+    """A file as part of an endpoint's result, which the Gradio client downloads."""
     return gr.FileData(path=str(path)).model_dump()
 
 
 def as_pictures(gallery: gr.Gallery, captioned: list[Any]) -> list[dict]:
-    """Pictures as files and their captions, in pairs, as an answer holds them."""
+    """Pictures with captions as part of an endpoint's result. `gallery` writes the files."""
     return gallery.postprocess(captioned).model_dump()

@@ -1,4 +1,4 @@
-"""What the tabs share: models to choose from, galleries, one-sentence errors, a place for files to download."""
+"""Parts shared by the tabs: choices of models, galleries, errors, links, files for download."""
 
 import contextlib
 import functools
@@ -18,38 +18,38 @@ from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.sampling import save_png, to_image
 
-LINKS = {  # what the page's address may say of each tab
+URL_PARAMETERS = {  # query parameters of the page's address, for each tab
     "generate": ("model", "seeds", "scale"),
     "compare": ("compare", "compare_seeds"),
     "train": ("train",),
     "fid": ("fid",),
 }
 
-ERROR = "That did not work"  # the title of whatever went wrong
-QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # events of the page alone
+ERROR = "Error"  # the title of all error messages
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # for events that are not endpoints
 Event = gr.events.Dependency
 
 Parameters = ParamSpec("Parameters")
 
 
 def show_errors(handler: Callable[Parameters, Any]) -> Callable[Parameters, Any]:
-    """A handler, a generator perhaps, whose UserErrors are shown in the page as their one sentence."""
+    """A handler, which may be a generator function, whose UserErrors are shown on the page."""
 
     @functools.wraps(handler)
-    def said(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Any:
-        with _said():
+    def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Any:
+        with _as_gradio_errors():
             return handler(*arguments, **keywords)
 
     @functools.wraps(handler)
-    def said_later(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Iterator:
-        with _said():
+    def iterate(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Iterator:
+        with _as_gradio_errors():
             yield from handler(*arguments, **keywords)
 
-    return said_later if inspect.isgeneratorfunction(handler) else said
+    return iterate if inspect.isgeneratorfunction(handler) else call
 
 
 @contextlib.contextmanager
-def _said() -> Iterator[None]:
+def _as_gradio_errors() -> Iterator[None]:
     try:
         yield
     except UserError as error:
@@ -57,37 +57,37 @@ def _said() -> Iterator[None]:
 
 
 class Scratch:
-    """A folder of files on their way to the page, which keeps copies of its own: the oldest make room."""
+    """A folder of temporary files, the latest `keep` ones. Gradio serves its own copies of them."""
 
     def __init__(self, folder: Path, keep: int = 32):
         self.folder, self.keep, self.numbers = folder, keep, itertools.count()
 
     def path(self, name: str) -> Path:
-        """A new path that ends in `name`, which must be no user's text."""
+        """A new path that ends in `name`, which must not come from a user."""
         number = next(self.numbers)
         for old in self.folder.glob(f"{number - self.keep}-*"):
             old.unlink(missing_ok=True)
         return self.folder / f"{number}-{name}"
 
 
-def keep_in_url(tab: str) -> str:
-    """JavaScript that writes its arguments into the page's address as what `LINKS` has for a tab, and nothing else."""
-    known = [name for names in LINKS.values() for name in names]
+def update_url(tab: str) -> str:
+    """JavaScript that replaces the query parameters of the page's address by those of a tab, from its arguments."""
+    known = [name for names in URL_PARAMETERS.values() for name in names]
     return f"""(...values) => {{
   const url = new URL(window.location);
   for (const name of {json.dumps(known)}) url.searchParams.delete(name);
-  {json.dumps(LINKS[tab])}.forEach((name, index) => url.searchParams.set(name, values[index]));
+  {json.dumps(URL_PARAMETERS[tab])}.forEach((name, index) => url.searchParams.set(name, values[index]));
   window.history.replaceState(null, "", url);
 }}"""
 
 
 def model_choices() -> list[tuple[str, str]]:
-    """The models of the catalogue, then those of runs, as (text, name). Raises UserError where there is none."""
+    """The models of the catalogue and of runs, as pairs (text, name). Raises UserError if the catalogue is empty."""
     entries = [*zoo.catalogue().values()]
     if not entries:
-        raise UserError(f"{zoo.checkpoints()} holds no model; restore it from the project's repository.")
+        raise UserError(f"{zoo.checkpoints()} contains no models; restore it from the project's repository.")
     for name in zoo.runs():
-        with contextlib.suppress(UserError, OSError):  # deleted by now, or damaged
+        with contextlib.suppress(UserError, OSError):  # damaged or just deleted
             entries.append(zoo.entry(name))
     return [(f"{entry.title} ({entry.bytes / 1e6:.1f} MB)", entry.name) for entry in entries]
 
@@ -98,50 +98,48 @@ def model_names() -> list[str]:
 
 
 def tabs_of(tab: gr.Tab) -> gr.Tabs:
-    """The tabs that a tab is one of."""
+    """The parent of a tab."""
     assert isinstance(tab.parent, gr.Tabs)
     return tab.parent
 
 
-def renew_models(tab: gr.Tab, models: Any, offered: Callable[[], list]) -> None:
-    """Let a gr.Dropdown or gr.CheckboxGroup of models have those of new runs, too, whenever its tab is opened."""
-    kind = type(models)
-    tab.select(lambda: kind(choices=offered()), None, models, **QUIET)
+def refresh_models(tab: gr.Tab, component: Any, choices: Callable[[], list]) -> None:
+    """Update the choices of a gr.Dropdown or gr.CheckboxGroup of models, which include runs, when its tab is opened."""
+    kind = type(component)
+    tab.select(lambda: kind(choices=choices()), None, component, **QUIET)
 
 
-def check_known(seeds: list[int]) -> None:
-    """Raise UserError where the page has forgotten what a visitor's gallery shows, as it does after a long time."""
+def check_session(seeds: list[int]) -> None:
+    """Raise UserError if the seeds of a visitor's gallery are lost because the session was dropped."""
     if not seeds:
-        raise UserError("The page no longer knows these faces; draw them again.")
+        raise UserError("These faces are from an expired session; draw them again.")
 
 
-def optional_number(text: str | None, name: str) -> int | float | None:
-    """What a field for a number says; None where it is empty. Raises UserError for what is no number."""
+def optional_number(text: str | None, label: str) -> int | float | None:
+    """The number in a text field; None if it is empty. Raises UserError if it is not a number."""
     text = (text or "").strip()
     if not text:
         return None
     try:
         return int(text) if text.lstrip("+-").isdecimal() else float(text)
     except ValueError:
-        raise UserError(
-            f"'{text[:40]}' is no number; write one for {name.replace('_', ' ')}, or leave it empty."
-        ) from None
+        raise UserError(f"'{text[:40]}' is not a number; enter one for '{label}', or leave the field empty.") from None
 
 
 def optional_text(number: float | None) -> str:
-    """What `optional_number` reads as this number."""
+    """The text for a number, the inverse of `optional_number`."""
     return "" if number is None else f"{number:g}"
 
 
-def examples(named: dict[str, Any]) -> dict[gr.Button, Any]:
-    """Buttons that fill a form in, above it: what each stands for, by the button."""
+def preset_buttons(presets: dict[str, Any]) -> dict[gr.Button, Any]:
+    """Buttons for presets of the form below them, mapped to their values."""
     with gr.Column(elem_classes="examples"):
-        gr.Markdown("Begin with one of these, or choose for yourself:")
-        return {gr.Button(text, size="sm"): value for text, value in named.items()}
+        gr.Markdown("Presets")
+        return {gr.Button(text, size="sm"): value for text, value in presets.items()}
 
 
 def face_gallery(label: str, name: str, columns: int, enlarge: bool = False) -> gr.Gallery:
-    """An empty gallery of faces that can be clicked, to be enlarged or for what listens. `name` is its element id."""
+    """An empty gallery of faces. A click enlarges a face or only triggers an event. `name` is the element id."""
     return gr.Gallery(
         label=label,
         show_label=False,
@@ -156,10 +154,10 @@ def face_gallery(label: str, name: str, columns: int, enlarge: bool = False) -> 
     )
 
 
-def stored(picture: Tensor) -> str:
-    """A picture uint8 (3, H, W) as a PNG file where Gradio keeps those that it serves, one for all who see it.
+def store_png(picture: Tensor) -> str:
+    """The path of a picture, uint8 (3, H, W), as a PNG file in Gradio's folder, shared by all visitors.
 
-    Gradio would write it anew for each of them, while another is perhaps reading it.
+    Gradio itself would write the file again for each visitor, possibly while another one reads it.
     """
     path = Path(get_upload_folder(), hashlib.sha256(picture.contiguous().numpy().data).hexdigest(), "image.png")
     if not path.exists():
@@ -168,5 +166,5 @@ def stored(picture: Tensor) -> str:
 
 
 def captioned(pictures: Tensor, captions: list[str]) -> list[tuple[str, str]]:
-    """Pictures uint8 (N, 3, H, W) as a gallery shows them, with their captions."""
-    return [(stored(picture), caption) for picture, caption in zip(pictures, captions, strict=True)]
+    """Pictures, uint8 (N, 3, H, W), with captions, as the value of a gallery."""
+    return [(store_png(picture), caption) for picture, caption in zip(pictures, captions, strict=True)]

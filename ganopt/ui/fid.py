@@ -1,4 +1,4 @@
-"""The tab FID: models or a user's own pictures against a reference, with what makes the number mean something."""
+"""The tab FID: models or uploaded pictures against a reference, with the floor, KID, precision and recall."""
 
 import contextlib
 import csv
@@ -20,31 +20,31 @@ from ganopt.models import zoo
 from ganopt.thesis.comparison import first_choice
 from ganopt.thesis.tables import Table
 from ganopt.ui import gpu
-from ganopt.ui.api import as_file, check_number, offer, uploaded
-from ganopt.ui.common import QUIET, Scratch, examples, keep_in_url, model_names, renew_models, show_errors, tabs_of
-from ganopt.ui.measured import html_table
+from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
+from ganopt.ui.common import (
+    QUIET,
+    Scratch,
+    model_names,
+    preset_buttons,
+    refresh_models,
+    show_errors,
+    tabs_of,
+    update_url,
+)
+from ganopt.ui.result_tables import html_table
 from ganopt.viz import charts
 
-MOST_PICTURES = 5000  # of a sample, on the page
+MOST_PICTURES = 5000  # in a sample
 HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
 MOST_REPEATS = 3
-NOTHING = "nothing"
-AS_REFERENCE = "as the reference"
-READY = "Press <b>Measure</b>; without a GPU, give it a minute or two."
-TEXT = """
-**fid500** compares what the Inception network sees in 500 generated faces with what it sees in 500 held-out
-photographs: 0 would be the same distribution. Even real photographs score well above 0 against others, because 500
-pictures are few: that *floor* stands in the first row. The fewer the pictures, the higher the number, as the curve
-shows; so **fid500 compares with fid500 and the same reference only**, never with the fid50k of a paper.
-
-*KID* has no such bias. *Precision* is the share of generated faces that lie near real ones, *recall* the share of
-real ones that lie near generated ones: a model that draws the same good face again and again has the first alone.
-"""
+NO_MODEL = "none"
+AS_IMAGES, AS_REFERENCE = "images to evaluate", "the reference"
+READY = "Press <b>Measure</b>. Without a GPU, this takes a minute or two."
 
 
 def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
-    """Build the tab inside the page. Measuring is one at a time for all visitors."""
-    # the sessions that pressed Stop: Gradio's own cancelling comes seconds later
+    """Build the tab. Only one measurement runs at a time, for all visitors together."""
+    # sessions that pressed Stop; cancelling by Gradio would take seconds
     stopped: set[str | None] = set()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=1, min_width=280, elem_classes="controls"):
@@ -66,7 +66,7 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
     ) -> Iterator[tuple]:
         plan = Plan(
             models=tuple(models or ()),
-            against="" if against == NOTHING else against,
+            against="" if against == NO_MODEL else against,
             count=int(count),
             repeats=int(repeats),
             seed=int(seed or 0),
@@ -81,10 +81,10 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
             file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
             yield text, table, file, curve
 
-    def ask_to_stop(request: gr.Request) -> None:
+    def request_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
 
-    button.click(None, inputs[0], js=keep_in_url("fid"), api_visibility="private")
+    button.click(None, inputs[0], js=update_url("fid"), api_visibility="private")
     button.click(
         show,
         inputs,
@@ -95,14 +95,14 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         trigger_mode="always_last",  # a click right after Stop counts
         show_progress="hidden",
     )
-    stop.click(ask_to_stop, queue=False, api_visibility="private")
-    renew_models(tab, inputs[0], model_names)
-    _offer_fid(inputs[0].value, inputs[1].value or "", device, scratch)
+    stop.click(request_stop, queue=False, api_visibility="private")
+    refresh_models(tab, inputs[0], model_names)
+    _add_endpoints(inputs[0].value, inputs[1].value or "", device, scratch)
     demo.load(_from_link, None, [tabs_of(tab), inputs[0]], api_visibility="private", show_progress="hidden")
 
 
-def _offer_fid(models: list[str], reference: str, device: torch.device, scratch: Scratch) -> None:
-    """Let programs measure, the given models against the given reference by default."""
+def _add_endpoints(models: list[str], reference: str, device: torch.device, scratch: Scratch) -> None:
+    """Add the endpoint of the tab, with these models and this reference as defaults."""
 
     def fid(
         models: list[str] = models,
@@ -114,78 +114,74 @@ def _offer_fid(models: list[str], reference: str, device: torch.device, scratch:
         own: dict | None = None,
         own_as_reference: bool = False,
     ) -> Iterator[dict]:
-        """Measure models, or uploaded pictures (`own`, a zip), against a reference; further dictionaries as it goes on.
+        """Measure models, or uploaded pictures (`own`, a zip file), against a reference; progress is streamed.
 
-        `said` is how far it is; `rows` has the results under `headers`, `csv` is their file, `curve` FID against n.
+        In the result, `said` is the progress, `rows` are the results in the columns of `headers`, `csv` is a file of
+        them, and `curve` is FID against the number of pictures.
         """
         zoo.check_offered([*models, *filter(None, [against])])
         check_number("count", count, features.FEWEST, MOST_PICTURES)
         check_number("repeats", repeats, 1, MOST_REPEATS)
-        sources = _sources(reference, str(uploaded(own)) if own else None, own_as_reference)
-        if sources["reference"] == reference and reference not in (offered := features.references()):
-            raise UserError(f"There is no reference {reference[:80]!r} here; take any of {', '.join(offered)}.")
+        sources = _sources(reference, str(uploaded_path(own)) if own else None, own_as_reference)
+        if sources["reference"] == reference and reference not in (known := features.references()):
+            raise UserError(f"Unknown reference {reference[:80]!r}; use one of {', '.join(known)}.")
         names = tuple(dict.fromkeys(models))
         plan = Plan(models=names, against=against, count=count, repeats=repeats, seed=seed, **sources)
-        found: dict[str, Any] = {"said": "", "headers": HEADERS, "rows": [], "csv": None, "curve": []}
+        result: dict[str, Any] = {"said": "", "headers": HEADERS, "rows": [], "csv": None, "curve": []}
         for text, rows, path, points in _measure(plan, device, scratch, lambda: False):
-            changed = {"rows": rows, "csv": path and as_file(path), "curve": points}
-            found |= {"said": text} | {name: value for name, value in changed.items() if value}
-            yield found
+            changes = {"rows": rows, "csv": path and as_file(path), "curve": points}
+            result |= {"said": text} | {name: value for name, value in changes.items() if value}
+            yield result
 
-    offer("fid", fid, "measure")
+    add_endpoint("fid", fid, "measure")
 
 
 def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
-    """What `fid` takes, in its order, and the buttons that start and stop it."""
+    """The inputs in the order of the handler's parameters, and the buttons to start and stop a measurement."""
     names, references = model_names(), features.references()
-    asked = examples(
-        {
-            "A quick look: one model, 100 pictures": (names[:1], 100),
-            "Teacher and student, 500 pictures": (first_choice(), 500),
-        }
+    presets = preset_buttons(
+        {"Quick: one model, 100 pictures": (names[:1], 100), "Teacher and student, 500 pictures": (first_choice(), 500)}
     )
     models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
     reference = gr.Dropdown(references, value=next(iter(references), None), label="Reference", elem_id="fid-reference")
     count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
     repeats = gr.Slider(
-        1, MOST_REPEATS, 1, step=1, label="Samples of each model", info="More than one shows the spread over seeds"
+        1, MOST_REPEATS, 1, step=1, label="Samples per model", info="Two or more show the spread over seeds"
     )
-    with gr.Accordion("More", open=False):
+    with gr.Accordion("More settings", open=False):
         seed = gr.Number(0, label="First seed", precision=0, minimum=0)
-        against = gr.Dropdown([NOTHING, *names], value=NOTHING, label="Distance to the faces of, too")
-        own = gr.File(
-            label="Your own pictures: a .zip, or .npz statistics", file_types=[".zip", ".npz"], elem_id="fid-own"
-        )
-        role = gr.Radio(["measure it", AS_REFERENCE], value="measure it", label="What it is for")
+        against = gr.Dropdown([NO_MODEL, *names], value=NO_MODEL, label="Also compute FID to this model")
+        own = gr.File(label="Upload (.zip or .npz)", file_types=[".zip", ".npz"], elem_id="fid-own")
+        role = gr.Radio([AS_IMAGES, AS_REFERENCE], value=AS_IMAGES, label="Use the upload as")
     with gr.Row():
         button = gr.Button("Measure", variant="primary", min_width=100, elem_id="measure")
         stop = gr.Button("Stop", min_width=100, elem_id="fid-stop")
-    for example, values in asked.items():
-        example.click(lambda values=values: values, None, [models, count], **QUIET)
+    for preset, values in presets.items():
+        preset.click(lambda values=values: values, None, [models, count], **QUIET)
     return [models, reference, count, repeats, seed, against, own, role], button, stop
 
 
 def _from_link(request: gr.Request) -> tuple:
-    """The tab, with the models that the page's address asks to measure, if it asks for any."""
-    asked = request.query_params.get("fid", "").split(",")
-    names = model_names() if any(asked) else []  # which reads the files of all runs
-    if models := [name for name in names if name in asked]:
+    """The tab and the models in the page's address, if it contains any."""
+    requested = request.query_params.get("fid", "").split(",")
+    names = model_names() if any(requested) else []  # slow, as it reads the files of all runs
+    if models := [name for name in names if name in requested]:
         return gr.Tabs(selected="fid"), gr.CheckboxGroup(names, value=models)
     return gr.skip(), gr.skip()
 
 
 def _results() -> list[Component]:
-    """Where the values of `_measure` go, in its order."""
+    """The outputs, in the order of the values of `_measure`."""
     status = gr.HTML(READY, elem_id="fid-status", elem_classes="bare")
     table = gr.HTML(elem_id="fid-table", elem_classes="bare")
     file = gr.DownloadButton("Download as CSV", visible=False, size="sm", elem_id="fid-csv")
     curve = gr.HTML(elem_id="fid-curve", elem_classes="bare")
-    gr.Markdown(TEXT, elem_classes="reading")
+    gr.Markdown(Path(__file__).with_name("fid.md").read_text(encoding="utf-8"), elem_classes="reading")
     return [status, table, file, curve]
 
 
 def _sources(reference: str, own: str | None, own_as_reference: bool) -> dict[str, Any]:
-    """What a plan says of a reference and a user's own file, measured or taken as the reference."""
+    """The arguments of `Plan` for a reference and an uploaded file, which is measured or replaces the reference."""
     if own and own_as_reference:
         return {"reference": own}
     return {"reference": reference, "paths": (Path(own),) if own else ()}
@@ -194,7 +190,7 @@ def _sources(reference: str, own: str | None, own_as_reference: bool) -> dict[st
 def _measure(
     plan: Plan, device: torch.device, scratch: Scratch, is_stopped: Callable[[], bool]
 ) -> Iterator[tuple[str, list[list[str]], str, list[dict]]]:
-    """How far the measurement is, in a sentence, and where they are new, its rows, the file of them, and the curve."""
+    """Measure, and yield the progress as text, and, if they have changed, the rows, their CSV file and the curve."""
     start, scores, points = time.monotonic(), [], []
     with contextlib.closing(gpu.evaluate(plan, device)) as updates:
         for update in updates:
@@ -207,13 +203,13 @@ def _measure(
                 points += [{"n": n, "FID": value, "model": update.score.name} for n, value in bias]
                 rows = [_row(score) for score in scores]
                 path = str(_write_csv(rows, scratch.path("fid.csv")))
-            yield _bar(update.done, update.total, time.monotonic() - start), rows, path, points
+            yield _progress(update.done, update.total, time.monotonic() - start), rows, path, points
     end = "Stopped" if is_stopped() else "Done"
     yield f"{end} after {time.monotonic() - start:.0f} s.", [], "", []
 
 
 def _curve(points: list[dict]) -> str:
-    """FID against n, a curve a model; nothing where there is one n alone."""
+    """A chart of FID against n with a curve per model; empty if there is only one n."""
     curves: dict[str, list[tuple[float, float]]] = {}
     for point in points:
         curves.setdefault(point["model"], []).append((point["n"], point["FID"]))
@@ -222,8 +218,8 @@ def _curve(points: list[dict]) -> str:
     return f'<div class="plots">{charts.lines("FID against n", curves, "pictures, n")}</div>'
 
 
-def _bar(done: int, total: int, seconds: float) -> str:
-    """How far the measurement is, and how long it will still take."""
+def _progress(done: int, total: int, seconds: float) -> str:
+    """A progress bar and the estimated remaining time, as HTML."""
     left = f"about {seconds / done * (total - done):.0f} s left" if done else "starting"
     text = f"{done} of {total} pictures, {left}"
     return f'<progress max="{total}" value="{done}" aria-label="{html.escape(text)}"></progress> {text}'

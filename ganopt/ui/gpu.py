@@ -1,5 +1,6 @@
-"""What computes for the page. On a ZeroGPU Space each call is lent a GPU, in a process of its own; elsewhere it is a
-plain call. So what it changes in memory is lost, and what goes in and comes out is pickled.
+"""The computations of the page. On a ZeroGPU Space, each call runs in a subprocess with a GPU; elsewhere, directly.
+
+In a subprocess, changes in memory are lost, and arguments and results are pickled.
 """
 
 from collections.abc import Callable, Generator
@@ -21,8 +22,8 @@ except ImportError:
         return task
 
 
-def _lent(task: Callable[..., Any], seconds: int = 60) -> Callable[..., Any]:
-    """A task whose UserErrors are the page's already: the Space hides all others."""
+def _on_gpu(task: Callable[..., Any], seconds: int = 60) -> Callable[..., Any]:
+    """Run a task on a GPU. UserErrors become Gradio's errors first, as the Space hides the messages of all others."""
     return GPU(show_errors(task), duration=seconds)
 
 
@@ -30,9 +31,9 @@ def _evaluate(plan: evaluation.Plan, device: torch.device) -> Generator[evaluati
     yield from evaluation.evaluate(plan, features.load_extractor(device), UPLOAD_PIXELS)
 
 
-faces = _lent(model_cache.faces)
-face_map = _lent(model_cache.face_map)
-walk = _lent(model_cache.walk)
-compare = _lent(comparing.compare)
-cosines = _lent(comparing.cosines)
-evaluate = _lent(_evaluate, seconds=300)
+faces = _on_gpu(model_cache.faces)
+face_map = _on_gpu(model_cache.face_map)
+walk = _on_gpu(model_cache.walk)
+compare = _on_gpu(comparing.compare)
+cosines = _on_gpu(comparing.cosines)
+evaluate = _on_gpu(_evaluate, seconds=300)

@@ -1,8 +1,7 @@
-"""Patches of Gradio's internals, for a page that anybody may call and that runs for weeks.
+"""Patches of Gradio's internals for problems that no setting of Gradio solves, on a public page that runs for weeks.
 
-Gradio has no setting for these things. Each patch says what happens without it, as measured with Gradio 6.31.0.
-tests/ui/test_gradio_patches.py fails when Gradio changes what a patch relies on, and when it no longer has the fault,
-so that the patch can go.
+Each docstring says what happens without the patch, as measured with Gradio 6.31.0. tests/ui/test_gradio_patches.py
+fails when Gradio changes the code that a patch relies on, or no longer needs the patch.
 """
 
 import contextlib
@@ -25,21 +24,21 @@ from gradio.state_holder import StateHolder
 
 from ganopt.ui.common import ERROR
 
-POLLS = 50  # a second, of the idle queue
-MOST_WAITING = 1000  # calls; the next one is told that the queue is full
-MOST_BYTES = 4_000_000_000  # of files that were made for visitors, or uploaded by them
-PAUSE = 60  # seconds from one look at these files to the next
-FULL = "The disk of this page is full; try again when there is room on it."
+POLLS = 50  # per second, by the idle queue
+MOST_WAITING = 1000  # calls; further ones get the error that the queue is full
+MOST_BYTES = 4_000_000_000  # of files made for visitors or uploaded by them
+PAUSE = 60  # seconds between checks of these files
+DISK_FULL = "The server's disk is full; try again later."
 UNREADABLE = (
-    "What was sent cannot be read here; files must be uploaded first, and /gradio_api/info lists what is taken."
+    "The request cannot be read; files must be uploaded first, and /gradio_api/info lists the endpoints and parameters."
 )
 
 
 def refuse_body(request: Request, error: Exception) -> JSONResponse:
-    """Answer with a sentence to a body that Gradio cannot read.
+    """Answer a request body that Gradio cannot read with an error message.
 
-    Without it: status 500 without a reason, and a trace of 60 lines in the log, for an unknown function, a parameter
-    that does not exist, or NaN.
+    Without it, an unknown function, an unknown parameter or NaN gives status 500 without a reason, and a stack trace of
+    60 lines in the log.
     """
     if request.method != "POST":
         raise error
@@ -50,18 +49,19 @@ REFUSALS = dict.fromkeys((RequestValidationError, LookupError, TypeError, ValueE
 
 
 def poll_less(queue: Queue) -> None:
-    """Let an idle queue look for calls `POLLS` times a second.
+    """Let an idle queue poll for calls only `POLLS` times a second.
 
-    Without it: 1000 times, and 3.7% of a core instead of 1.2%. For it, a call waits up to 20 ms.
+    Without it, the queue polls 1000 times a second and takes 3.7% of a core instead of 1.2%. With it, a call waits
+    up to 20 ms.
     """
     queue.sleep_when_free = 1 / POLLS
 
 
 def name_sessions(queue: Queue) -> None:
-    """Treat an empty session name as none, for which Gradio makes one up.
+    """Treat an empty session name as a missing one, for which Gradio generates a name.
 
-    Without it: status 500, as the messages are put under "" and sought under the name that was made up; the call still
-    runs, for nobody.
+    Without it, the answer is status 500, because messages are stored under "" but looked up under the generated name.
+    The call still runs, but nobody gets its result.
     """
     push = queue.push
 
@@ -72,46 +72,46 @@ def name_sessions(queue: Queue) -> None:
     queue.push = push_named  # type: ignore[method-assign]
 
 
-def drop_messages_to_nobody(queue: Queue) -> None:
-    """Drop messages to a session that is gone.
+def drop_orphaned_messages(queue: Queue) -> None:
+    """Drop messages to sessions that no longer exist.
 
-    Without it: one waiting call of such a session ends the queue for good, so that no call of anybody is answered until
-    the page is started again.
+    Without it, a single waiting call of such a session stops the queue: no call is answered until the page is
+    restarted.
     """
     send = queue.send_message
 
-    def send_to_somebody(event: Event, event_message: Any) -> None:
+    def send_to_session(event: Event, event_message: Any) -> None:
         if event.session_hash in queue.pending_messages_per_session:
             send(event, event_message)
 
-    queue.send_message = send_to_somebody  # type: ignore[method-assign]
+    queue.send_message = send_to_session  # type: ignore[method-assign]
 
 
 def check_count(block_fn: BlockFunction, values: list) -> None:
-    """Refuse a call of a public function with more or fewer values than it takes.
+    """Refuse a call of an endpoint with the wrong number of values.
 
-    Without it: surplus values are ignored, and missing ones are answered with the error null.
+    Without it, surplus values are ignored, and missing values give the error null.
     """
-    taken = len(block_fn.inputs)
-    if block_fn.api_visibility == "public" and len(values) != taken:
-        message = f"'{block_fn.api_name}' takes {taken} values, not {len(values)}; see /gradio_api/info."
+    expected = len(block_fn.inputs)
+    if block_fn.api_visibility == "public" and len(values) != expected:
+        message = f"'{block_fn.api_name}' takes {expected} values, not {len(values)}; see /gradio_api/info."
         raise gr.Error(message, title=ERROR, print_exception=False)
 
 
-def readable(error: Exception) -> gr.Error:
-    """What to raise for a value that a component cannot read.
+def value_error(error: Exception) -> gr.Error:
+    """The error to raise for a value that a component cannot read.
 
-    Without it: the answer is the error null or, where the component says what is wrong, comes with a trace in the log.
+    Without it, the answer is the error null, or a message of the component together with a stack trace in the log.
     """
     message = error.message if isinstance(error, gr.Error) else UNREADABLE
     return gr.Error(message, title=ERROR, print_exception=False)
 
 
 def is_disk_full(error: BaseException | None) -> bool:
-    """Whether an error, or what it was raised from, says that there is no room on the disk.
+    """Whether an error or one of its causes is a full disk.
 
-    Gradio copies what a function returns after the function has returned, so no handler can catch that. Without it: the
-    answer is the error null.
+    Gradio copies the files that a function returns after the function has ended, where no handler can catch the error.
+    Without this check, the answer is the error null.
     """
     while error:
         if getattr(error, "errno", None) == errno.ENOSPC:
@@ -120,28 +120,28 @@ def is_disk_full(error: BaseException | None) -> bool:
     return False
 
 
-def forget_caller(states: StateHolder, session: str | None, call: str | None) -> None:
-    """Forget the state of a session that Gradio made up for one call, under the call's name.
+def drop_generated_session(states: StateHolder, session: str | None, call: str | None) -> None:
+    """Drop the state of a session that Gradio generated for a single call, named after the call.
 
-    Without it: each call from a program takes 0.4 MB of this page's memory, until the capacity for sessions is reached.
+    Without it, each call from a program takes 0.4 MB of memory until the limit on sessions is reached.
     """
     if session and session == call:
         states.session_data.pop(session, None)
         states.time_last_used.pop(session, None)
 
 
-def make_room(blocks: gr.Blocks, most: int = MOST_BYTES) -> None:
-    """Delete the oldest files that were made for visitors, or uploaded, until the others take `most` bytes.
+def limit_files(blocks: gr.Blocks, most: int = MOST_BYTES) -> None:
+    """Delete the oldest files that were made for visitors or uploaded, until the rest take at most `most` bytes.
 
-    Without it: Gradio deletes files by their age alone, so one visitor can fill the disk in an hour.
+    Without it, Gradio only deletes files by age, so a single visitor can fill the disk within an hour.
     """
     kept = set().union(*(block.keep_in_cache for block in blocks.blocks.values()))
     found = []
     for files in blocks.temp_file_sets:
-        for name in files - kept:  # a copy: others add to it meanwhile
+        for name in files - kept:  # a copy, as other threads add files
             with contextlib.suppress(FileNotFoundError):
-                state = os.stat(name)
-                found.append((state.st_mtime, state.st_size, name, files))
+                stat = os.stat(name)
+                found.append((stat.st_mtime, stat.st_size, name, files))
     total = sum(size for _, size, _, _ in found)
     for _, size, name, files in sorted(found, key=lambda each: each[0]):
         if total <= most:
@@ -152,14 +152,14 @@ def make_room(blocks: gr.Blocks, most: int = MOST_BYTES) -> None:
 
 
 class PatchedBlocks(gr.Blocks):
-    """Gradio's blocks with the patches above; `REFUSALS` go to `launch`, as app_kwargs' exception_handlers."""
+    """gr.Blocks with these patches. `launch` also needs app_kwargs={"exception_handlers": REFUSALS}."""
 
-    looked = 0.0  # when files were last looked at
+    checked = 0.0  # time of the last check of the files
 
     def queue(self, *arguments: Any, **named: Any) -> "PatchedBlocks":
-        # with its limit now, as `Blocks` calls this itself, and to call it again takes 0.35 s of the page's start
+        # `Blocks` calls this itself; a second call to set the limit would slow the start by 0.35 s
         super().queue(*arguments, **{"max_size": MOST_WAITING} | named)
-        for patch in (poll_less, name_sessions, drop_messages_to_nobody):
+        for patch in (poll_less, name_sessions, drop_orphaned_messages):
             patch(self._queue)
         return self
 
@@ -167,18 +167,18 @@ class PatchedBlocks(gr.Blocks):
         check_count(block_fn, inputs)
         try:
             return await super().preprocess_data(block_fn, inputs, *rest, **named)
-        except Exception as error:  # whatever a value made of it
-            raise readable(error) from error
+        except Exception as error:  # an invalid value may cause any exception
+            raise value_error(error) from error
 
     async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         try:
             return await super().process_api(*arguments, **named)
         except Exception as error:
             if is_disk_full(error):
-                raise gr.Error(FULL, title=ERROR, print_exception=False) from error
+                raise gr.Error(DISK_FULL, title=ERROR, print_exception=False) from error
             raise
         finally:
-            forget_caller(self.state_holder, named.get("session_hash"), named.get("event_id"))
-            if time.monotonic() - self.looked > PAUSE:
-                self.looked = time.monotonic()
-                await anyio.to_thread.run_sync(make_room, self)
+            drop_generated_session(self.state_holder, named.get("session_hash"), named.get("event_id"))
+            if time.monotonic() - self.checked > PAUSE:
+                self.checked = time.monotonic()
+                await anyio.to_thread.run_sync(limit_files, self)

@@ -1,4 +1,4 @@
-"""What a person asks for on the page -> a recipe, within what the page allows them."""
+"""From a request for a run to a recipe within the limits of the page."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -17,51 +17,62 @@ from ganopt.training.recipes import Recipe
 from ganopt.ui.access import check_limits, check_minutes, refusal
 
 NETWORKS = ("big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
-# as the models that come with the project were trained; a student's critic, where its teacher comes without one
+# the settings of the shipped models; a student uses this critic if its teacher has none
 TUNED = {
     "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0},
     "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0, "critic": "plain-critic"},
 }
-UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # pictures that are not a sample
-STARTING = [name for name, method in METHODS.items() if not method.from_scratch]
-# settings that matter, for the methods that have them
-MORE = ("batch", "lr_g", "lr_d", "penalty", "ema", "seed", "live_fids", "alpha", "freeze_g", "freeze_d")
-SHORT = 10  # minutes: shorter runs are drawn more often
+UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # choices of pictures that are not drawn by a model
+WITH_ORIGIN = [name for name, method in METHODS.items() if not method.from_scratch]
+# settings in the form, each for the methods that have it, with their labels
+SETTINGS = {
+    "batch": "Batch size",
+    "lr_g": "Learning rate of the generator",
+    "lr_d": "Learning rate of the critic",
+    "penalty": "Gradient penalty",
+    "ema": "EMA decay",
+    "seed": "Seed",
+    "live_fids": "FID measurements",
+    "alpha": "Alpha",
+    "freeze_g": "Frozen generator layers",
+    "freeze_d": "Frozen critic layers",
+}
+SHORT = 10  # minutes; runs up to this have more frequent previews
 
 
 @dataclass(frozen=True)
 class RunRequest:
-    """A run as it is asked for. `more` holds settings of the recipe; those that are None are left to it."""
+    """A request for a run. `more` contains further settings of the recipe; None stands for the default."""
 
     method: str
     minutes: float
     data: str = ""  # a folder, or sample:MODEL
-    origin: str = ""  # the model that a transfer or a distillation starts from
+    origin: str = ""  # the source of a transfer or the teacher of a distillation
     network: str = "big/8"
     side: int = 64
     more: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 PRESETS = {
-    "Cats from nothing, in two minutes": RunRequest(
+    "Cats from scratch in two minutes": RunRequest(
         "r1",
         2,
         f"{PREFIX}cats-teacher",
         network="big/8",
         side=32,
-        more={"batch": 32, "lr_g": 1e-3, "lr_d": 1e-3, "penalty": 0.02},  # small pictures bear a weak penalty
+        more={"batch": 32, "lr_g": 1e-3, "lr_d": 1e-3, "penalty": 0.02},  # small pictures need a weaker penalty
     ),
-    "A student of the teacher, without pictures": RunRequest(
+    "Student of the cat teacher, without pictures": RunRequest(
         "distill", 3, origin="cats-teacher", network="big/16", side=128, more={"alpha": 0.0}
     ),
-    "Cats become dogs": RunRequest("transfer", 5, f"{PREFIX}dogs-transfer", "cats-teacher", side=128),
+    "Transfer from cats to dogs": RunRequest("transfer", 5, f"{PREFIX}dogs-transfer", "cats-teacher", side=128),
 }
 
 
-def going_on(run: Run, recipe: Recipe, minutes: float | None, public: bool) -> float | None:
-    """The budget in minutes of a run that goes on for some, or, for None, to its first end, which is None again.
+def resumed_budget(run: Run, recipe: Recipe, minutes: float | None, public: bool) -> float | None:
+    """The new budget in minutes of a run that is resumed for `minutes`; None to finish the original budget.
 
-    Raises UserError where that is over, and where the page does not allow it.
+    Raises UserError if the original budget is spent, or the page's limits are exceeded.
     """
     if minutes is None and (recipe.minutes is None or recipe.minutes > run.minutes) and run.status != "finished":
         check_minutes(1 if recipe.minutes is None else recipe.minutes - run.minutes, public)
@@ -72,71 +83,76 @@ def going_on(run: Run, recipe: Recipe, minutes: float | None, public: bool) -> f
     return total
 
 
-def recipe(asked: RunRequest, public: bool) -> Recipe:
-    """The recipe of a run. Raises UserError for what fits neither together nor into what the page allows."""
-    if public and asked.data and not asked.data.startswith(PREFIX):
+def make_recipe(request: RunRequest, public: bool) -> Recipe:
+    """The recipe for a request. Raises UserError for settings that are invalid or exceed the page's limits."""
+    if public and request.data and not request.data.startswith(PREFIX):
         raise refusal("read folders on the server", "upload pictures instead")
-    check_minutes(asked.minutes, public)
-    if asked.method not in METHODS:
-        raise UserError(f"'{asked.method[:40]}' is no method; take one of {', '.join(METHODS)}.")
-    values = {"recipe": asked.method, "data": asked.data} | TUNED.get(asked.method, {}) | _networks(asked)
-    values |= {"minutes": asked.minutes, "device": "auto"}
-    values |= {"save_every": 100, "preview_every": 20 if asked.minutes <= SHORT else 100}
-    made = parse(values | {name: value for name, value in asked.more.items() if value is not None})
-    if not made.needs_pictures:
-        made = dataclasses.replace(made, data="")
-    check_limits(made, public)
-    check(made)
-    return made
+    check_minutes(request.minutes, public)
+    if request.method not in METHODS:
+        raise UserError(f"Unknown method '{request.method[:40]}'; use one of {', '.join(METHODS)}.")
+    values = {"recipe": request.method, "data": request.data} | TUNED.get(request.method, {}) | _networks(request)
+    values |= {"minutes": request.minutes, "device": "auto"}
+    values |= {"save_every": 100, "preview_every": 20 if request.minutes <= SHORT else 100}
+    recipe = parse(values | {name: value for name, value in request.more.items() if value is not None})
+    if not recipe.needs_pictures:
+        recipe = dataclasses.replace(recipe, data="")
+    check_limits(recipe, public)
+    check(recipe)
+    return recipe
 
 
-def wanted(
+def from_api(
     method: str, minutes: float, data: str, origin: str, network: str, side: int, settings: dict | None
 ) -> RunRequest:
-    """The run that a program asks for; `data` is UPLOAD where it brings files. Raises UserError for unknown names."""
+    """The request from an endpoint's arguments. Raises UserError for unknown settings and models.
+
+    `data` is UPLOAD if files were uploaded.
+    """
     settings = dict(settings or {})
-    if unknown := set(settings) - set(MORE):
-        raise UserError(f"There is no setting {str(min(unknown))[:40]!r}; take any of {', '.join(MORE)}.")
+    if unknown := set(settings) - set(SETTINGS):
+        raise UserError(f"Unknown setting {str(min(unknown))[:40]!r}; use any of {', '.join(SETTINGS)}.")
     if data.startswith(PREFIX):
         zoo.check_offered([data.removeprefix(PREFIX)])
     elif not data and method == "distill":
-        settings.setdefault("alpha", 0.0)  # the teacher is all that a student learns from
-    if method in STARTING:
+        settings.setdefault("alpha", 0.0)  # the student learns from the teacher only
+    if method in WITH_ORIGIN:
         zoo.check_offered([origin])
-    chosen = "" if data == UPLOAD else data
-    return RunRequest(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
+    data = "" if data == UPLOAD else data
+    return RunRequest(method, minutes, data, origin if method in WITH_ORIGIN else "", network, side, settings)
 
 
-def _networks(asked: RunRequest) -> dict[str, Any]:
-    """The settings that name networks: a transfer's are its source's, a student draws as large as its teacher.
+def _networks(request: RunRequest) -> dict[str, Any]:
+    """The settings for the networks. A transfer uses those of its source; a student has the side of its teacher.
 
-    A thinner student of the teacher's kind starts from its channels, and its critic from the teacher's. A new critic is
-    divided by half as much as the generator is.
+    A student inherits the teacher's channels if it can, and the teacher's critic. The divisor of a new critic is half
+    of the generator's.
     """
-    if METHODS[asked.method].recipe.origin_setting and not asked.origin:
-        raise UserError("Choose the model to start from.")
-    if asked.method == "transfer":
-        return {"source": asked.origin}
-    generator = dataclasses.replace(parse_architecture(asked.network), side=asked.side)
+    if METHODS[request.method].recipe.origin_setting and not request.origin:
+        raise UserError("The model to start from is missing; choose one.")
+    if request.method == "transfer":
+        return {"source": request.origin}
+    generator = dataclasses.replace(parse_architecture(request.network), side=request.side)
     settings: dict[str, Any] = {}
-    if asked.method == "distill":
-        teacher = parse_architecture(zoo.entry(asked.origin).architecture)
+    if request.method == "distill":
+        teacher = parse_architecture(zoo.entry(request.origin).architecture)
         generator = dataclasses.replace(generator, side=teacher.side)
-        judged = _has_critic(asked.origin)
+        has_critic = _has_critic(request.origin)
         settings = {
-            "teacher": asked.origin,
+            "teacher": request.origin,
             "inherit": can_inherit(generator, teacher),
-            "inherit_critic": judged,
-            "feature": float(judged),
+            "inherit_critic": has_critic,
+            "feature": float(has_critic),
         }
-    known: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(METHODS[asked.method].recipe)}
-    critic = parse_architecture((known | TUNED.get(asked.method, {}))["critic"])
+    defaults: dict[str, Any] = {
+        field.name: field.default for field in dataclasses.fields(METHODS[request.method].recipe)
+    }
+    critic = parse_architecture((defaults | TUNED.get(request.method, {}))["critic"])
     critic = dataclasses.replace(critic, divisor=max(generator.divisor // 2, 1), side=generator.side)
     return settings | {"generator": str(generator), "critic": str(critic)}
 
 
 def _has_critic(model: str) -> bool:
-    """Whether a teacher comes with its critic, which the feature term and a student's critic need."""
+    """Whether a teacher has a critic, for the feature term and for the student's critic."""
     try:
         zoo.locate(model, "critic", local=False)
     except AbsentError:

@@ -1,4 +1,4 @@
-"""What can be done with a run beside training it: a film, another name, its command, the Hub, the bin."""
+"""Actions on a run: making a film, showing its command and log, publishing, renaming and deleting."""
 
 import html
 import shlex
@@ -16,97 +16,97 @@ from ganopt.ui import access
 from ganopt.ui.common import QUIET, Event, Scratch, show_errors
 
 
-def build_keep(
-    chosen: gr.Radio, asked: gr.State, scratch: Scratch, show_after: Callable[[Event], Event]
+def build_run_actions(
+    chosen: gr.Radio, requested: gr.State, scratch: Scratch, show_after: Callable[[Event], Event]
 ) -> tuple[gr.Accordion, ...]:
-    """Build the folded parts under a run; `chosen` holds its name, and `asked` takes that of one to show instead.
+    """Build the accordions below a run. `chosen` is its name; `requested` is set to show another run.
 
-    Returns those that visitors of a public page must not have: they are hidden until it is known who looks.
+    Returns the private accordions, which are hidden until it is known that the request is private.
     """
     with gr.Accordion("Film", open=False):
         _film_part(chosen, scratch)
-    with gr.Accordion("Command and log", open=False) as told:
+    with gr.Accordion("Command and log", open=False) as accordion:
         text = gr.HTML(elem_id="run-log", elem_classes="bare")
-        gr.on([told.expand, chosen.change], _told, chosen, text, **QUIET)
+        gr.on([accordion.expand, chosen.change], _command_and_log, chosen, text, **QUIET)
     with gr.Accordion("Publish on the Hugging Face Hub", open=False, visible=False) as publishing:
         _publish_part(chosen)
     with gr.Accordion("Rename or delete", open=False, visible=False) as changing:
-        _bin_part(chosen, asked, show_after)
+        _change_part(chosen, requested, show_after)
     return publishing, changing
 
 
 def _film_part(chosen: gr.Radio, scratch: Scratch) -> None:
-    button = gr.Button("Make the film", size="sm", elem_id="run-film")
+    button = gr.Button("Make a film", size="sm", elem_id="run-film")
     moving = gr.Image(label="Film", format="png", interactive=False, buttons=["download"], elem_id="film-of-run")
-    still = gr.Image(label="A row a latent, a column a step", format="png", interactive=False, buttons=["download"])
+    still = gr.Image(label="A row per latent, a column per step", format="png", interactive=False, buttons=["download"])
 
     @show_errors
     def make(name: str):
-        """A run's six latents through time: an animated WebP, and a sheet."""
+        """Write the previews of a run as a film and a sheet; returns their paths."""
         folder, paths = runs_folder() / name, (scratch.path("film.webp"), scratch.path("history.png"))
         timelapse.save_film(folder, paths[0])
         save_png(timelapse.history(folder), paths[1])
         return [str(path) for path in paths]
 
     button.click(make, chosen, [moving, still], api_visibility="private")
-    chosen.change(lambda: (None, None), None, [moving, still], **QUIET)  # which are another run's
+    chosen.change(lambda: (None, None), None, [moving, still], **QUIET)  # they are of another run
 
 
 def _publish_part(chosen: gr.Radio) -> None:
-    gr.Markdown("The token is used for this upload and kept nowhere. It needs write access.")
+    gr.Markdown("The token needs write access. It is used for this upload only and not stored.")
     with gr.Row():
         repository = gr.Textbox(label="Repository", placeholder="you/your-cats", min_width=140)
         token = gr.Textbox(label="Token", type="password", min_width=140)
     private = gr.Checkbox(True, label="Private")
     button = gr.Button("Publish", size="sm", elem_id="run-publish")
-    said = gr.HTML()
+    message = gr.HTML()
 
     def publish(name: str, repository: str, token: str, private: bool, request: gr.Request) -> tuple[str, str]:
-        """What became of it, and an empty field for the token, whatever that was."""
+        """Publish a run; returns a message, and an empty text to clear the token in any case."""
         try:
             access.check_private(request, "publish runs")
-            address = html.escape(zoo.publish(f"{zoo.RUN}{name}", repository, token, private))
+            url = html.escape(zoo.publish(f"{zoo.RUN}{name}", repository, token, private))
         except UserError as error:
             return html.escape(str(error)), ""
-        return f'It is at <a href="{address}">{address}</a>.', ""
+        return f'Published at <a href="{url}">{url}</a>.', ""
 
-    button.click(publish, [chosen, repository, token, private], [said, token], api_visibility="private")
-    chosen.change(lambda: "", None, said, **QUIET)
+    button.click(publish, [chosen, repository, token, private], [message, token], api_visibility="private")
+    chosen.change(lambda: "", None, message, **QUIET)
 
 
-def _bin_part(chosen: gr.Radio, asked: gr.State, show_after: Callable[[Event], Event]) -> None:
+def _change_part(chosen: gr.Radio, requested: gr.State, show_after: Callable[[Event], Event]) -> None:
     with gr.Row(elem_classes="button-beside"):
         name = gr.Textbox(label="New name", min_width=140, elem_id="run-name")
         rename = gr.Button("Rename", min_width=80, elem_id="run-rename")
-    delete, doomed = gr.Button("Delete ...", size="sm", elem_id="run-delete"), gr.State("")
-    with gr.Row(visible=False) as really:
-        sure = gr.Button(variant="stop", elem_id="run-sure")
-        keep = gr.Button("Keep it", elem_id="run-keep")
+    delete, to_delete = gr.Button("Delete ...", size="sm", elem_id="run-delete"), gr.State("")
+    with gr.Row(visible=False) as confirmation:
+        confirm = gr.Button(variant="stop", elem_id="run-sure")
+        cancel = gr.Button("Cancel", elem_id="run-keep")
 
     @show_errors
-    def give(old: str, new: str, request: gr.Request) -> tuple[str, str]:
+    def rename_run(old: str, new: str, request: gr.Request) -> tuple[str, str]:
         access.check_private(request, "rename runs")
         manager.rename(runs_folder(), old, new.strip())
         return new.strip(), ""
 
     @show_errors
-    def remove(name: str, request: gr.Request) -> tuple[str, gr.Row]:
+    def delete_run(name: str, request: gr.Request) -> tuple[str, gr.Row]:
         access.check_private(request, "delete runs")
         manager.delete(runs_folder(), name)
         return "", gr.Row(visible=False)
 
-    def ask(name: str):
-        return name, gr.Row(visible=True), gr.Button(f"Delete '{name}' and all that it saved")
+    def ask_to_confirm(name: str):
+        return name, gr.Row(visible=True), gr.Button(f"Delete '{name}'")
 
-    delete.click(ask, chosen, [doomed, really, sure], **QUIET)
-    keep.click(lambda: gr.Row(visible=False), None, really, **QUIET)
-    show_after(rename.click(give, [chosen, name], [asked, name], **QUIET))
-    show_after(sure.click(remove, doomed, [asked, really], **QUIET))
+    delete.click(ask_to_confirm, chosen, [to_delete, confirmation, confirm], **QUIET)
+    cancel.click(lambda: gr.Row(visible=False), None, confirmation, **QUIET)
+    show_after(rename.click(rename_run, [chosen, name], [requested, name], **QUIET))
+    show_after(confirm.click(delete_run, to_delete, [requested, confirmation], **QUIET))
 
 
 @show_errors
-def _told(name: str | None, request: gr.Request) -> str:
-    """The command that trains as a run does, to copy, and the end of what it has printed; visitors see no folders."""
+def _command_and_log(name: str | None, request: gr.Request) -> str:
+    """The command line for a run, and the end of its log, as HTML. Public visitors do not see the paths of folders."""
     folder = runs_folder() / (name or "")
     recipe = monitor.recipe_of(folder)
     if recipe and access.is_public(request):

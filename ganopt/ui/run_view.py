@@ -1,4 +1,4 @@
-"""The runs there are, and one of them as it goes on: how it stands, its faces through time, its curves."""
+"""The list of runs, and one of them with its status, its faces during training and its curves."""
 
 import base64
 import html
@@ -15,116 +15,115 @@ from ganopt.files import atomic_write, runs_folder
 from ganopt.models import zoo
 from ganopt.runs import manager, monitor, timelapse
 from ganopt.runs.monitor import Watch
-from ganopt.runs.queue import before
-from ganopt.runs.status import AT_WORK, Run, find, read
+from ganopt.runs.queue import runs_ahead
+from ganopt.runs.status import ACTIVE, Run, find, read
 from ganopt.training.run_folder import read_recipe
 from ganopt.ui import access, requests
-from ganopt.ui.common import QUIET, Event, Scratch, keep_in_url, optional_number, show_errors, tabs_of
-from ganopt.ui.run_actions import build_keep
+from ganopt.ui.common import QUIET, Event, Scratch, optional_number, show_errors, tabs_of, update_url
+from ganopt.ui.run_actions import build_run_actions
 from ganopt.viz import charts
 
-TICK = 2  # seconds
-NO_RUN = "No run yet: press <b>Start</b>, and faces appear here as they form."
-LATEST = 100  # per cent of the way
-PARTS = ("hint", "panel", "chosen", "status", "faces", "scrubber", "stop", "rest", "links", "weights", "curves")
-Parts = dict[str, tuple[Any, Callable[[], Any]]]  # of the page: the state that each shows, and what makes its value
+TICK = 2  # seconds between updates
+NO_RUN = "There are no runs yet. Press <b>Start</b> to see faces appear here during training."
+LATEST = 100  # per cent of the previews
+PARTS = ("hint", "panel", "chosen", "status", "faces", "scrubber", "stop", "resume", "links", "weights", "curves")
+# for each part of the page: the state that it shows, and a function for its value
+Parts = dict[str, tuple[Any, Callable[[], Any]]]
 
 
 @dataclass(frozen=True)
-class Follow:
-    """What the form beside it needs: where the name of a run to show goes, and what shows it after an event.
+class RunView:
+    """The interface of the run view for the rest of the tab."""
 
-    And what visitors of a public page must not have, which is hidden until it is known who looks.
-    """
-
-    asked: gr.State
-    show_after: Callable[[Event], Event]
-    private: tuple[gr.Accordion, ...]
+    requested: gr.State  # the name of the run to show
+    show_after: Callable[[Event], Event]  # shows that run after an event
+    private: tuple[gr.Accordion, ...]  # hidden until it is known that the request is private
 
 
-def build_follow(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> Follow:
-    """Build the part of the tab that follows the runs."""
+def build_run_view(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> RunView:
+    """Build the part of the tab that shows the runs."""
     timer = gr.Timer(TICK, active=False)
-    asked, seen = gr.State(""), gr.State({})  # the run to show; of it, the states of PARTS
+    requested, seen = gr.State(""), gr.State({})  # the run to show; the states of its PARTS on the page
     hint = gr.HTML(NO_RUN, elem_id="no-run")
     with gr.Column(visible=False) as panel:
         parts, more, resume = _panel()
     chosen, _, _, scrubber, stop, *_ = parts
     shown = [hint, panel, *parts, seen]
 
-    def show(asked: str, place: int, seen: dict[str, Any]) -> list:
-        # The page sends several of these at once, and may get their answers in another order. So none decides what
-        # is asked for, and one that follows an answer for another run sends all parts.
+    def show(requested: str, position: int, seen: dict[str, Any]) -> list:
+        # The page sends several of these calls at once, and the answers may arrive in another order. So no answer
+        # changes which run is requested, and an answer after one for another run contains all parts.
         try:
             _, last = seen.get("chosen") or ([], "")
-            parts = _parts((asked, last), place, scratch)
+            parts = _parts((requested, last), position, scratch)
             values = [gr.skip() if (part, parts[part][0]) in seen.items() else parts[part][1]() for part in PARTS]
-        except FileNotFoundError:  # deleted by another page meanwhile: the next look finds what is left
+        except FileNotFoundError:  # just deleted by another page; the next update shows the rest
             return [gr.skip()] * len(shown)
         return [*values, {part: state for part, (state, _) in parts.items()}]
 
     @show_errors
-    def halt(name: str) -> None:
+    def stop_run(name: str) -> None:
         manager.stop(runs_folder(), name)
 
     @show_errors
-    def go_on(name: str, text: str, request: gr.Request) -> None:
-        minutes, public = optional_number(text, "minutes"), access.is_public(request)
+    def resume_run(name: str, text: str, request: gr.Request) -> None:
+        minutes, public = optional_number(text, "More minutes"), access.is_public(request)
         runs, folder = runs_folder(), runs_folder() / name
-        total = requests.going_on(read(folder), read_recipe(folder), minutes, public)
+        total = requests.resumed_budget(read(folder), read_recipe(folder), minutes, public)
         manager.resume(runs, name, total, access.PUBLIC_QUEUE if public else None)
 
-    inputs = [asked, scrubber, seen]
+    inputs = [requested, scrubber, seen]
 
     def show_after(event: Event) -> Event:
         return event.success(show, inputs, shown, queue=False, **QUIET)
 
     for event in (timer.tick, scrubber.input, tab.select):
         event(show, inputs, shown, queue=False, **QUIET)
-    chosen.input(None, chosen, js=keep_in_url("train"), api_visibility="private")
-    show_after(chosen.input(lambda name: name, chosen, asked, queue=False, **QUIET))
-    show_after(stop.click(halt, chosen, None, **QUIET))
-    show_after(resume.click(go_on, [chosen, more], None, **QUIET))
-    tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)  # for good: a look costs milliseconds
-    show_after(demo.load(_from_link, None, [tabs_of(tab), asked], **QUIET))
+    chosen.input(None, chosen, js=update_url("train"), api_visibility="private")
+    show_after(chosen.input(lambda name: name, chosen, requested, queue=False, **QUIET))
+    show_after(stop.click(stop_run, chosen, None, **QUIET))
+    show_after(resume.click(resume_run, [chosen, more], None, **QUIET))
+    # the timer is never stopped, as an update takes only milliseconds
+    tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)
+    show_after(demo.load(_from_link, None, [tabs_of(tab), requested], **QUIET))
 
-    def show_asked(event: Event) -> Event:
+    def show_requested(event: Event) -> Event:
         shown = show_after(event)
-        return shown.success(None, chosen, js=keep_in_url("train"), api_visibility="private")
+        return shown.success(None, chosen, js=update_url("train"), api_visibility="private")
 
     with panel:
-        private = build_keep(chosen, asked, scratch, show_asked)
-    return Follow(asked, show_asked, private)
+        private = build_run_actions(chosen, requested, scratch, show_requested)
+    return RunView(requested, show_requested, private)
 
 
 def _panel() -> tuple[list[Any], gr.Textbox, gr.Button]:
-    """What shows a run, in the order of PARTS, and the minutes and the button that train it on."""
+    """The components that show a run, in the order of PARTS, and the field and button to resume it."""
     chosen = gr.Radio([], label="Runs", elem_id="runs")
     status = gr.HTML(elem_id="run-status", elem_classes="bare")
     faces = gr.HTML(elem_id="run-faces", elem_classes="bare")
-    scrubber = gr.Slider(0, LATEST, LATEST, step=1, label="Through time, %", visible=False, elem_id="scrubber")
+    scrubber = gr.Slider(0, LATEST, LATEST, step=1, label="Progress, %", visible=False, elem_id="scrubber")
     stop = gr.Button("Stop and save", visible=False, elem_id="run-stop")
-    with gr.Row(visible=False, elem_classes="button-beside") as rest:
+    with gr.Row(visible=False, elem_classes="button-beside") as resume_row:
         more = gr.Textbox(
-            label="More minutes", info="Empty: what is left of its first ones", min_width=100, elem_id="run-more"
+            label="More minutes", info="Empty: finish the original budget", min_width=100, elem_id="run-more"
         )
-        resume = gr.Button("Train on", min_width=100, elem_id="run-resume")
+        resume = gr.Button("Resume", min_width=100, elem_id="run-resume")
     links = gr.HTML(elem_id="run-links", elem_classes="bare")
     weights = gr.DownloadButton("Download the weights", visible=False, size="sm", elem_id="run-weights")
     curves = gr.HTML(elem_id="run-curves", elem_classes="bare")
-    return [chosen, status, faces, scrubber, stop, rest, links, weights, curves], more, resume
+    return [chosen, status, faces, scrubber, stop, resume_row, links, weights, curves], more, resume
 
 
 def _from_link(request: gr.Request) -> tuple:
-    """The tab and the run that the page's address asks for, if it asks for one."""
+    """The tab and the run in the page's address, if it contains one."""
     name = request.query_params.get("train", "")
     if name and name not in [run.name for run in find(runs_folder())]:
-        gr.Warning(f"The link asks for the run '{name[:60]}', which is not here.")
+        gr.Warning(f"The run '{name[:60]}' in the link does not exist.")
     return (gr.Tabs(selected="train"), name) if name else (gr.skip(), gr.skip())
 
 
-def _parts(names: tuple[str, ...], place: int, scratch: Scratch) -> Parts:
-    """What is to be seen of the runs, and of the first of the named or else of all, `place` per cent on its way."""
+def _parts(names: tuple[str, ...], position: int, scratch: Scratch) -> Parts:
+    """All parts for the first existing run of `names`, else the first of all, at a position of its previews in %."""
     found = find(runs_folder())
     by_name = {run.name: run for run in found}
     run = next((by_name[name] for name in names if name in by_name), found[0] if found else None)
@@ -136,53 +135,50 @@ def _parts(names: tuple[str, ...], place: int, scratch: Scratch) -> Parts:
         return dict.fromkeys(PARTS, (None, gr.skip)) | head
     choices = [(f"{each.name} · {each.status}", each.name) for each in found]
     head["chosen"] = ((choices, run.name), lambda: gr.Radio(choices, value=run.name))
-    parts = _parts_of(run, place, scratch)
+    parts = _parts_of(run, position, scratch)
     return head | {part: ((run.name, state), make) for part, (state, make) in parts.items()}
 
 
-def _parts_of(run: Run, place: int, scratch: Scratch) -> Parts:
-    follower, pictures, working = (
-        monitor.watch(run.folder).refresh(),
-        timelapse.files(run.folder),
-        run.status in AT_WORK,
-    )
-    picture = pictures[round((len(pictures) - 1) * place / LATEST)] if pictures else None
-    saved, several = (run.folder / zoo.FILES["generator"]).exists() and not run.fault, len(pictures) > 1
-    step, status = follower.last.get("step", 0), _status(run, follower)
+def _parts_of(run: Run, position: int, scratch: Scratch) -> Parts:
+    watch, previews = monitor.watch(run.folder).refresh(), timelapse.files(run.folder)
+    active, several = run.status in ACTIVE, len(previews) > 1
+    preview = previews[round((len(previews) - 1) * position / LATEST)] if previews else None
+    saved = (run.folder / zoo.FILES["generator"]).exists() and not run.fault
+    step, status = watch.last.get("step", 0), _status(run, watch)
     return {
         "status": (status, lambda: status),
-        "faces": (picture, lambda: _faces(picture)),
+        "faces": (preview, lambda: _faces(preview)),
         "scrubber": (several, lambda: gr.Slider(visible=several)),
-        "stop": (working, lambda: gr.Button(visible=working)),
-        "rest": (working, lambda: gr.Row(visible=not working)),
+        "stop": (active, lambda: gr.Button(visible=active)),
+        "resume": (active, lambda: gr.Row(visible=not active)),
         "links": (saved, lambda: _links(run.name) if saved else ""),
         "weights": (
-            saved and not working and run.step,
-            lambda: _weights(run, scratch) if saved and not working else gr.DownloadButton(visible=False),
+            saved and not active and run.step,
+            lambda: _weights(run, scratch) if saved and not active else gr.DownloadButton(visible=False),
         ),
-        "curves": (step, lambda: _curves(follower, run.folder)),
+        "curves": (step, lambda: _curves(watch, run.folder)),
     }
 
 
-def _status(run: Run, follower: Watch) -> str:
-    """How a run stands, as HTML: how far it is, or how it ended, or why."""
-    last, name = follower.last, html.escape(run.name)
+def _status(run: Run, watch: Watch) -> str:
+    """The status of a run as HTML, with its progress, or how and why it ended."""
+    last, name = watch.last, html.escape(run.name)
     log = [line.strip() for line in monitor.log(run.folder).splitlines() if line.strip()]
     if run.status == "waiting":
-        return f"<b>{name}</b> waits for its turn; runs before it: {before(run.folder)}."
-    if run.status == "training" and last.get("progress", 1) >= 1:  # also of a run that goes on and on
-        return f"<b>{name}</b> is getting ready. {html.escape(log[-1][:160]) if log else ''}"
+        return f"<b>{name}</b> is waiting; runs ahead of it: {runs_ahead(run.folder)}."
+    if run.status == "training" and last.get("progress", 1) >= 1:  # 1 or more: the last line is from before a resume
+        return f"<b>{name}</b> is starting. {html.escape(log[-1][:160]) if log else ''}"
     counts = f"step {last.get('step', run.step):,}"
     if last.get("images"):
         counts += f", {last['images']:,} pictures"
     if run.fault:
         return f"<b>{name}</b> failed: {html.escape(run.fault)}"
     if run.status != "training":
-        end = {"finished": "has spent its budget", "stopped": "was stopped", "died": "has died"}[run.status]
-        words = f"<pre>{html.escape(chr(10).join(log[-3:]))}</pre>" if run.status == "died" else ""
-        return f"<b>{name}</b> {end}: {counts}, {run.minutes:.1f} minutes.{words}"
-    speed = f", {follower.images_per_second:.0f} a second" if last.get("images") else ""
-    left, memory = _duration(follower.seconds_left), last["memory"] / 1e9
+        end = {"finished": "has finished", "stopped": "was stopped", "failed": "failed"}[run.status]
+        reason = f"<pre>{html.escape(chr(10).join(log[-3:]))}</pre>" if run.status == "failed" else ""
+        return f"<b>{name}</b> {end}: {counts}, {run.minutes:.1f} minutes.{reason}"
+    speed = f" ({watch.images_per_second:.0f} per second)" if last.get("images") else ""
+    left, memory = _duration(watch.seconds_left), last["memory"] / 1e9
     bar = f'<progress max="1" value="{last["progress"]:.3f}" aria-label="progress of {name}"></progress>'
     return f"<b>{name}</b> {bar} {left} left: {counts}{speed}, {memory:.1f} GB."
 
@@ -194,7 +190,7 @@ def _duration(seconds: float) -> str:
 
 
 def _faces(picture: Path | None) -> str:
-    """The six fixed latents, in the page itself: nothing is copied for it."""
+    """A preview as HTML that contains the picture, so that no file is copied."""
     if picture is None:
         return ""
     try:
@@ -202,19 +198,19 @@ def _faces(picture: Path | None) -> str:
         data = base64.b64encode(picture.read_bytes()).decode()
     except UserError as error:
         return html.escape(str(error))
-    text = f"The same six latents after step {int(picture.stem):,}"
+    text = f"The six fixed latents after step {int(picture.stem):,}"
     return f'<figure><img src="data:image/png;base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>'
 
 
 def _links(name: str) -> str:
-    """Where else the page can use the model of a run."""
+    """Links to the tabs that use the model of a run, as HTML."""
     model = html.escape(f"{zoo.RUN}{name}", quote=True).replace(" ", "%20")
-    places = {
+    links = {
         "Draw faces": f"?model={model}&amp;seeds=0-15",
         "Compare": f"?compare={model},{next(iter(zoo.catalogue()))}",
         "Measure FID": f"?fid={model}",
     }
-    return "Use it: " + " · ".join(f'<a href="{place}">{text}</a>' for text, place in places.items())
+    return "Use this model: " + " · ".join(f'<a href="{link}">{text}</a>' for text, link in links.items())
 
 
 def _weights(run: Run, scratch: Scratch) -> gr.DownloadButton:
@@ -224,9 +220,9 @@ def _weights(run: Run, scratch: Scratch) -> gr.DownloadButton:
     return gr.DownloadButton(value=str(path), visible=True)
 
 
-def _curves(follower: Watch, folder: Path) -> str:
+def _curves(watch: Watch, folder: Path) -> str:
     recipe = monitor.recipe_of(folder)
-    found = monitor.curves(follower, recipe) if recipe else []
-    axis = "pictures seen" if follower.last.get("images") else "steps"
-    drawn = (f"<div>{charts.lines(each.title, each.lines, axis)}<p>{each.advice}</p></div>" for each in found)
-    return f'<div class="plots">{"".join(drawn)}</div>'
+    curves = monitor.curves(watch, recipe) if recipe else []
+    axis = "pictures seen" if watch.last.get("images") else "steps"
+    plots = (f"<div>{charts.lines(each.title, each.lines, axis)}<p>{each.advice}</p></div>" for each in curves)
+    return f'<div class="plots">{"".join(plots)}</div>'

@@ -1,4 +1,4 @@
-"""Colours, type and spacing, for light and dark; system fonts, so nothing is downloaded."""
+"""Colours, fonts and spacing for light and dark mode. System fonts are used, so nothing is downloaded."""
 
 from pathlib import Path
 
@@ -58,4 +58,4 @@ THEME = gr.themes.Base(
     slider_color_dark="*primary_500",
 )
 
-STYLES = Path(__file__).with_name("theme.css")  # spacing, and what Gradio's theme has no name for
+STYLES = Path(__file__).with_name("theme.css")  # spacing, and everything that Gradio's theme has no variables for

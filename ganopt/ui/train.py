@@ -1,4 +1,4 @@
-"""The tab Train: ask for a run, hear what it will cost, start it; beside it, the runs there are."""
+"""The tab Train: a form to estimate and start a run, beside the view of all runs."""
 
 import contextlib
 import json
@@ -22,61 +22,60 @@ from ganopt.training import profiling
 from ganopt.training.methods import METHODS
 from ganopt.training.profiling import TrainingCost
 from ganopt.ui import access, requests
-from ganopt.ui.api import offer, uploaded
+from ganopt.ui.api import add_endpoint, uploaded_path
 from ganopt.ui.common import (
     QUIET,
     Scratch,
-    examples,
     model_choices,
     optional_number,
     optional_text,
-    renew_models,
+    preset_buttons,
+    refresh_models,
     show_errors,
 )
-from ganopt.ui.requests import FOLDER, MORE, NETWORKS, NONE, PRESETS, STARTING, UPLOAD, RunRequest
-from ganopt.ui.run_view import build_follow
+from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PRESETS, SETTINGS, UPLOAD, WITH_ORIGIN, RunRequest
+from ganopt.ui.run_view import build_run_view
 
 
 def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
-    """Build the tab inside the page. Raises UserError, before anything is built, without a model, and on Windows."""
+    """Build the tab. Raises UserError, before it builds anything, if there are no models, and on Windows."""
     choices = model_choices()
     check_system()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=2, min_width=280, visible=access.most_minutes(public=False) != 0):
             inputs, estimate, button = _form(tab, choices)
-            said = gr.Markdown(elem_id="train-said")
+            message = gr.Markdown(elem_id="train-said")
         with gr.Column(scale=3, min_width=320):
             text = access.limits(public=False)
             limits = gr.Markdown(text, visible=bool(text), elem_id="limits")
-            follow = build_follow(demo, tab, scratch)
+            run_view = build_run_view(demo, tab, scratch)
 
     @show_errors
     def show_cost(request: gr.Request, *values):
-        yield from _cost(_asked(values)[0], access.is_public(request))
+        yield from _estimate(_parse_form(values)[0], access.is_public(request))
 
     @show_errors
-    def begin(request: gr.Request, *values):
-        return _begin(*_asked(values), access.is_public(request))
+    def start(request: gr.Request, *values):
+        return _start(*_parse_form(values), access.is_public(request))
 
     @show_errors
-    def fit_visitor(request: gr.Request) -> list:
+    def show_limits(request: gr.Request) -> list:
         public = access.is_public(request)
         text = access.limits(public)
-        private = [gr.Accordion(visible=not public) for _ in follow.private]
+        private = [gr.Accordion(visible=not public) for _ in run_view.private]
         return [gr.Markdown(text, visible=bool(text)), gr.Dropdown(choices=_pictures(public)), *private]
 
-    offer_training(choices[0][1])
+    _add_endpoints(choices[0][1])
     data = inputs[2]
-    demo.load(fit_visitor, None, [limits, data, *follow.private], **QUIET)
-    estimate.click(show_cost, inputs, said, api_visibility="private", concurrency_id="cost", concurrency_limit=1)
-    started = button.click(
-        begin, inputs, [said, follow.asked], api_visibility="private", concurrency_id="start", concurrency_limit=4
-    )
-    follow.show_after(started)
+    demo.load(show_limits, None, [limits, data, *run_view.private], **QUIET)
+    outputs = [message, run_view.requested]
+    private: dict[str, Any] = {"api_visibility": "private"}
+    estimate.click(show_cost, inputs, message, concurrency_id="cost", concurrency_limit=1, **private)
+    run_view.show_after(button.click(start, inputs, outputs, concurrency_id="start", concurrency_limit=4, **private))
 
 
-def offer_training(model: str) -> None:
-    """Let programs ask for the cost of a run, and start it; a transfer and a student start from `model` by default."""
+def _add_endpoints(model: str) -> None:
+    """Add the endpoints of the tab. `model` is the default source of a transfer and the default teacher."""
     first = next(iter(PRESETS.values()))
 
     def cost(
@@ -89,12 +88,12 @@ def offer_training(model: str) -> None:
         side: int = first.side,
         settings: dict | None = None,
     ) -> Iterator[str]:
-        """Say what a run would cost, from a few steps that are not kept: memory, seconds a step, steps in its time.
+        """Estimate the cost of a run from a few steps, which are not saved: memory, time per step, number of steps.
 
-        Of the parameters of /train, all but the name and the files.
+        The parameters are those of /train without the files and the name.
         """
-        asked = requests.wanted(method, minutes, data, origin, network, side, settings)
-        yield from _cost(asked, access.is_public(request))
+        run_request = requests.from_api(method, minutes, data, origin, network, side, settings)
+        yield from _estimate(run_request, access.is_public(request))
 
     def train(
         request: gr.Request,
@@ -108,135 +107,140 @@ def offer_training(model: str) -> None:
         files: list[dict] | None = None,
         name: str = "",
     ) -> tuple[str, str]:
-        """Start a run, or put it behind those that were started before: a sentence, and the name of the run.
+        """Start a run, or add it to the queue. Returns a message and the name of the run.
 
-        `data` is sample:MODEL for faces that a model draws, a folder of the server, or "" for a distill without any;
-        `files`, uploaded pictures or a zip of them, take its place. `origin` is what a transfer or a distill starts
-        from. `settings` may hold batch, lr_g, lr_d, penalty, ema, seed, live_fids, alpha, freeze_g and freeze_d; the
-        others are the method's own.
+        `data` is sample:MODEL for faces drawn by a model, a folder on the server, or "" for distillation without
+        pictures; uploaded `files`, pictures or a zip file of them, replace it. `origin` is the source of a transfer or
+        the teacher of a distillation. `settings` may contain batch, lr_g, lr_d, penalty, ema, seed, live_fids, alpha,
+        freeze_g and freeze_d; the others have the method's defaults.
         """
-        asked = requests.wanted(method, minutes, UPLOAD if files else data, origin, network, side, settings)
-        return _begin(asked, [uploaded(file) for file in files or []], name.strip(), access.is_public(request))
+        run_request = requests.from_api(method, minutes, UPLOAD if files else data, origin, network, side, settings)
+        paths = [uploaded_path(file) for file in files or []]
+        return _start(run_request, paths, name.strip(), access.is_public(request))
 
-    offer("cost", cost, "cost")
-    offer("train", train, "start")
+    add_endpoint("cost", cost, "cost")
+    add_endpoint("train", train, "start")
 
 
-def _cost(asked: RunRequest, public: bool) -> Iterator[str]:
-    """How long it has been measured what a run would cost, and at last that, in sentences.
+def _estimate(request: RunRequest, public: bool) -> Iterator[str]:
+    """Estimate the cost of a run: yields the elapsed time, and finally the result, as text for the page.
 
-    The measuring ends when the iterator is closed, as when the visitor leaves.
+    Closing the iterator, as when the visitor leaves, stops the estimate.
     """
-    recipe, start = requests.recipe(asked, public), time.monotonic()
+    recipe, start = requests.make_recipe(request, public), time.monotonic()
     with contextlib.closing(profiling.follow_trial(recipe)) as updates:
-        for found in updates:
-            yield _costs(asked.minutes, found) if found else f"Estimating: {time.monotonic() - start:.0f} s."
+        for cost in updates:
+            yield _cost_text(request.minutes, cost) if cost else f"Estimating: {time.monotonic() - start:.0f} s."
 
 
-def _costs(minutes: float, found: TrainingCost) -> str:
-    steps = 60 * minutes / found.seconds
-    pictures = f", {steps * found.images:,.0f} pictures" if found.images else ""
-    text = f"A step takes {found.seconds:.2g} s, so {minutes:g} minutes are about {steps:,.0f} steps{pictures}."
-    return f"{text} Memory: {found.peak / 1e9:.1f} GB of {found.peak_of}."
+def _cost_text(minutes: float, cost: TrainingCost) -> str:
+    steps = 60 * minutes / cost.seconds
+    pictures = f", {steps * cost.images:,.0f} pictures" if cost.images else ""
+    text = f"A step takes {cost.seconds:.2g} s, so {minutes:g} minutes are about {steps:,.0f} steps{pictures}."
+    return f"{text} Memory: {cost.peak / 1e9:.1f} GB of {cost.peak_of}."
 
 
-def _begin(asked: RunRequest, files: list[Path], name: str, public: bool) -> tuple[str, str]:
-    """Start a run: a sentence that says so, and its name."""
-    recipe, runs = requests.recipe(asked, public), runs_folder()
-    most = access.PUBLIC_QUEUE if public else None
-    name = manager.start(runs, name or None, recipe, files if recipe.needs_pictures else [], most).name
+def _start(request: RunRequest, files: list[Path], name: str, public: bool) -> tuple[str, str]:
+    """Start a run; returns a message and its name."""
+    recipe, runs = requests.make_recipe(request, public), runs_folder()
+    limit = access.PUBLIC_QUEUE if public else None
+    name = manager.start(runs, name or None, recipe, files if recipe.needs_pictures else [], limit).name
     if public:
         manager.forget(runs, access.PUBLIC_RUNS)
-    at_work = [run.name for run in find(runs) if run.status == "training" and run.name != name]
-    return f"'{name}' waits for its turn behind '{at_work[0]}'." if at_work else f"'{name}' is on its way.", name
+    training = [run.name for run in find(runs) if run.status == "training" and run.name != name]
+    return f"'{name}' is waiting for '{training[0]}'." if training else f"'{name}' has been started.", name
 
 
-def _asked(values: tuple) -> tuple[RunRequest, list[Path], str]:
-    """The run that the form asks for, the files that were uploaded for it, and its name."""
-    method, origin, data, files, folder, network, side, minutes, name, *more = values
-    chosen = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(data, data)
+def _parse_form(values: tuple) -> tuple[RunRequest, list[Path], str]:
+    """The request in the form, the uploaded files, and the name of the run."""
+    method, origin, choice, files, folder, network, side, minutes, name, *more = values
+    data = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(choice, choice)
     known = METHODS[method].settings if method in METHODS else {}
-    settings = {key: optional_number(text, key) for key, text in zip(MORE, more, strict=True) if key in known}
-    if data == NONE:
-        settings["alpha"] = settings.get("alpha") or 0.0  # the teacher is all that a student learns from
-    _check_pictures(data, files, method, settings)
-    asked = RunRequest(method, minutes, chosen, origin if method in STARTING else "", network, side, settings)
-    return asked, [Path(file) for file in files or []] if data == UPLOAD else [], (name or "").strip()
+    settings = {
+        key: optional_number(text, SETTINGS[key]) for key, text in zip(SETTINGS, more, strict=True) if key in known
+    }
+    if choice == NONE:
+        settings["alpha"] = settings.get("alpha") or 0.0  # the student learns from the teacher only
+    _check_pictures(choice, files, method, settings)
+    request = RunRequest(method, minutes, data, origin if method in WITH_ORIGIN else "", network, side, settings)
+    return request, [Path(file) for file in files or []] if choice == UPLOAD else [], (name or "").strip()
 
 
-def _check_pictures(data: str, files: list | None, method: str, settings: dict[str, Any]) -> None:
-    """Raise UserError where the choice of pictures does not fit the rest."""
-    if data == UPLOAD and not files:
-        raise UserError("No pictures were uploaded; choose some, or a zip file of them.")
-    if data == NONE and method != "distill":
-        raise UserError("Only a student can learn without pictures; choose some.")
-    if data == NONE and settings["alpha"] > 0:
-        raise UserError("An alpha above 0 needs pictures; choose some, or leave it empty.")
+def _check_pictures(choice: str, files: list | None, method: str, settings: dict[str, Any]) -> None:
+    """Raise UserError if the choice of pictures does not match the other inputs."""
+    if choice == UPLOAD and not files:
+        raise UserError("No pictures were uploaded; upload some, or a zip file of them.")
+    if choice == NONE and method != "distill":
+        raise UserError("Only distillation works without pictures; choose some.")
+    if choice == NONE and settings["alpha"] > 0:
+        raise UserError("An alpha above 0 needs pictures; choose some, or leave alpha empty.")
 
 
 def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:
-    """What `train` takes, in its order, and the buttons for the cost and the start; filled as the first preset."""
+    """The inputs in the order of `_parse_form`, with the first preset, and the buttons to estimate and start."""
     first = next(iter(PRESETS.values()))
-    presets = examples(PRESETS)
+    presets = preset_buttons(PRESETS)
     method = gr.Dropdown([(method.title, name) for name, method in METHODS.items()], value=first.method, label="Method")
     origin = gr.Dropdown(choices, value=choices[0][1], label="Model to start from", visible=False, elem_id="origin")
-    data = gr.Dropdown(_pictures(public=True), value=first.data, label="Pictures", elem_id="train-data")
+    data = gr.Dropdown(_pictures(public=True), value=first.data, label="Training pictures", elem_id="train-data")
     files = gr.File(
-        label="Pictures, or a zip of them", file_count="multiple", visible=False, height=120, elem_id="train-files"
+        label="Pictures or a zip file of them", file_count="multiple", visible=False, height=120, elem_id="train-files"
     )
     folder = gr.Textbox(label="Folder on this machine", visible=False, elem_id="train-folder")
     with gr.Row():
-        network = gr.Dropdown(NETWORKS, value=first.network, label="Generator", info="/8: every width an eighth")
-        side = gr.Radio([32, 64, 128], value=first.side, label="Side of the pictures", elem_id="train-side")
+        network = gr.Dropdown(NETWORKS, value=first.network, label="Generator", info="/8: all widths divided by 8")
+        side = gr.Radio([32, 64, 128], value=first.side, label="Picture size", elem_id="train-side")
     with gr.Row():
         minutes = gr.Number(first.minutes, label="Minutes", elem_id="train-minutes")
-        name = gr.Textbox(label="Name", placeholder="chosen for you", elem_id="train-name")
+        name = gr.Textbox(label="Name", placeholder="automatic", elem_id="train-name")
     with gr.Accordion("More settings", open=False):
-        gr.Markdown("Leave a field empty for the method's default.")
-        more = [_setting(name, first) for name in MORE]
+        gr.Markdown("Leave empty for the method's default.")
+        more = [_setting(name, first) for name in SETTINGS]
     with gr.Row():
-        estimate = gr.Button("What will it cost?", min_width=170, elem_id="train-cost")
+        estimate = gr.Button("Estimate cost", min_width=170, elem_id="train-cost")
         button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
     filled = [method, origin, data, network, side, minutes, *more]
-    for preset, asked in presets.items():  # in the browser, so that Start, clicked at once, sends no older values
-        preset.click(None, filled, filled, js=f"(...old) => {_filled(asked)}.map((each, i) => each ?? old[i])", **QUIET)
-    method.input(None, None, more, js=f"() => {[''] * len(more)}", **QUIET)  # they were for another method
-    method.change(_fit_method, method, [origin, network, side, *more], **QUIET)
-    data.change(_fit_pictures, data, [files, folder], **QUIET)
-    renew_models(tab, origin, model_choices)
+    for preset_button, preset in presets.items():
+        # in the browser, so that Start sends the new values even if it is clicked at once
+        fill = f"(...old) => {_form_values(preset)}.map((value, index) => value ?? old[index])"
+        preset_button.click(None, filled, filled, js=fill, **QUIET)
+    method.input(None, None, more, js=f"() => {[''] * len(more)}", **QUIET)  # the old values were for another method
+    method.change(_show_method_inputs, method, [origin, network, side, *more], **QUIET)
+    data.change(_show_picture_inputs, data, [files, folder], **QUIET)
+    refresh_models(tab, origin, model_choices)
     return [method, origin, data, files, folder, network, side, minutes, name, *more], estimate, button
 
 
 def _pictures(public: bool) -> list[tuple[str, str]]:
-    """The pictures that a run may be taught: (text, what `_asked` reads)."""
-    drawn = [name for name, entry in zoo.catalogue().items() if entry.role != "student"]
-    samples = [(f"2000 faces that {name} draws", f"{PREFIX}{name}") for name in drawn]
-    others = [("My own: upload them", UPLOAD), ("None: a student learns from its teacher alone", NONE)]
-    folder = [] if public else [("My own: a folder on this machine", FOLDER)]
+    """The choices of training pictures, as pairs (text, value)."""
+    drawing = [name for name, entry in zoo.catalogue().items() if entry.role != "student"]
+    samples = [(f"2000 faces drawn by {name}", f"{PREFIX}{name}") for name in drawing]
+    others = [("Upload my own pictures", UPLOAD), ("None, for distillation from the teacher only", NONE)]
+    folder = [] if public else [("A folder on this machine", FOLDER)]
     return [*samples, *others[:1], *folder, *others[1:]]
 
 
-def _setting(name: str, filled: RunRequest) -> gr.Textbox:
-    """A field for a number, which may stay empty: a gr.Number would be 0 then."""
+def _setting(name: str, preset: RunRequest) -> gr.Textbox:
+    """A field for a number that may be empty; an empty gr.Number would be 0."""
     help = next(method.settings[name] for method in METHODS.values() if name in method.settings)
-    label, text = name.replace("_", " "), optional_text(filled.more.get(name))
-    visible = name in METHODS[filled.method].settings
-    return gr.Textbox(text, label=label, info=help, visible=visible, elem_id=f"more-{name}")
+    text = optional_text(preset.more.get(name))
+    visible = name in METHODS[preset.method].settings
+    return gr.Textbox(text, label=SETTINGS[name], info=help, visible=visible, elem_id=f"more-{name}")
 
 
-def _filled(asked: RunRequest) -> str:
-    """A preset's values for the form, as JSON; null keeps what is there."""
-    values = [asked.method, asked.origin or None, asked.data or NONE, asked.network, asked.side, asked.minutes]
-    return json.dumps(values + [optional_text(asked.more.get(name)) for name in MORE])
+def _form_values(preset: RunRequest) -> str:
+    """The values of a preset for the form, as JSON; null keeps the current value."""
+    values = [preset.method, preset.origin or None, preset.data or NONE, preset.network, preset.side, preset.minutes]
+    return json.dumps(values + [optional_text(preset.more.get(name)) for name in SETTINGS])
 
 
-def _fit_pictures(data: str) -> tuple[gr.File, gr.Textbox]:
-    """Ask for the pictures that were chosen."""
+def _show_picture_inputs(data: str) -> tuple[gr.File, gr.Textbox]:
+    """Show the input for the chosen kind of pictures."""
     return gr.File(visible=data == UPLOAD), gr.Textbox(visible=data == FOLDER)
 
 
-def _fit_method(method: str) -> list:
-    """Show what a method asks for: origin, network, side and the settings."""
-    shown = [method in STARTING, method != "transfer", method not in STARTING]
-    shown += [name in METHODS[method].settings for name in MORE]
+def _show_method_inputs(method: str) -> list:
+    """Show the inputs for a method: origin, network, side and settings."""
+    shown = [method in WITH_ORIGIN, method != "transfer", method not in WITH_ORIGIN]
+    shown += [name in METHODS[method].settings for name in SETTINGS]
     return [gr.update(visible=visible) for visible in shown]

@@ -21,7 +21,7 @@ from safetensors.torch import load_file
 from ganopt.errors import UserError
 from ganopt.runs import manager, monitor
 from ganopt.runs.queue import PROCESS
-from ganopt.runs.status import AT_WORK, read
+from ganopt.runs.status import ACTIVE, read
 from ganopt.training import loop, run_folder
 from ganopt.training.recipes import R1
 from tests.conftest import _draw_faces
@@ -48,7 +48,7 @@ def kill_once(folder: Path, moment: float) -> int:
     time.sleep(moment)
     with contextlib.suppress(ProcessLookupError):
         os.kill(int((folder / PROCESS).read_text()), signal.SIGKILL)
-    wait_until(lambda: read(folder).status not in AT_WORK)
+    wait_until(lambda: read(folder).status not in ACTIVE)
     lines = monitor.follow(folder)[0]
     return lines[-1]["step"] - saved_step(folder)
 
@@ -75,7 +75,7 @@ def main() -> None:
         saved = saved_step(folder)
         wait_until(lambda: saved_step(folder) > saved)
         manager.stop(root / "runs", "killed")
-        wait_until(lambda: read(folder).status not in AT_WORK)
+        wait_until(lambda: read(folder).status not in ACTIVE)
         for _ in loop.train(dataclasses.replace(recipe, steps=saved_step(folder)), root / "straight"):
             pass
         compare(root / "straight", folder)

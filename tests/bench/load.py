@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 
 from ganopt.runs import manager
-from ganopt.runs.status import AT_WORK, read
+from ganopt.runs.status import ACTIVE, read
 from tests.bench.tiny import call, resident
 from tests.browser.conftest import served
 
@@ -119,7 +119,7 @@ def main() -> None:
                 asyncio.run(desertion(address, function, options.leave, made))
             finally:
                 manager.stop(folder, name)
-                while read(folder / name).status in AT_WORK:
+                while read(folder / name).status in ACTIVE:
                     time.sleep(0.2)
 
 

@@ -27,7 +27,9 @@ def main() -> None:
     name, asked = list(requests.PRESETS.items())[options.preset]
     print(name)
     for seed in range(options.runs):
-        recipe = requests.recipe(dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4}))
+        recipe = requests.make_recipe(
+            dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4}), public=False
+        )
         pictures = load(recipe.data.removeprefix(PREFIX), recipe.side) if recipe.needs_pictures else None
         folder, begun = options.out / f"run-{seed}-{time.time_ns()}", live_fid.measure(new_state(recipe, pictures))()
         steps = list(loop.train(recipe, folder, pictures))

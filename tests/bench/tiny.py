@@ -13,7 +13,7 @@ import torch
 
 from ganopt.errors import UserError
 from ganopt.runs import manager
-from ganopt.runs.status import AT_WORK, find
+from ganopt.runs.status import ACTIVE, find
 from ganopt.thesis import release
 from ganopt.training import loop
 from ganopt.training.recipes import WganGp
@@ -44,7 +44,7 @@ def tiny_page(folder: Path, **settings: str) -> Iterator[tuple[str, int]]:
         with served(log=folder / "log.txt", **settings) as page:
             yield page
     finally:
-        while at_work := [run for run in find(Path(places["GANOPT_RUNS"])) if run.status in AT_WORK]:
+        while at_work := [run for run in find(Path(places["GANOPT_RUNS"])) if run.status in ACTIVE]:
             with contextlib.suppress(UserError):  # it has just ended
                 manager.stop(at_work[-1].folder.parent, at_work[-1].name)
             time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""The real page in a real browser: `python app.py` in a process of its own, and Debian's Chromium."""
+"""The real page in a real browser: `python app.py` as a subprocess, and Chromium."""
 
 import contextlib
 import os
@@ -25,7 +25,7 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-LEFT = "AbortError"  # what Gradio logs on a page that is left before all of its answers are there
+ABORTED = "AbortError"  # logged by Gradio if a page is left before all answers have arrived
 
 
 @pytest.fixture(scope="session")
@@ -42,23 +42,23 @@ def server() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def filled(tmp_path_factory) -> Iterator[str]:
-    """The address of a page that has something to show on every tab."""
+    """The address of a page with content on every tab."""
     if not tabs.are_shipped():
-        pytest.skip(f"checkpoints/ holds not all of {', '.join(tabs.MODELS)}")
+        pytest.skip(f"checkpoints/ does not contain all of {', '.join(tabs.MODELS)}")
     with _serve(**tabs.settings(tmp_path_factory.mktemp("filled"))) as address:
         yield address
 
 
 @contextlib.contextmanager
 def _serve(**settings: str) -> Iterator[str]:
-    """The address of a page that runs with some environment variables."""
+    """The address of a page that is started with some environment variables."""
     with served(**settings) as (address, _):
         yield address
 
 
 @contextlib.contextmanager
 def served(log: Path | None = None, **settings: str) -> Iterator[tuple[str, int]]:
-    """The same, with the number of the page's process, whose errors may go into a file."""
+    """The same, with the process id of the page. Its standard error may be written to a file."""
     environment = os.environ | {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"} | settings
     command = [sys.executable, "app.py"]
     with (
@@ -68,14 +68,14 @@ def served(log: Path | None = None, **settings: str) -> Iterator[tuple[str, int]
         ) as process,
     ):
         assert process.stdout is not None
-        said = ""
+        output = ""
         for line in process.stdout:
-            said += line
+            output += line
             if match := re.search(r"http://[\d.]+:\d+", line):
                 break
         else:
-            pytest.fail(f"The page did not start: {said}")
-        threading.Thread(target=process.stdout.read, daemon=True).start()  # or it would wait for a reader
+            pytest.fail(f"The page did not start: {output}")
+        threading.Thread(target=process.stdout.read, daemon=True).start()  # or it would block when the pipe is full
         try:
             yield match[0], process.pid
         finally:
@@ -84,17 +84,17 @@ def served(log: Path | None = None, **settings: str) -> Iterator[tuple[str, int]
 
 @contextlib.contextmanager
 def launched(driver, profile: Path) -> Iterator:
-    """Chromium with a profile on disk, where it keeps the scripts that it has loaded and compiled once."""
+    """Chromium with a profile on disk, which caches the loaded and compiled scripts."""
     with driver.chromium.launch_persistent_context(
         profile, executable_path=CHROMIUM, args=FLAGS, viewport={"width": 1280, "height": 900}
     ) as browser:
-        browser.set_default_timeout(120_000)
+        browser.set_default_timeout(240_000)  # generous, for a busy machine
         yield browser
 
 
 @pytest.fixture(scope="session")
 def browser(tmp_path_factory):
-    """A browser for all windows of a worker."""
+    """A browser shared by all tests of a worker."""
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     if not CHROMIUM:
         pytest.skip("Chromium is not installed; on Debian: apt-get install chromium")
@@ -104,7 +104,7 @@ def browser(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
-    """Opens an address in a fresh tab, which must log no error."""
+    """Opens an address in a new tab, in which no error may be logged."""
 
     @contextlib.contextmanager
     def open_tab(address: str) -> Iterator:
@@ -113,7 +113,7 @@ def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
             tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
             tab.goto(address)
             yield tab
-        errors = [error for error in errors if not error.startswith(LEFT)]
+        errors = [error for error in errors if not error.startswith(ABORTED)]
         assert not errors, errors
 
     return open_tab
@@ -121,7 +121,7 @@ def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
 
 @pytest.fixture
 def page(visit, server):
-    """A fresh tab on the page, which has drawn its first faces."""
+    """A new tab with the page, after its first faces have been drawn."""
     with visit(server) as tab:
         tab.locator("#faces img").nth(15).wait_for()
         yield tab

@@ -1,4 +1,4 @@
-"""Pictures of the page, and how they are compared: a button that has moved is told, the edges of letters are not."""
+"""Screenshots of the page and their comparison, which detects a moved button but ignores the smoothing of letters."""
 
 import contextlib
 import io
@@ -13,23 +13,23 @@ BASELINES = Path(__file__).parent / "baselines"
 MADE_WITH = BASELINES / "made-with.json"
 WINDOWS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
 HEIGHT = 844
-MEASURED = "#facts, #compare-facts, #run-status, #fid-status"  # times and memory, never twice the same
+MEASURED = "#facts, #compare-facts, #run-status, #fid-status"  # contain times and memory, which vary
 CELL, BLUR = 4, 2  # pixels
-FAR = 20  # of 255: cells that are so far apart differ
-MOST = 20  # cells that may differ
-COLOURS = 256  # of a baseline, so that its file is small
+THRESHOLD = 20  # of 255: the difference of cells that count as different
+MOST = 20  # different cells that are tolerated
+COLOURS = 256  # in a baseline, to keep the file small
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 def path(tab: str, scheme: str, width: int) -> Path:
-    """Where the baseline of a tab is."""
+    """The path of the baseline of a tab."""
     return BASELINES / f"{tab.lower()}-{scheme}-{width}.png"
 
 
 @contextlib.contextmanager
 def window(browser, address: str, scheme: str, width: int) -> Iterator:
-    """A fresh window on the page that stands still."""
+    """A new window with the page, without animations."""
     with browser.new_page() as page:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -37,8 +37,8 @@ def window(browser, address: str, scheme: str, width: int) -> Iterator:
         yield page
 
 
-def photograph(page) -> tuple[Image.Image, list[Box]]:
-    """The page from top to bottom, and the boxes on it that hold what was measured."""
+def screenshot(page) -> tuple[Image.Image, list[Box]]:
+    """A screenshot of the whole page, and the boxes of the elements that contain measured values."""
     page.evaluate("window.scrollTo(0, 0); document.activeElement.blur()")
     page.mouse.move(0, 0)
     boxes = page.locator(MEASURED).evaluate_all(
@@ -49,20 +49,20 @@ def photograph(page) -> tuple[Image.Image, list[Box]]:
 
 
 def save(picture: Image.Image, path: Path) -> None:
-    """Write a baseline: in few colours, so that its file is small."""
+    """Write a baseline, with few colours to keep the file small."""
     picture.quantize(COLOURS, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def differing(first: Image.Image, second: Image.Image, hidden: Sequence[Box] = ()) -> np.ndarray:
-    """Which cells of two pictures differ: booleans (rows, columns). Where there is only one of them, all do."""
+    """Which cells of two pictures differ: booleans (rows, columns). Outside of one picture, all cells do."""
     width, height = map(max, first.size, second.size)
     one = _cells(first, (width, height), 0, hidden)
     other = _cells(second, (width, height), 255, hidden)
-    return np.abs(one - other) > FAR
+    return np.abs(one - other) > THRESHOLD
 
 
 def made_with(page) -> dict[str, str | list[str]]:
-    """What a picture depends on beside the page: Gradio's version, and the fonts that its text is in."""
+    """What a screenshot depends on besides the page: Gradio's version, and the fonts."""
     tools = page.context.new_cdp_session(page)
     tools.send("DOM.enable")
     tools.send("CSS.enable")
@@ -72,9 +72,9 @@ def made_with(page) -> dict[str, str | list[str]]:
     return {"gradio": gradio.__version__, "fonts": sorted(font["postScriptName"] for font in fonts)}
 
 
-def _cells(picture: Image.Image, size: tuple[int, int], paper: int, hidden: Sequence[Box]) -> np.ndarray:
-    """Means of grey of the cells, (rows, columns), of a picture on paper of a size, its hidden boxes painted over."""
-    grey = Image.new("L", size, paper)
+def _cells(picture: Image.Image, size: tuple[int, int], background: int, hidden: Sequence[Box]) -> np.ndarray:
+    """Mean grey values of a picture's cells, (rows, columns), on a background, with the hidden boxes painted over."""
+    grey = Image.new("L", size, background)
     grey.paste(picture.convert("RGB").convert("L"))
     pen = ImageDraw.Draw(grey)
     for box in hidden:

@@ -1,4 +1,4 @@
-"""Make the baselines of `test_every_tab.py` anew, from the page as it is now.
+"""Renew the baselines of `test_every_tab.py` with screenshots of the current page.
 
 python -m tests.browser.renew [TAB ...]
 """
@@ -26,7 +26,7 @@ def main() -> None:
             with looks.window(browser, address, scheme, width) as page:
                 for tab in sys.argv[1:] or tabs.FILL:
                     tabs.show(page, tab)
-                    picture, _ = looks.photograph(page)
+                    picture, _ = looks.screenshot(page)
                     looks.save(picture, looks.path(tab, scheme, width))
                 looks.MADE_WITH.write_text(json.dumps(looks.made_with(page), indent=1) + "\n")
 

@@ -1,4 +1,4 @@
-"""The page with something to see on every tab, for the tests of how it looks and how it is read aloud."""
+"""The page with content on every tab, for the tests of its look and accessibility."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -15,24 +15,24 @@ from ganopt.training.methods import Transfer
 
 MODELS = ("cats-teacher", "cats-student", "dogs-transfer")
 RUN = "cats-to-dogs"
-FEW = "100"  # pictures of each model, to measure FID soon
-# nothing fades in or out any more: what is half seen looks different, and lacks contrast
+FEW = "100"  # pictures of each model, to measure FID quickly
+# all transitions have finished: half transparent elements look different, and lack contrast
 STILL = "document.getAnimations().every(each => !(each instanceof CSSTransition) || each.playState === 'finished')"
 
 
 def are_shipped() -> bool:
-    """Whether checkpoints/ holds the models that are looked at."""
+    """Whether checkpoints/ contains the models that the tests need."""
     return set(MODELS) <= set(zoo.catalogue())
 
 
 def settings(folder: Path) -> dict[str, str]:
-    """The environment of a page of the shipped models that has one run, which has finished; all is in `folder`."""
+    """The environment of a page with the shipped models and one finished run, in `folder`."""
     _make_run(folder / "runs" / RUN)
     return {"GANOPT_RUNS": str(folder / "runs"), "GANOPT_CACHE": str(folder / "cache")}
 
 
 def _make_run(folder: Path) -> None:
-    """A short transfer to dogs that a model draws, as its process would leave it."""
+    """A short transfer to dogs drawn by a model, with the files that its process would leave."""
     pictures = draw(zoo.load("dogs-transfer"), latents(range(64)))
     settings = R1_TUNED | AUGMENTED | {"freeze_g": 1, "freeze_d": 2, "batch": 4}
     recipe = Transfer(source="cats-teacher", data="dogs", steps=12, preview_every=2, device="cpu", **settings)
@@ -44,15 +44,15 @@ def _make_run(folder: Path) -> None:
 
 
 def show(page, name: str) -> None:
-    """Open a tab of the page, do what it is for, and wait until all of it is to be seen."""
+    """Open a tab of the page, use it, and wait until everything is visible."""
     page.get_by_role("tab", name=name, exact=True).click()
     FILL[name](page)
     settle(page)
 
 
 def settle(page) -> None:
-    """Wait until nothing on the page changes or moves any more by itself."""
-    page.evaluate("for (const image of document.images) image.loading = 'eager'")  # those out of view, too
+    """Wait until nothing on the page loads or moves."""
+    page.evaluate("for (const image of document.images) image.loading = 'eager'")  # also outside of the view
     page.wait_for_function("[...document.images].every(image => image.complete && image.naturalWidth)")
     page.wait_for_function("!document.querySelector('.generating, .pending, .progress-text, .toast-body')")
     page.wait_for_function(STILL)

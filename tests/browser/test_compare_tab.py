@@ -1,4 +1,4 @@
-"""The tab Compare, as a person uses it, with three tiny models and the real Inception."""
+"""The tab Compare in use, with three tiny models and the real Inception."""
 
 import io
 import shutil
@@ -19,7 +19,7 @@ CPU = pick_device("cpu")
 
 @pytest.fixture(scope="module")
 def checkpoints(tmp_path_factory, three_models):
-    """The three models, in the place of those that are shipped."""
+    """The three models, instead of the shipped ones."""
     with pytest.MonkeyPatch.context() as patch:
         shipped = checkpoint_files.checkpoints() / inception_weights.SHIPPED
         folder = shutil.copytree(three_models, tmp_path_factory.mktemp("compare") / "checkpoints")
@@ -38,7 +38,7 @@ def address(serve, checkpoints):
 
 @pytest.fixture(scope="module")
 def compared(visit, address):
-    """The page with the tab opened, which has compared the first choice by itself; the tests go on from each other."""
+    """The page with the open tab, after its first comparison; shared by the tests."""
     with visit(address) as page:
         page.get_by_role("tab", name="Compare").click()
         wait_for(page, 16, 0)
@@ -51,7 +51,7 @@ def wait_for(page, count: int, seed: int) -> None:
     page.locator("#pair-title", has_text=f"Seed {seed}:").wait_for()
 
 
-def ask(page, seeds: str) -> None:
+def compare(page, seeds: str) -> None:
     page.locator("#compare-seeds input, #compare-seeds textarea").fill(seeds)
     page.locator("#compare").click()
 
@@ -61,14 +61,14 @@ def captions(page) -> list[str]:
 
 
 def pixels(page, image) -> np.ndarray:
-    """A picture as the browser got it, (H, W, 3)."""
+    """A picture as the browser received it, (H, W, 3)."""
     answer = page.request.get(image.get_attribute("src"))
     assert answer.ok and answer.body().startswith(b"\x89PNG")
     return np.asarray(Image.open(io.BytesIO(answer.body()))).astype(int)
 
 
 def drawn(models: list[str], seeds: list[int]) -> np.ndarray:
-    """The same faces drawn here, (models, seeds, H, W, 3)."""
+    """The same faces, drawn by the test, (models, seeds, H, W, 3)."""
     return comparing.compare(models, CPU, seeds).pictures.permute(0, 1, 3, 4, 2).numpy().astype(int)
 
 
@@ -79,30 +79,30 @@ def test_the_first_choice_is_drawn_when_the_tab_is_opened(compared):
     for index in (0, 7):
         shown = pixels(compared, compared.locator("#compared img").nth(index))
         assert np.abs(shown - expected[index % 2, index // 2]).max() <= 1
-    heads = compared.locator(".heads > div").all_inner_texts()
-    assert "Cats, <teacher>" in heads[0] and "12.3 ms" in heads[0] and "fid500 40.00, cats" in heads[0]
-    assert "Cats, Student" in heads[1] and "fid500 50.00" in heads[1]
+    headings = compared.locator(".heads > div").all_inner_texts()
+    assert "Cats, <teacher>" in headings[0] and "12.3 ms" in headings[0] and "fid500 40.00, cats" in headings[0]
+    assert "Cats, Student" in headings[1] and "fid500 50.00" in headings[1]
     for index in range(2):
-        head, face = compared.locator(".heads > div").nth(index), compared.locator("#compared img").nth(index)
-        middles = [box["x"] + box["width"] / 2 for box in (head.bounding_box(), face.bounding_box())]
+        heading, face = compared.locator(".heads > div").nth(index), compared.locator("#compared img").nth(index)
+        middles = [box["x"] + box["width"] / 2 for box in (heading.bounding_box(), face.bounding_box())]
         assert abs(middles[0] - middles[1]) < 2
     plot = compared.get_by_role("img", name="fid500 against cats")
     assert {"cats-teacher", "cats-student", "real against real 20.00"} <= set(plot.locator("text").all_text_contents())
 
 
 def test_nothing_is_compared_before_the_tab_is_opened(visit, address):
-    asked: list[str] = []
+    requests: list[str] = []
     with visit("about:blank") as page:
-        page.on("request", lambda request: asked.append(request.post_data or ""))
+        page.on("request", lambda request: requests.append(request.post_data or ""))
         page.goto(address)
         page.locator("#faces img").nth(15).wait_for()
-        assert any("0-15" in text for text in asked) and not any("cats-student" in text for text in asked)
+        assert any("0-15" in text for text in requests) and not any("cats-student" in text for text in requests)
         page.get_by_role("tab", name="Compare").click()
         wait_for(page, 16, 0)
-        assert sum('"0-7"' in text for text in asked) == 1
+        assert sum('"0-7"' in text for text in requests) == 1
 
 
-def test_a_face_that_is_clicked_is_compared_with_the_first_models(compared):
+def test_a_clicked_face_is_compared_with_that_of_the_first_model(compared):
     compared.locator("#compared button").nth(7).click()  # the student's seed 3
     wait_for(compared, 16, 3)
     compared.locator("#difference img").wait_for()
@@ -111,28 +111,28 @@ def test_a_face_that_is_clicked_is_compared_with_the_first_models(compared):
     shown = [pixels(compared, images.nth(index)) for index in range(2)]
     assert sorted(np.abs(each - first).max() <= 1 for each in shown) == [False, True]
     assert sorted(np.abs(each - second).max() <= 1 for each in shown) == [False, True]
-    sentence = compared.locator("#distances").inner_text()
-    assert captions(compared)[7].split()[-1] in sentence and "Cosine 0." in sentence
+    text = compared.locator("#distances").inner_text()
+    assert captions(compared)[7].split()[-1] in text and "Cosine 0." in text
 
 
-def test_a_link_with_nonsense_shows_the_first_choice_and_says_why(visit, address):
+def test_an_invalid_link_shows_the_first_choice_and_says_why(visit, address):
     with visit(f"{address}/?compare=../../etc/passwd&compare_seeds=6") as page:
-        page.get_by_text("which is not here").wait_for()
+        page.get_by_text("in the link does not exist").wait_for()
         wait_for(page, 2, 6)
 
 
-def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(compared):
-    ask(compared, "0-16")
+def test_invalid_seeds_are_a_sentence_and_the_page_still_works(compared):
+    compare(compared, "0-16")
     compared.get_by_text("more than 16 seeds").wait_for()
     assert "Traceback" not in compared.content()
-    ask(compared, "9")
+    compare(compared, "9")
     wait_for(compared, 2, 9)
 
 
-def test_the_sheet_is_downloaded_and_the_same_again(compared):
+def test_the_sheet_is_downloaded_and_reproducible(compared):
     sheets = []
     for seeds, count in (("0-7", 16), ("5", 2), ("0-7", 16)):
-        ask(compared, seeds)
+        compare(compared, seeds)
         wait_for(compared, count, int(seeds[0]))
         with compared.expect_download() as download:
             compared.locator("#compare-sheet").click()
@@ -145,7 +145,7 @@ def test_the_sheet_is_downloaded_and_the_same_again(compared):
 def test_a_transfer_is_shown_before_and_after_and_the_link_shows_it_again(compared):
     compared.get_by_role("button", name="Before and after transfer").click()
     compared.locator("#distances", has_text="pose, gaze and colours").wait_for()
-    ask(compared, "4, 11")
+    compare(compared, "4, 11")
     wait_for(compared, 4, 4)
     compared.wait_for_url(lambda url: "compare_seeds=4" in url)
     shown, link = captions(compared), compared.url
@@ -165,7 +165,7 @@ def test_a_phone_scrolls_in_one_direction(browser, address, scheme):
     link = f"{address}/?compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student"
     with looks.window(browser, link, scheme, 390) as page:
         wait_for(page, 40, 0)
-        tabs.settle(page)  # or what is clicked may move away
+        tabs.settle(page)  # or the clicked element may move
         page.get_by_role("button", name="Table 3.1").click()
         page.locator(".measured table").first.wait_for()
         table = page.locator(".prose.measured").first

@@ -1,7 +1,6 @@
-"""Every tab, in light and dark, wide and narrow: how it looks, how it is read aloud, how it is used by keys, and what
-the page does before anybody touches it.
+"""Every tab in light and dark mode, wide and narrow: its look, accessibility, use by keyboard, and layout shifts.
 
-Where the page was changed on purpose, `python -m tests.browser.renew` makes the pictures of it anew: look at them.
+After an intended change of the page, renew the baselines with `python -m tests.browser.renew`, and look at them.
 """
 
 import contextlib
@@ -20,14 +19,14 @@ new PerformanceObserver(list => {
   for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shift += entry.value;
 }).observe({ type: "layout-shift", buffered: true });
 """
-MOST_SHIFT = 0.1  # cumulative: of the window's area times how far it moved
+MOST_SHIFT = 0.1  # cumulative layout shift
 
 SHOWN = [(*window, tab) for window in looks.WINDOWS for tab in tabs.FILL]
 MOVED = "#draw { transform: translateX(12px); }"
-SMOOTHED = "body { -webkit-text-stroke: .15px; }"  # letters a little bolder, as another smoothing draws them
+SMOOTHED = "body { -webkit-text-stroke: .15px; }"  # slightly bolder letters, like a different smoothing
 MOST_KEYS = 80
-SEEN = "({ outlineStyle, boxShadow }) => outlineStyle !== 'none' || boxShadow !== 'none'"
-# the first action of each tab, and what is to be seen once it was pressed
+VISIBLE_FOCUS = "({ outlineStyle, boxShadow }) => outlineStyle !== 'none' || boxShadow !== 'none'"
+# for the first action of each tab: its button, and the element and text that it shows
 ACTIONS = {
     "Generate": ("#draw", "#facts", "16 faces"),
     "Compare": ("#compare", "#compare-facts", "16 faces"),
@@ -37,13 +36,13 @@ ACTIONS = {
 
 
 def label(shown) -> str:
-    """What stands for a window and a tab in the name of a test."""
+    """A window and a tab in the name of a test."""
     return "-".join(map(str, shown))
 
 
 @pytest.fixture(scope="module")
 def window(browser, filled):
-    """Opens a window of some colours and a width, and closes the one before it."""
+    """Opens a window with a colour scheme and a width, and closes the previous one."""
     with contextlib.ExitStack() as opened:
 
         @functools.lru_cache(maxsize=1)
@@ -56,7 +55,7 @@ def window(browser, filled):
 
 @pytest.fixture(scope="module", params=SHOWN, ids=label)
 def shown(request, window):
-    """A window that shows a tab; its colours, its width and the tab's name."""
+    """A window that shows a tab, its colour scheme, its width, and the name of the tab."""
     *colours_and_width, tab = request.param
     page = window(*colours_and_width)
     tabs.show(page, tab)
@@ -65,18 +64,18 @@ def shown(request, window):
 
 @pytest.fixture(scope="module", params=[1280, 390])
 def fresh(request, browser, filled):
-    """A fresh page of a width, which adds up in `window.shift` what moves by itself, and what it asked for."""
+    """A new page that sums up layout shifts in `window.shift`, and its requests."""
     with browser.new_page() as page:
         page.set_viewport_size({"width": request.param, "height": looks.HEIGHT})
         page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
         page.add_init_script(WATCH)
-        asked = []
-        page.on("request", lambda request: asked.append(request))
+        requests = []
+        page.on("request", lambda request: requests.append(request))
         page.goto(filled)
-        yield page, asked
+        yield page, requests
 
 
-def test_the_page_stays_where_it_is_while_it_fills(fresh):
+def test_the_layout_does_not_shift_while_the_page_loads(fresh):
     page, _ = fresh
     for name in ("Generate", "Compare", "Train", "About"):
         tabs.show(page, name)
@@ -84,42 +83,44 @@ def test_the_page_stays_where_it_is_while_it_fills(fresh):
         page.evaluate("window.shift = 0")
 
 
-def test_nothing_comes_from_elsewhere_and_no_font_is_downloaded(fresh, filled):
-    page, asked = fresh
+def test_nothing_is_loaded_from_other_servers_and_no_font_is_downloaded(fresh, filled):
+    page, requests = fresh
     for name in ("Generate", "About"):
         tabs.show(page, name)
-    addresses = [request.url for request in asked]
+    addresses = [request.url for request in requests]
     assert any(address.startswith(f"{filled}/") for address in addresses)
     assert not [address for address in addresses if not address.startswith((f"{filled}/", "data:", "blob:"))]
-    assert not [request.url for request in asked if request.resource_type == "font"]
+    assert not [request.url for request in requests if request.resource_type == "font"]
 
 
-def test_a_tab_looks_as_it_did(shown, tmp_path):
+def test_a_tab_looks_like_its_baseline(shown, tmp_path):
     page, scheme, width, tab = shown
     expected, found = json.loads(looks.MADE_WITH.read_text()), looks.made_with(page)
     if expected != found:
-        pytest.skip(f"the baselines were made with {expected}, and here is {found}")
-    picture, hidden = looks.photograph(page)
+        pytest.skip(f"the baselines were made with {expected}, not with {found}")
+    picture, hidden = looks.screenshot(page)
     cells = looks.differing(picture, Image.open(looks.path(tab, scheme, width)), hidden)
     if cells.sum() > looks.MOST:
         picture.save(tmp_path / "now.png")
         Image.fromarray(cells).save(tmp_path / "differing.png")
-        pytest.fail(f"{cells.sum()} cells differ, see {tmp_path}; if that is meant, python -m tests.browser.renew")
+        pytest.fail(
+            f"{cells.sum()} cells differ, see {tmp_path}; if this is intended, run python -m tests.browser.renew"
+        )
 
 
 @pytest.mark.parametrize("shown", [each for each in SHOWN if "Generate" in each], indirect=True, ids=label)
-def test_a_button_that_moved_is_told_and_smoother_letters_are_not(shown):
+def test_a_moved_button_is_detected_and_bolder_letters_are_not(shown):
     page, *_ = shown
-    before, hidden = looks.photograph(page)
-    for style, is_told in ((MOVED, True), (SMOOTHED, False)):
+    before, hidden = looks.screenshot(page)
+    for style, is_detected in ((MOVED, True), (SMOOTHED, False)):
         added = page.add_style_tag(content=style)
-        after, _ = looks.photograph(page)
+        after, _ = looks.screenshot(page)
         added.evaluate("style => style.remove()")
         assert before.tobytes() != after.tobytes()
-        assert (looks.differing(before, after, hidden).sum() > looks.MOST) == is_told
+        assert (looks.differing(before, after, hidden).sum() > looks.MOST) == is_detected
 
 
-def test_a_tab_is_no_wider_than_its_window(shown):
+def test_a_tab_is_not_wider_than_its_window(shown):
     page, _, width, _ = shown
     assert page.evaluate("document.documentElement.scrollWidth") == width
 
@@ -133,46 +134,46 @@ def test_axe_finds_nothing_serious(shown):
 
 
 def reach(page, target) -> None:
-    """Press Tab until the target has the focus, which is to be seen then."""
+    """Press the Tab key until the target has the focus, and check that the focus is visible."""
     for _ in range(MOST_KEYS):
         if target.evaluate("target => target === document.activeElement"):
             break
         page.keyboard.press("Tab")
     else:
-        pytest.fail(f"{MOST_KEYS} times Tab do not lead to {target}")
-    assert page.evaluate(f"({SEEN})(getComputedStyle(document.activeElement))")
+        pytest.fail(f"{target} is not reached by pressing Tab {MOST_KEYS} times")
+    assert page.evaluate(f"({VISIBLE_FOCUS})(getComputedStyle(document.activeElement))")
 
 
 @pytest.fixture(scope="module")
-def untouched(visit, filled):
-    """The page in a window that only keys are used on."""
+def keyboard_only(visit, filled):
+    """The page in a window that is used by keyboard only."""
     with visit(filled) as page:
         page.locator("#faces img").nth(15).wait_for()
         yield page
 
 
 @pytest.mark.parametrize("name", ACTIONS)
-def test_the_first_action_of_a_tab_is_reached_and_pressed_by_keys(untouched, name):
+def test_the_first_action_of_a_tab_works_by_keyboard(keyboard_only, name):
     button, place, text = ACTIONS[name]
-    reach(untouched, untouched.get_by_role("tab", name=name, exact=True))
-    untouched.keyboard.press("Enter")
-    reach(untouched, untouched.locator(button))
-    untouched.keyboard.press("Enter")
-    untouched.locator(place, has_text=text).wait_for()
+    reach(keyboard_only, keyboard_only.get_by_role("tab", name=name, exact=True))
+    keyboard_only.keyboard.press("Enter")
+    reach(keyboard_only, keyboard_only.locator(button))
+    keyboard_only.keyboard.press("Enter")
+    keyboard_only.locator(place, has_text=text).wait_for()
 
 
-def test_about_explains_names_its_sources_and_shows_faces_with_faults_larger_when_clicked(untouched):
-    tabs.show(untouched, "About")
-    captions = untouched.locator("#flaws .caption-label").all_inner_texts()
+def test_about_has_all_parts_and_enlarges_a_clicked_face(keyboard_only):
+    tabs.show(keyboard_only, "About")
+    captions = keyboard_only.locator("#flaws .caption-label").all_inner_texts()
     assert captions == [f"seed {seed}: {text}" for seed, text in FLAWS.items()]
     for heading in ("How it works", "Sources"):
-        assert untouched.get_by_role("heading", name=heading).is_visible()
-    assert untouched.locator(".measured table:visible").count()
-    small = untouched.locator("#flaws .thumbnail-item img").first
+        assert keyboard_only.get_by_role("heading", name=heading).is_visible()
+    assert keyboard_only.locator(".measured table:visible").count()
+    small = keyboard_only.locator("#flaws .thumbnail-item img").first
     width = small.bounding_box()["width"]
     small.click()
-    large = untouched.locator("#flaws .preview .media-button img")
+    large = keyboard_only.locator("#flaws .preview .media-button img")
     large.wait_for()
     assert large.bounding_box()["width"] > width
-    untouched.keyboard.press("Escape")
+    keyboard_only.keyboard.press("Escape")
     large.wait_for(state="detached")

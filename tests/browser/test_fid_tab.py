@@ -1,4 +1,4 @@
-"""The tab FID, as a person uses it."""
+"""The tab FID in use."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from PIL import Image
 from ganopt.models import zoo
 
 MODEL = next(iter(zoo.catalogue()), "")
-pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ holds no model")
+pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ contains no models")
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def zip_of(path: Path, count: int) -> Path:
 
 def upload(tab, path: Path, role: str) -> None:
     tab.locator("#fid-own input[type=file]").set_input_files(path)
-    tab.get_by_label(path.name, exact=True).wait_for()  # its text is in pieces, once it is no longer being sent
+    tab.get_by_label(path.name, exact=True).wait_for()  # its name is shown in parts after the upload
     tab.get_by_label(role).check()
 
 
@@ -47,14 +47,14 @@ def measure(tab) -> None:
 
 
 def rows(tab) -> list[list[str]]:
-    """The measured rows, as its CSV file has them."""
+    """The results in the CSV file."""
     with tab.expect_download() as download:
         tab.locator("#fid-csv").click()
     return list(csv.reader(Path(download.value.path()).read_text().splitlines()))[1:]
 
 
-def test_a_model_is_measured_with_the_floor_before_it_and_its_curve(tab):
-    tab.get_by_role("button", name="A quick look").click()
+def test_a_model_is_measured_after_the_floor_and_with_a_curve(tab):
+    tab.get_by_role("button", name="Quick").click()
     tab.wait_for_function("document.querySelector('#fid-count input[type=number]').value === '100'")
     measure(tab)
     floor, model = rows(tab)
@@ -67,8 +67,8 @@ def test_a_model_is_measured_with_the_floor_before_it_and_its_curve(tab):
 
 def test_a_zip_of_pictures_is_measured(tab, tmp_path):
     tab.get_by_label(MODEL).uncheck()
-    tab.get_by_role("button", name="More").click()
-    upload(tab, zip_of(tmp_path / "noise.zip", 50), "measure it")
+    tab.get_by_role("button", name="More settings").click()
+    upload(tab, zip_of(tmp_path / "noise.zip", 50), "images to evaluate")
     measure(tab)
     floor, noise = rows(tab)
     assert noise[:2] == ["noise.zip", "50"]
@@ -85,18 +85,18 @@ def test_a_measurement_stops(tab):
     tab.locator("#fid-status", has_text="Stopped").wait_for()
     count.fill("50")
     count.press("Tab")
-    measure(tab)  # the place is free
+    measure(tab)  # the slot is free again
 
 
-def test_a_bad_upload_is_one_sentence_and_the_page_goes_on(tab, tmp_path):
+def test_an_invalid_upload_is_one_sentence_and_the_page_still_works(tab, tmp_path):
     zip_of(tmp_path / "three.zip", 3)
     (tmp_path / "text.zip").write_text("this is damaged or not a zip file")
-    (tmp_path / "text.npz").write_text("these are no statistics")
-    tab.get_by_role("button", name="More").click()
+    (tmp_path / "text.npz").write_text("these are not statistics")
+    tab.get_by_role("button", name="More settings").click()
     for name, sentence in (("three.zip", "contains 3 pictures"), ("text.zip", "text.zip"), ("text.npz", "text.npz")):
-        upload(tab, tmp_path / name, "as the reference")
+        upload(tab, tmp_path / name, "the reference")
         tab.locator("#measure").click()
         tab.get_by_text(sentence).filter(has_not=tab.locator("input")).last.wait_for()
         assert "Traceback" not in tab.content()
         tab.locator("#fid-own").get_by_label("Clear").click()
-    tab.get_by_label("measure it").check()
+    tab.get_by_label("images to evaluate").check()

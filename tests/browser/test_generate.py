@@ -1,4 +1,4 @@
-"""The tab Generate, as a person uses it."""
+"""The tab Generate in use."""
 
 import io
 import zipfile
@@ -12,7 +12,7 @@ from ganopt.models.devices import pick_device
 from tests.browser import looks
 
 MODEL = next(iter(zoo.catalogue()), "")
-pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ holds no model")
+pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ contains no models")
 
 
 def captions(page) -> list[str]:
@@ -20,7 +20,7 @@ def captions(page) -> list[str]:
 
 
 def pixels(page, gallery: str, index: int) -> np.ndarray:
-    """A face as the browser got it, (H, W, 3)."""
+    """A face as the browser received it, (H, W, 3)."""
     address = page.locator(f"{gallery} img").nth(index).get_attribute("src")
     answer = page.request.get(address)
     assert answer.ok and answer.body().startswith(b"\x89PNG")
@@ -28,29 +28,29 @@ def pixels(page, gallery: str, index: int) -> np.ndarray:
 
 
 def drawn(seeds: list[int], scale: float = 1.0) -> np.ndarray:
-    """The same faces drawn here, (N, H, W, 3)."""
+    """The same faces, drawn by the test, (N, H, W, 3)."""
     return model_cache.faces(MODEL, pick_device("cpu"), seeds, scale).pictures.permute(0, 2, 3, 1).numpy()
 
 
 def same(shown: np.ndarray, expected: np.ndarray) -> bool:
-    """Equal but for the last bit of a byte: other threads and batches add up in another order."""
+    """Equal except for the last bit of a byte: the order of sums depends on threads and batches."""
     return shown.shape == expected.shape and np.abs(shown.astype(int) - expected).max() <= 1
 
 
-def ask(page, seeds: str, count: int) -> None:
+def draw_faces(page, seeds: str, count: int) -> None:
     page.locator("#seeds input, #seeds textarea").fill(seeds)
     page.get_by_role("button", name="Draw", exact=True).click()
     page.wait_for_function("count => document.querySelectorAll('#faces img').length === count", arg=count)
 
 
-def test_first_paint_shows_the_faces_of_the_first_seeds(page):
+def test_the_page_opens_with_the_faces_of_the_first_seeds(page):
     assert captions(page) == [f"seed {seed}" for seed in range(16)]
     assert same(pixels(page, "#faces", 7), drawn(list(range(16)))[7])
     assert "16 faces in" in page.locator("#facts").inner_text()
 
 
 def test_seeds_are_drawn_and_the_link_shows_them_again(page, server):
-    ask(page, "3, 70-71", 3)
+    draw_faces(page, "3, 70-71", 3)
     page.wait_for_url(lambda url: "seeds=3" in url)
     assert captions(page) == ["seed 3", "seed 70", "seed 71"]
     shown = [pixels(page, "#faces", index) for index in range(3)]
@@ -63,15 +63,15 @@ def test_seeds_are_drawn_and_the_link_shows_them_again(page, server):
     assert np.array_equal(pixels(page, "#faces", 1), shown[1])
 
 
-def test_a_link_with_nonsense_shows_the_default_and_says_why(visit, server):
+def test_an_invalid_link_shows_the_default_and_says_why(visit, server):
     with visit(f"{server}/?model=../../etc/passwd&scale=nan&seeds=4") as page:
-        page.get_by_text("which is not here").wait_for()
+        page.get_by_text("in the link does not exist").wait_for()
         page.wait_for_function("document.querySelectorAll('#faces img').length === 1")
         assert captions(page) == ["seed 4"]
 
 
-def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(page):
-    bad = (
+def test_invalid_seeds_are_a_sentence_and_the_page_still_works(page):
+    invalid = (
         ("5-2", "runs backwards"),
         ("a", "'a' is not a seed"),
         ("-1", "'-1' is not a seed"),
@@ -79,17 +79,17 @@ def test_bad_seeds_are_answered_in_a_sentence_and_the_page_goes_on(page):
         ("4294967296", "too large"),
         ("", "There are no seeds"),
     )
-    for good, (seeds, sentence) in enumerate(bad, 8):
+    for valid, (seeds, sentence) in enumerate(invalid, 8):
         page.locator("#seeds input, #seeds textarea").fill(seeds)
         page.get_by_role("button", name="Draw", exact=True).click()
         page.get_by_text(sentence).wait_for()
         assert "Traceback" not in page.content()
-        ask(page, str(good), 1)
-        page.locator("#faces .caption-label", has_text=f"seed {good}").wait_for()
-        assert captions(page) == [f"seed {good}"]
+        draw_faces(page, str(valid), 1)
+        page.locator("#faces .caption-label", has_text=f"seed {valid}").wait_for()
+        assert captions(page) == [f"seed {valid}"]
 
 
-def test_the_dice_rolls_as_many_new_seeds_as_asked(page):
+def test_random_seeds_are_as_many_as_requested(page):
     page.locator("#count input[type=number]").fill("5")
     page.locator("#count input[type=number]").press("Enter")
     page.get_by_role("button", name="Random").click()
@@ -99,7 +99,7 @@ def test_the_dice_rolls_as_many_new_seeds_as_asked(page):
     assert seeds == list(range(seeds[0], seeds[0] + 5))
 
 
-def test_a_face_opens_its_map_and_the_map_moves(page):
+def test_a_clicked_face_opens_a_map_that_moves(page):
     page.locator("#faces button").nth(6).click()
     page.get_by_role("heading", name="Around seed 6").wait_for()
     page.locator("#map img").nth(24).wait_for()
@@ -112,7 +112,7 @@ def test_a_face_opens_its_map_and_the_map_moves(page):
     assert np.array_equal(pixels(page, "#map", 12), right)
 
 
-def test_a_walk_becomes_a_film_and_its_frames(page):
+def test_a_walk_gives_a_film_and_its_frames(page):
     page.locator("#faces button").nth(2).click()
     page.get_by_role("heading", name="Around seed 2").wait_for()
     page.locator("#walk-to input, #walk-to textarea").fill("9")
@@ -120,7 +120,7 @@ def test_a_walk_becomes_a_film_and_its_frames(page):
     film = page.locator("#film img")
     film.wait_for()
     with Image.open(io.BytesIO(page.request.get(film.get_attribute("src")).body())) as image:
-        assert image.format == "WEBP" and image.n_frames == 24 + 22  # there and back
+        assert image.format == "WEBP" and image.n_frames == 24 + 22  # forwards and backwards
         first = np.asarray(image.convert("RGB"))
         image.seek(23)
         last = np.asarray(image.convert("RGB"))
@@ -129,7 +129,7 @@ def test_a_walk_becomes_a_film_and_its_frames(page):
 
 
 def test_all_faces_can_be_downloaded_as_a_zip(page):
-    ask(page, "1, 22", 2)
+    draw_faces(page, "1, 22", 2)
     with page.expect_download() as download:
         page.locator("#download").click()
     with zipfile.ZipFile(download.value.path()) as archive:

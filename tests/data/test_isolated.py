@@ -95,7 +95,7 @@ print(peak() - before)
 @linux
 @pytest.mark.parametrize(
     ("number", "sentence"),
-    [(signal.SIGKILL, "was ended by the system, probably because memory ran out"), (signal.SIGSEGV, "crashed")],
+    [(signal.SIGKILL, "was killed by the system, probably because memory ran out"), (signal.SIGSEGV, "crashed")],
 )
 def test_a_process_that_is_killed_is_one_sentence(archive, refuses, tmp_path, number, sentence):
     with refuses("Reading faces.zip", sentence), isolated.opened(archive, 20, UPLOAD_PIXELS) as upload:
@@ -110,8 +110,8 @@ def test_a_process_that_is_killed_is_one_sentence(archive, refuses, tmp_path, nu
 @pytest.mark.parametrize(
     ("task", "sentence"),
     [
-        ("bytearray(10**9)", "takes more memory than there is for it"),
-        ("numpy.ones(10**9)", "takes more memory than there is for it"),
+        ("bytearray(10**9)", "needs more memory than is available"),
+        ("numpy.ones(10**9)", "needs more memory than is available"),
         ("signal.alarm(1); signal.pause()", "took too long"),
         ("os.abort()", "crashed (signal 6)"),
         ("1 / 0", "failed unexpectedly"),

@@ -1,4 +1,4 @@
-"""Runs survive being carried in parts."""
+"""Packing runs into parts and unpacking them."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ from ganopt.training import loop, run_folder
 
 @pytest.fixture
 def runs(source, tmp_path) -> Path:
-    """A folder of two runs, one of them with a snapshot."""
+    """A folder of two runs, one with a snapshot."""
     for name in ("first", "second"):
         shutil.copytree(source, tmp_path / "runs" / name)
     network = weights.load(source / "generator.safetensors")
@@ -22,7 +22,7 @@ def runs(source, tmp_path) -> Path:
     return tmp_path / "runs"
 
 
-def test_runs_come_out_as_they_went_in_but_for_float16(runs, tmp_path):
+def test_unpacked_runs_are_equal_except_for_float16(runs, tmp_path):
     parts = pack(runs, tmp_path / "parts", most=50_000)
     assert len(parts) > 2 and all(0 < path.stat().st_size <= 50_000 for path in parts)
     folders = unpack(tmp_path / "parts", tmp_path / "there")
@@ -39,7 +39,7 @@ def test_runs_come_out_as_they_went_in_but_for_float16(runs, tmp_path):
     assert [path.name for path in (tmp_path / "there").glob("*/snapshots/*")] == ["0000004.safetensors"]
 
 
-def test_what_was_carried_is_shipped_and_not_resumed(runs, tmp_path, monkeypatch, pictures, refuses):
+def test_an_unpacked_run_can_be_shipped_but_not_resumed(runs, tmp_path, monkeypatch, pictures, refuses):
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path / "checkpoints"))
     pack(runs, tmp_path / "parts")
     folder, _ = unpack(tmp_path / "parts", tmp_path / "there")
@@ -49,11 +49,11 @@ def test_what_was_carried_is_shipped_and_not_resumed(runs, tmp_path, monkeypatch
         loop.resume(folder, pictures, {"steps": 9})
 
 
-def test_a_missing_part_and_a_run_that_is_there_are_one_sentence(runs, tmp_path, refuses):
-    with refuses("contains no readable run"):
+def test_a_missing_part_and_an_existing_run_are_one_sentence(runs, tmp_path, refuses):
+    with refuses("contains no saved run"):
         pack(tmp_path, tmp_path / "parts")
     parts = pack(runs, tmp_path / "parts", most=50_000)
-    with refuses("is there already"):
+    with refuses("already exists"):
         unpack(tmp_path / "parts", runs)
     parts[-1].unlink()
     with refuses("all parts"):
@@ -61,10 +61,10 @@ def test_a_missing_part_and_a_run_that_is_there_are_one_sentence(runs, tmp_path,
     assert not (tmp_path / "there").exists()
 
 
-def test_the_command_names_what_it_wrote(runs, tmp_path, capsys):
+def test_the_command_prints_the_paths_that_it_wrote(runs, tmp_path, capsys):
     main(["pack", str(runs), str(tmp_path / "parts")])
     assert capsys.readouterr().out == f"{tmp_path / 'parts' / 'runs.zip.000'}\n"
     main(["unpack", str(tmp_path / "parts"), str(tmp_path / "there")])
     with pytest.raises(SystemExit) as caught:
         main(["unpack", str(tmp_path / "parts"), str(tmp_path / "there")])
-    assert "is there already" in str(caught.value)
+    assert "already exists" in str(caught.value)

@@ -1,4 +1,4 @@
-"""Runs are processes: they are started, followed, stopped, resumed, renamed and deleted by their folders alone."""
+"""Runs as processes: starting, watching, stopping, resuming, renaming and deleting them."""
 
 import contextlib
 import dataclasses
@@ -17,7 +17,7 @@ from PIL import Image
 
 from ganopt.errors import UserError
 from ganopt.runs import manager, monitor
-from ganopt.runs.queue import LOCK, PROCESS, is_taken, take
+from ganopt.runs.queue import LOCK, PROCESS, is_locked, lock_file
 from ganopt.runs.status import find, read
 from ganopt.training import loop
 from ganopt.training.methods import Distill
@@ -25,23 +25,23 @@ from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import R1, Recipe
 from ganopt.training.run_folder import read_recipe
 
-pytest.importorskip("fcntl", reason="locks of files are not told of here")
+pytest.importorskip("fcntl", reason="needs file locks")
 TINY = {"generator": "big/64@32", "critic": "plain-critic/64", "batch": 4, "device": "cpu", "save_every": 5}
 
 
 @pytest.fixture
 def recipe(draw_faces, tmp_path) -> Recipe:
-    """One that trains until it is stopped."""
+    """A recipe that trains until it is stopped."""
     draw_faces(tmp_path / "pictures", 20, (32, 32))
     return R1(data=str(tmp_path / "pictures"), steps=1_000_000, preview_every=5, **TINY)
 
 
 @pytest.fixture
 def folder(tmp_path) -> Iterator[Path]:
-    """The folder of the runs; whatever still runs there is killed at the end."""
+    """The folder of the runs. Active runs are killed after the test."""
     yield tmp_path / "runs"
     for path in (tmp_path / "runs").glob(f"*/{PROCESS}"):
-        while is_taken(path.with_name(LOCK)):
+        while is_locked(path.with_name(LOCK)):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(path.read_text()), signal.SIGKILL)
             time.sleep(0.05)
@@ -58,18 +58,18 @@ def status(folder: Path, name: str) -> str:
     return read(folder / name).status
 
 
-def test_a_run_is_started_followed_stopped_resumed_renamed_and_deleted(folder, recipe, refuses):
+def test_a_run_is_started_watched_stopped_resumed_renamed_and_deleted(folder, recipe, refuses):
     path = manager.start(folder, "first run", recipe)
     until(lambda: len(monitor.follow(path)[0]) >= 12)
     assert status(folder, "first run") == "training"
-    lines, place = monitor.follow(path)
+    lines, offset = monitor.follow(path)
     assert [line["step"] for line in lines] == list(range(1, len(lines) + 1))
-    until(lambda: monitor.follow(path, place)[0])
-    assert monitor.follow(path, place)[0][0]["step"] == lines[-1]["step"] + 1
+    until(lambda: monitor.follow(path, offset)[0])
+    assert monitor.follow(path, offset)[0][0]["step"] == lines[-1]["step"] + 1
     for act in (lambda: manager.delete(folder, "first run"), lambda: manager.rename(folder, "first run", "b")):
-        with refuses("at work"):
+        with refuses("training or waiting"):
             act()
-    with refuses("already"):
+    with refuses("already a run"):
         manager.start(folder, "first run", recipe)
     manager.stop(folder, "first run")
     until(lambda: status(folder, "first run") == "stopped")
@@ -85,13 +85,13 @@ def test_a_run_is_started_followed_stopped_resumed_renamed_and_deleted(folder, r
     assert find(folder) == []
 
 
-def test_a_run_that_was_killed_before_it_saved_goes_on_from_its_beginning(folder, recipe):
+def test_a_run_that_was_killed_before_its_first_save_starts_again(folder, recipe):
     path = manager.start(folder, "early", dataclasses.replace(recipe, save_every=1_000_000))
     until(lambda: monitor.follow(path)[0])
     os.kill(int((path / PROCESS).read_text()), signal.SIGKILL)
-    until(lambda: status(folder, "early") == "died")
+    until(lambda: status(folder, "early") == "failed")
     manager.resume(folder, "early")
-    manager.stop(folder, "early")  # at once, when nobody knows yet whom to ask
+    manager.stop(folder, "early")  # immediately, before the process id is written
     until(lambda: status(folder, "early") == "stopped")
     manager.resume(folder, "early")
     until(lambda: status(folder, "early") == "training" and find(folder))
@@ -101,43 +101,43 @@ def test_a_run_that_was_killed_before_it_saved_goes_on_from_its_beginning(folder
     until(lambda: status(folder, "early") == "stopped")
 
 
-def test_a_run_cannot_begin_to_work_while_it_is_deleted(folder, recipe, refuses, monkeypatch):
+def test_a_run_cannot_be_resumed_while_it_is_deleted(folder, recipe, refuses, monkeypatch):
     path = manager.start(folder, "short", dataclasses.replace(recipe, steps=1))
     until(lambda: status(folder, "short") == "finished")
 
     def remove(folder):
-        with refuses("at work already"):
+        with refuses("already training or waiting"):
             manager.resume(path.parent, "short", 5)
 
     monkeypatch.setattr(shutil, "rmtree", remove)
     manager.delete(folder, "short")
 
 
-def test_a_second_run_waits_and_a_killed_one_has_died(folder, recipe):
+def test_a_second_run_waits_and_a_killed_one_has_failed(folder, recipe):
     first = manager.start(folder, "first", recipe)
     until(lambda: monitor.follow(first)[0])
     second = manager.start(folder, "second", recipe)
     until(lambda: status(folder, "second") == "waiting")
     assert [(run.name, run.status) for run in find(folder)] == [("first", "training"), ("second", "waiting")]
     os.kill(int((first / PROCESS).read_text()), signal.SIGKILL)
-    until(lambda: status(folder, "first") == "died")
+    until(lambda: status(folder, "first") == "failed")
     until(lambda: monitor.follow(second)[0])
     manager.stop(folder, "second")
     until(lambda: status(folder, "second") == "stopped")
 
 
-def test_a_run_that_cannot_train_has_died_and_its_log_says_why(folder, recipe):
+def test_a_run_that_cannot_train_has_failed_and_its_log_says_why(folder, recipe):
     first = manager.start(folder, "first", recipe)
     path = manager.start(folder, "bad", recipe)
     until(lambda: status(folder, "bad") == "waiting")
     shutil.rmtree(recipe.data)
     manager.stop(folder, "first")
-    until(lambda: status(folder, "bad") == "died")
+    until(lambda: status(folder, "bad") == "failed")
     assert "There is no folder" in monitor.log(path) and "Traceback" not in monitor.log(path)
     assert status(folder, first.name) == "stopped"
 
 
-def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_path):
+def test_uploaded_pictures_are_in_the_run_folder_and_renamed_with_it(folder, recipe, tmp_path):
     files = sorted((tmp_path / "pictures").iterdir())
     Image.new("1", (4001, 4000)).save(huge := tmp_path / "huge.png")
     path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=4), [huge, *files])
@@ -145,7 +145,7 @@ def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_
     until(lambda: status(folder, "mine") == "finished")
     assert len(list((path / manager.PICTURES).iterdir())) == len(files)
     assert "more than 16 million pixels: 1." in monitor.log(path)
-    assert list((path / manager.CACHE / "pictures").iterdir())  # they leave nothing elsewhere
+    assert list((path / manager.CACHE / "pictures").iterdir())  # nothing is left in the shared cache
     manager.rename(folder, "mine", "ours")
     recipe = read_recipe(folder / "ours")
     assert recipe.data == str(folder / "ours" / manager.PICTURES)
@@ -154,7 +154,9 @@ def test_uploaded_pictures_live_in_the_run_and_move_with_it(folder, recipe, tmp_
     assert last.step == 6
 
 
-def test_what_cannot_be_trained_on_is_refused_and_leaves_nothing(folder, recipe, draw_face, refuses, tmp_path):
+def test_pictures_that_cannot_be_trained_on_are_refused_and_leave_nothing_behind(
+    folder, recipe, draw_face, refuses, tmp_path
+):
     lone = tmp_path / "lone.png"
     draw_face(0).save(lone)
     with zipfile.ZipFile(tmp_path / "texts.zip", "w") as archive:
@@ -187,7 +189,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(recipe, refuses, tmp_pa
         manager.start(tmp_path / "file", "run", recipe)
 
 
-def test_old_runs_make_room_but_not_those_at_work(folder, recipe):
+def test_old_runs_of_visitors_are_deleted_but_not_active_ones(folder, recipe):
     short = manager.start(folder, "short", dataclasses.replace(recipe, steps=1))
     until(lambda: status(folder, "short") == "finished")
     for number in range(1, 3):
@@ -196,7 +198,7 @@ def test_old_runs_make_room_but_not_those_at_work(folder, recipe):
     path = manager.start(folder, "long", recipe)
     until(lambda: monitor.follow(path)[0])
     manager.forget(folder, 0)
-    assert len(find(folder)) == 4  # they are the owner's
+    assert len(find(folder)) == 4  # they are not of visitors
     for run in find(folder):
         (run.folder / manager.VISITOR).touch()
     manager.forget(folder, 2)
@@ -205,12 +207,12 @@ def test_old_runs_make_room_but_not_those_at_work(folder, recipe):
     assert [run.name for run in find(folder)] == ["long"]
 
 
-def at_once(count: int, act: Callable[[], object]) -> list[object]:
-    """What some threads get that act at the same moment: a value, or the sentence of a UserError."""
-    moment = threading.Barrier(count)
+def concurrently(count: int, act: Callable[[], object]) -> list[object]:
+    """The results of an action in several threads at the same moment: a value, or the text of a UserError."""
+    barrier = threading.Barrier(count)
 
     def one(_: int) -> object:
-        moment.wait()
+        barrier.wait()
         try:
             return act()
         except UserError as error:
@@ -220,29 +222,31 @@ def at_once(count: int, act: Callable[[], object]) -> list[object]:
         return list(pool.map(one, range(count)))
 
 
-def test_runs_without_names_that_start_at_the_same_moment_all_start(folder, recipe):
+def test_concurrent_starts_without_names_all_succeed(folder, recipe):
     endless = dataclasses.replace(recipe, data="sample:nobody")
-    started = at_once(6, lambda: manager.start(folder, None, endless))
+    started = concurrently(6, lambda: manager.start(folder, None, endless))
     assert sorted(started) == [folder / f"r1-{number}" for number in range(1, 7)]
     assert all((path / "config.json").exists() for path in started)
 
 
-def test_of_runs_of_one_name_one_starts_and_of_visitors_as_many_as_there_is_room_for(folder, recipe):
+def test_of_concurrent_starts_one_gets_the_name_and_visitors_stay_within_the_limit(folder, recipe):
     endless = dataclasses.replace(recipe, data="sample:nobody")
-    named = at_once(4, lambda: manager.start(folder, "mine", endless))
-    assert named.count(folder / "mine") == 1 and sum("There is a run 'mine'" in str(each) for each in named) == 3
-    started = at_once(6, lambda: manager.start(folder, None, endless, visitors=3))
-    assert sum("3 runs are at work" in str(each) for each in started) == 4
-    assert len(list(folder.glob("r1-*"))) == 2  # those that were refused leave nothing
+    named = concurrently(4, lambda: manager.start(folder, "mine", endless))
+    assert (
+        named.count(folder / "mine") == 1 and sum("There is already a run 'mine'" in str(each) for each in named) == 3
+    )
+    started = concurrently(6, lambda: manager.start(folder, None, endless, visitor_limit=3))
+    assert sum("3 runs are already training or waiting" in str(each) for each in started) == 4
+    assert len(list(folder.glob("r1-*"))) == 2  # refused runs leave nothing behind
     assert all((path / manager.VISITOR).exists() for path in folder.glob("r1-*"))
 
 
-def test_a_run_that_does_not_say_which_process_it_is_harms_no_other(folder, recipe, refuses, monkeypatch):
-    monkeypatch.setattr(manager, "PATIENCE", 0.1)
+def test_a_run_without_a_process_id_is_not_stopped(folder, recipe, refuses, monkeypatch):
+    monkeypatch.setattr(manager, "STOP_TIMEOUT", 0.1)
     (folder / "odd").mkdir(parents=True)
     (folder / "odd" / PROCESS).write_text("-1")
-    lock = take(folder / "odd" / LOCK)
-    with refuses("does not say which process"):
+    lock = lock_file(folder / "odd" / LOCK)
+    with refuses("The process id of 'odd' is unknown"):
         manager.stop(folder, "odd")
     os.close(lock)
     (folder / "odd" / PROCESS).unlink()
@@ -257,7 +261,7 @@ def test_no_name_leads_out_of_the_folder(folder, recipe, refuses, name):
     assert not folder.exists()
 
 
-def test_a_run_that_another_needs_is_neither_deleted_nor_renamed(folder, recipe, refuses, monkeypatch):
+def test_a_run_that_another_run_needs_is_neither_deleted_nor_renamed(folder, recipe, refuses, monkeypatch):
     monkeypatch.setenv("GANOPT_RUNS", str(folder))
     path = manager.start(folder, "teacher", R1(data=recipe.data, steps=1, **TINY))
     until(lambda: status(folder, "teacher") == "finished")
@@ -265,14 +269,14 @@ def test_a_run_that_another_needs_is_neither_deleted_nor_renamed(folder, recipe,
     manager.start(folder, "student", student)
     until(lambda: status(folder, "student") == "finished")
     for act in (lambda: manager.delete(folder, "teacher"), lambda: manager.rename(folder, "teacher", "other")):
-        with refuses("'student' needs the model of 'teacher' to go on"):
+        with refuses("'student' needs the model of 'teacher' to be resumed"):
             act()
     manager.delete(folder, "student")
     manager.delete(folder, "teacher")
     assert not path.exists()
 
 
-def test_what_is_not_there_and_what_rests_are_one_sentence(folder, recipe, refuses, tmp_path):
+def test_missing_inactive_and_damaged_runs_are_one_sentence(folder, recipe, refuses, tmp_path):
     for act in (
         lambda: manager.stop(folder, "no"),
         lambda: manager.resume(folder, "no", 5),
@@ -285,10 +289,10 @@ def test_what_is_not_there_and_what_rests_are_one_sentence(folder, recipe, refus
     with refuses("nothing to stop"):
         manager.stop(folder, "short")
     (path / "state.safetensors").write_bytes(b"damaged")
-    with refuses("no saved state"):
+    with refuses("no readable saved state"):
         manager.resume(folder, "short", 5)
     (path / "config.json").unlink()
-    with refuses("no run"):
+    with refuses("no readable run"):
         manager.resume(folder, "short", 5)
     manager.rename(folder, "short", "odd")
     assert not path.exists() and (folder / "odd" / "metrics.jsonl").exists()

@@ -1,4 +1,4 @@
-"""A run's previews become a film and a sheet."""
+"""Films and sheets from the previews of a run."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from ganopt.runs import timelapse
 
 STEPS = (5, 10, 15, 20, 25)
 FACES = torch.randint(0, 256, (len(STEPS), 6, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
-GROWN = FACES.repeat_interleave(4, dim=3).repeat_interleave(4, dim=4)  # to 128 pixels
+ENLARGED = FACES.repeat_interleave(4, dim=3).repeat_interleave(4, dim=4)  # to 128 pixels
 
 
 @pytest.fixture
@@ -21,24 +21,24 @@ def run(tmp_path):
     return tmp_path / "run"
 
 
-def test_previews_are_read_back_and_thinned_out_with_the_last_among_them(run):
+def test_previews_are_read_and_a_selection_includes_the_last_one(run):
     steps, pictures = timelapse.previews(run, 60)
-    assert steps == list(STEPS) and torch.equal(pictures, GROWN)
+    assert steps == list(STEPS) and torch.equal(pictures, ENLARGED)
     assert timelapse.previews(run, 3)[0] == [5, 15, 25] and timelapse.previews(run, 1)[0] == [25]
 
 
-def test_a_film_shows_all_six_through_time(run, tmp_path):
+def test_a_film_shows_all_six_faces(run, tmp_path):
     main(["film", str(run), "--out", str(tmp_path / "film.webp"), "--sheet", str(tmp_path / "sheet.png")])
     with Image.open(tmp_path / "film.webp") as image:
         assert image.size == (6 * 128, 128) and image.n_frames == 2 * len(STEPS) - 2
-        assert np.array_equal(np.asarray(image.convert("RGB")), strip(GROWN[0]))
+        assert np.array_equal(np.asarray(image.convert("RGB")), strip(ENLARGED[0]))
     with Image.open(tmp_path / "sheet.png") as image:
         assert np.array_equal(np.asarray(image), np.asarray(timelapse.history(run)))
 
 
 def test_a_sheet_has_a_row_for_each_latent(run):
     page = np.asarray(timelapse.history(run, 2))
-    for face in (*GROWN[0], *GROWN[-1]):
+    for face in (*ENLARGED[0], *ENLARGED[-1]):
         pixels = face.permute(1, 2, 0).numpy()
         corners = np.argwhere((page == pixels[0, 0]).all(axis=2))
         assert any(np.array_equal(page[y : y + 128, x : x + 128], pixels) for y, x in corners)

@@ -1,4 +1,4 @@
-"""What programs may call, on a real server: its endpoints, each of them once, wrong arguments, README's lines."""
+"""The API on a real server: each endpoint, wrong arguments, and the examples in README.md."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def address(folder, three_models, thin_inception):
-    """Of a page with three tiny models."""
+    """The address of a page with three tiny models."""
     places = {name: str(folder / name) for name in ("GANOPT_RUNS", "GANOPT_CACHE", "GRADIO_TEMP_DIR")}
     with served(GANOPT_CHECKPOINTS=str(three_models), GANOPT_INCEPTION=str(thin_inception), **places) as (address, _):
         yield address
@@ -55,7 +55,7 @@ def is_png(path: str) -> bool:
         return image.format == "PNG"
 
 
-def test_it_has_these_endpoints_documented_and_with_defaults(client):
+def test_all_endpoints_have_documentation_and_defaults(client):
     found = client.view_api(return_format="dict", print_info=False)
     assert set(found["named_endpoints"]) == ENDPOINTS and not found["unnamed_endpoints"]
     for endpoint in found["named_endpoints"].values():
@@ -108,8 +108,8 @@ def test_pair(client):
 
 
 def test_fid(client, archive):
-    asked = {"models": ["cats-teacher"], "count": 50, "against": "cats-student"}
-    found = client.predict(**asked, own=archive, own_as_reference=True, api_name="/fid")
+    arguments = {"models": ["cats-teacher"], "count": 50, "against": "cats-student"}
+    found = client.predict(**arguments, own=archive, own_as_reference=True, api_name="/fid")
     rows = [dict(zip(found["headers"], row, strict=True)) for row in found["rows"]]
     assert found["said"].startswith("Done") and rows[-1]["Pictures of"] == "cats-teacher" and rows[-1]["n"] == "50"
     assert float(rows[-1]["FID"]) > 0 and float(rows[-1]["FID to teacher"]) > 0
@@ -117,57 +117,57 @@ def test_fid(client, archive):
 
 
 def test_cost(client):
-    said = client.predict(minutes=1, **TINY, api_name="/cost")
-    assert re.fullmatch(r"A step takes [\d.e-]+ s, so 1 minutes are about [\d,]+ steps, .*GB of .*\.", said)
+    message = client.predict(minutes=1, **TINY, api_name="/cost")
+    assert re.fullmatch(r"A step takes [\d.e-]+ s, so 1 minutes are about [\d,]+ steps, .*GB of .*\.", message)
 
 
 def test_train(client, archive, folder):
-    said, name = client.predict(minutes=10, name="mine", files=[archive], **TINY, api_name="/train")
-    assert name == "mine" and said.endswith("on its way.")
+    message, name = client.predict(minutes=10, name="mine", files=[archive], **TINY, api_name="/train")
+    assert name == "mine" and message == "'mine' has been started."
     manager.stop(folder / "GANOPT_RUNS", "mine")
 
 
 @pytest.mark.parametrize(
-    ("name", "arguments", "said"),
+    ("name", "arguments", "fragment"),
     [
         ("generate", {"model": "../../etc/passwd"}, "Unknown model"),
         ("generate", {"model": "user/repository"}, "Unknown model"),
-        ("generate", {"model": 3}, "'model' cannot be read"),
-        ("generate", {"seeds": None}, "'seeds' cannot be read"),
+        ("generate", {"model": 3}, "'model' is not valid"),
+        ("generate", {"seeds": None}, "'seeds' is not valid"),
         ("generate", {"seeds": "5-2"}, "runs backwards"),
-        ("generate", {"scale": "wild"}, "'scale' cannot be read"),
-        ("generate", {"scale": float("nan")}, "'scale' cannot be read"),
+        ("generate", {"scale": "wild"}, "'scale' is not valid"),
+        ("generate", {"scale": float("nan")}, "'scale' is not valid"),
         ("generate", {"scale": 2.01}, "'scale' must be a number from 0 to 2"),
         ("map", {"spacing": 0}, "'spacing' must be a number"),
         ("walk", {"frames": 10**9}, "'frames' must be a number"),
         ("walk", {"first": -1}, "is not a seed"),
         ("compare", {"models": []}, "0 models cannot be compared"),
-        ("compare", {"models": "cats-teacher"}, "'models' cannot be read"),
+        ("compare", {"models": "cats-teacher"}, "'models' is not valid"),
         ("pair", {"seed": 2**32}, "is too large"),
         ("fid", {"models": ["nobody"]}, "Unknown model"),
-        ("fid", {"models": []}, "There is no reference ''"),
-        ("fid", {"reference": "/etc"}, "There is no reference"),
+        ("fid", {"models": []}, "Unknown reference ''"),
+        ("fid", {"reference": "/etc"}, "Unknown reference"),
         ("fid", {"own": {"path": "/etc/passwd"}}, "must be uploaded first"),
         ("fid", {"own": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "must be uploaded first"),
-        ("cost", {"minutes": float("nan")}, "'minutes' cannot be read"),
-        ("cost", {"settings": {"source": "x"}}, "There is no setting 'source'"),
+        ("cost", {"minutes": float("nan")}, "'minutes' is not valid"),
+        ("cost", {"settings": {"source": "x"}}, "Unknown setting 'source'"),
         ("cost", {"settings": {"batch": "many"}}, "--batch is 'many'; it must be a whole number"),
-        ("train", {"method": "magic"}, "is no method"),
-        ("train", {"name": "../x"}, "A run's name takes"),
+        ("train", {"method": "magic"}, "Unknown method"),
+        ("train", {"name": "../x"}, "A run's name may have"),
         ("train", {"data": "sample:nobody"}, "nobody"),
         ("train", {"method": "transfer", "origin": "/etc/passwd"}, "Unknown model"),
         ("train", {"files": [{"path": "/etc/passwd"}]}, "must be uploaded first"),
     ],
 )
-def test_what_is_wrong_comes_back_as_a_sentence(address, name, arguments, said):
-    event, answer = called(f"{address}/gradio_api/call/v2/{name}", arguments)
-    assert event == "error" and said in answer["error"] and answer["error"].endswith("."), answer
+def test_a_wrong_argument_gives_a_sentence(address, name, arguments, fragment):
+    event, answer = call(f"{address}/gradio_api/call/v2/{name}", arguments)
+    assert event == "error" and fragment in answer["error"] and answer["error"].endswith("."), answer
     assert len(answer["error"]) < 500 and "\n" not in answer["error"]
 
 
 @pytest.mark.parametrize("data", [[], ["cats-teacher"], ["cats-teacher", "0", 1, 1]])
-def test_another_number_of_values_is_refused(address, data):
-    event, answer = called(f"{address}/gradio_api/call/generate", {"data": data})
+def test_a_wrong_number_of_values_is_refused(address, data):
+    event, answer = call(f"{address}/gradio_api/call/generate", {"data": data})
     assert event == "error" and "takes 3 values" in answer["error"]
 
 
@@ -181,7 +181,7 @@ def test_another_number_of_values_is_refused(address, data):
         ("call/nothing", b'{"data": []}'),
     ],
 )
-def test_a_body_that_no_call_has_is_refused(address, path, body):
+def test_an_unreadable_body_is_refused(address, path, body):
     request = urllib.request.Request(f"{address}/gradio_api/{path}", body, {"Content-Type": "application/json"})
     with pytest.raises(urllib.error.HTTPError) as caught:
         urllib.request.urlopen(request)
@@ -191,13 +191,13 @@ def test_a_body_that_no_call_has_is_refused(address, path, body):
 def test_a_full_disk_is_a_sentence(folder, three_models, small_disk):
     places = {"GANOPT_RUNS": str(folder / "none"), "GRADIO_TEMP_DIR": str(small_disk("64k"))}
     with served(folder / "log", GANOPT_CHECKPOINTS=str(three_models), **places) as (address, _):
-        event, answer = called(f"{address}/gradio_api/call/v2/generate", {"seeds": "0-63"})
-    assert event == "error" and "disk of this page is full" in answer["error"]
+        event, answer = call(f"{address}/gradio_api/call/v2/generate", {"seeds": "0-63"})
+    assert event == "error" and "server's disk is full" in answer["error"]
     assert "Traceback" not in (folder / "log").read_text()
 
 
-def test_plain_http_answers_with_files_of_the_page(address):
-    event, answer = called(f"{address}/gradio_api/call/generate", {"data": ["cats-teacher", "8", 1]})
+def test_plain_http_works_and_returns_file_urls(address):
+    event, answer = call(f"{address}/gradio_api/call/generate", {"data": ["cats-teacher", "8", 1]})
     pictures, facts, archive = answer
     assert event == "complete" and facts.startswith("0.")
     with urllib.request.urlopen(pictures[0]["image"]["url"]) as response, Image.open(response) as image:
@@ -221,8 +221,8 @@ def test_the_curl_in_the_readme_runs(address):
     assert "event: complete" in done.stdout and '"caption": "seed 3"' in done.stdout
 
 
-def called(url: str, body: dict) -> tuple[str, object]:
-    """The last event, and its data, of a call with the standard library alone."""
+def call(url: str, body: dict) -> tuple[str, object]:
+    """The last event of a call, and its data, with the standard library only."""
     request = urllib.request.Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request) as response:
         name = json.load(response)["event_id"]

@@ -1,4 +1,4 @@
-"""The page without a browser: its server answers a real client."""
+"""The page without a browser: the server and a real client."""
 
 import os
 import subprocess
@@ -19,14 +19,14 @@ from ganopt.models.devices import pick_device
 from ganopt.thesis.comparison import RAMP
 from ganopt.thesis.release import ship
 from ganopt.ui import build_app
-from ganopt.ui.common import stored
+from ganopt.ui.common import store_png
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory, source, thin_inception):
-    """A page at work whose one model is a tiny one, shipped from a real run."""
+    """A running page with a single tiny model, shipped from a real run."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANOPT_CHECKPOINTS", str(tmp_path_factory.mktemp("checkpoints")))
         patch.setenv("GANOPT_INCEPTION", str(thin_inception))
@@ -43,7 +43,7 @@ def client(demo):
     return Client(demo.local_url, verbose=False)
 
 
-def test_generate_answers_with_the_faces_to_the_last_bit(client):
+def test_generate_returns_exactly_the_faces(client):
     gallery, *_ = client.predict("tiny", "2, 5", 1.0, api_name="/generate")
     expected = model_cache.faces("tiny", pick_device("cpu"), [2, 5], 1.0).pictures.permute(0, 2, 3, 1).numpy()
     for item, face in zip(gallery, expected, strict=True):
@@ -58,15 +58,15 @@ def test_bad_seeds_are_one_sentence(client, seeds):
     assert str(caught.value).endswith(".") and "Traceback" not in str(caught.value)
 
 
-def test_a_pair_answers_with_both_pictures_their_differences_and_distances(client):
-    (*both, difference), sentence = client.predict("tiny", "tiny", 7, api_name="/pair")
+def test_a_pair_returns_both_pictures_their_difference_map_and_a_summary(client):
+    (*both, difference), text = client.predict("tiny", "tiny", 7, api_name="/pair")
     expected = model_cache.faces("tiny", pick_device("cpu"), [7], 1.0).pictures[0].permute(1, 2, 0).numpy()
     for each in both:
         with Image.open(each["image"]) as image:
             assert image.format == "PNG" and np.array_equal(np.asarray(image), expected)
     with Image.open(difference["image"]) as image:
         assert image.format == "PNG" and (np.asarray(image) == RAMP[0]).all()
-    assert "L1 0.000" in sentence and "Cosine 1.000" in sentence
+    assert "L1 0.000" in text and "Cosine 1.000" in text
 
 
 @pytest.mark.parametrize(
@@ -84,19 +84,19 @@ def test_a_pair_answers_with_both_pictures_their_differences_and_distances(clien
         ("/pair", ("", "", 0)),
     ],
 )
-def test_what_cannot_be_compared_is_one_sentence(client, name, values):
+def test_an_invalid_comparison_is_one_sentence(client, name, values):
     with pytest.raises(AppError) as caught:
         client.predict(*values, api_name=name)
     assert str(caught.value).endswith(".") and "Traceback" not in str(caught.value)
 
 
-def test_what_the_page_sends_wrongly_is_one_sentence_without_a_trace(client, capfd):
+def test_an_invalid_value_from_the_page_is_one_sentence_without_a_trace(client, capfd):
     [draw] = [each for each in client.config["dependencies"] if each["targets"][:1] == [_button(client, "Draw")]]
-    sent = {"data": ["nobody", "0", 1.0], "fn_index": draw["id"], "session_hash": "somebody"}
+    body = {"data": ["nobody", "0", 1.0], "fn_index": draw["id"], "session_hash": "somebody"}
     address = f"{client.src}gradio_api/queue"
-    assert httpx.post(f"{address}/join", json=sent).status_code == 200
-    said = httpx.get(f"{address}/data", params={"session_hash": "somebody"}, timeout=60).text
-    assert "is not in the list of choices" in said and "Traceback" not in "".join(capfd.readouterr())
+    assert httpx.post(f"{address}/join", json=body).status_code == 200
+    answer = httpx.get(f"{address}/data", params={"session_hash": "somebody"}, timeout=60).text
+    assert "is not in the list of choices" in answer and "Traceback" not in "".join(capfd.readouterr())
 
 
 def _button(client: Client, text: str) -> list:
@@ -121,22 +121,22 @@ def test_importing_the_package_does_no_work():
 def test_a_full_queue_is_a_sentence(demo, monkeypatch):
     assert demo._queue.max_size
     monkeypatch.setattr(demo._queue, "max_size", 0)
-    asked = httpx.post(f"{demo.local_url}gradio_api/call/generate", json={"data": ["tiny", "0", 1.0]})
-    assert asked.status_code == 503 and "Queue is full" in asked.json()["detail"]
+    answer = httpx.post(f"{demo.local_url}gradio_api/call/generate", json={"data": ["tiny", "0", 1.0]})
+    assert answer.status_code == 503 and "Queue is full" in answer.json()["detail"]
 
 
-def test_where_training_is_switched_off_the_page_says_so_and_has_no_form(demo, monkeypatch):
-    def is_seen(block) -> bool:
-        return block.visible and (block.parent is None or is_seen(block.parent))
+def test_a_page_without_training_says_so_and_has_no_form(demo, monkeypatch):
+    def is_visible(block) -> bool:
+        return block.visible and (block.parent is None or is_visible(block.parent))
 
     for minutes, trains in (("3", True), ("0", False)):
         monkeypatch.setenv("GANOPT_TRAIN_MINUTES", minutes)
         blocks = {block.elem_id: block for block in build_app("cpu").blocks.values()}
-        assert is_seen(blocks["train-start"]) == trains
-        assert ("switched off" in blocks["limits"].value) != trains and is_seen(blocks["limits"])
+        assert is_visible(blocks["train-start"]) == trains
+        assert ("switched off" in blocks["limits"].value) != trains and is_visible(blocks["limits"])
 
 
-def compiles(code: str) -> bool:
+def imports_compiler(code: str) -> bool:
     """Whether some code imports the compiler of torch, which takes seconds."""
     code = f"import sys; {code}; sys.exit('sympy' in sys.modules)"
     return bool(subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode)
@@ -145,9 +145,9 @@ def compiles(code: str) -> bool:
 def test_loading_a_model_does_not_import_the_compiler_of_torch(tmp_path, source, monkeypatch):
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
     ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
-    if compiles("from torch import nn; nn.Linear(1, 1, device='meta')"):
-        pytest.skip("this version of torch imports it for whatever has no weights yet")
-    assert not compiles("import ganopt; ganopt.load('tiny')")
+    if imports_compiler("from torch import nn; nn.Linear(1, 1, device='meta')"):
+        pytest.skip("this version of torch imports it for networks on the device meta")
+    assert not imports_compiler("import ganopt; ganopt.load('tiny')")
 
 
 def test_training_does_not_import_the_compiler_of_torch(tmp_path, draw_faces):
@@ -155,15 +155,15 @@ def test_training_does_not_import_the_compiler_of_torch(tmp_path, draw_faces):
     tiny = "generator='big/64@32', critic='plain-critic/64', batch=4, critic_chunk=2, device='cpu'"
     tiny += f", data={str(tmp_path / 'faces')!r}"
     code = "from pathlib import Path; from ganopt import R1, train"
-    assert not compiles(f"{code}; list(train(R1({tiny}, steps=2), Path({str(tmp_path / 'run')!r})))")
+    assert not imports_compiler(f"{code}; list(train(R1({tiny}, steps=2), Path({str(tmp_path / 'run')!r})))")
     assert (tmp_path / "run" / "generator.safetensors").exists()
 
 
-def test_a_picture_that_is_served_is_not_written_anew(tmp_path, monkeypatch):
+def test_a_stored_picture_is_not_written_again(tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     picture = torch.arange(192, dtype=torch.uint8).reshape(3, 8, 8)
-    first = os.stat(stored(picture))
-    assert os.path.samestat(first, os.stat(stored(picture.clone())))
-    assert not os.path.samestat(first, os.stat(stored(255 - picture)))
-    with Image.open(stored(picture)) as image:
+    first = os.stat(store_png(picture))
+    assert os.path.samestat(first, os.stat(store_png(picture.clone())))
+    assert not os.path.samestat(first, os.stat(store_png(255 - picture)))
+    with Image.open(store_png(picture)) as image:
         assert np.array_equal(np.asarray(image), picture.permute(1, 2, 0).numpy())

@@ -1,4 +1,4 @@
-"""Runs that are damaged, each in its way: the page shows them as failed, in a sentence, and all others as ever."""
+"""Damaged runs: the page shows them as failed, with a reason, and all other runs as usual."""
 
 import json
 import os
@@ -32,17 +32,17 @@ def cut(name: str, end: int) -> Callable[[Path], object]:
     return lambda run: (run / name).write_bytes((run / name).read_bytes()[:end])
 
 
-def told(name: str, metadata: dict[str, str] | None) -> Callable[[Path], object]:
-    """Writes a file's tensors anew, with other metadata."""
+def with_metadata(name: str, metadata: dict[str, str] | None) -> Callable[[Path], object]:
+    """Replaces the metadata of a file of tensors."""
     return lambda run: save_file(load_file(run / name), run / name, metadata)
 
 
-def counted(counters: object) -> Callable[[Path], object]:
-    return told(STATE, {"counters": counters if isinstance(counters, str) else json.dumps(counters)})
+def with_counters(counters: object) -> Callable[[Path], object]:
+    return with_metadata(STATE, {"counters": counters if isinstance(counters, str) else json.dumps(counters)})
 
 
-def changed(**values: object) -> Callable[[Path], object]:
-    """Changes values of the recipe."""
+def with_settings(**values: object) -> Callable[[Path], object]:
+    """Changes settings of the recipe."""
 
     def act(run: Path) -> None:
         recipe = json.loads((run / "config.json").read_text())
@@ -53,30 +53,32 @@ def changed(**values: object) -> Callable[[Path], object]:
 
 FAULTS: dict[str, Callable[[Path], object]] = {
     "config is a list": written("config.json", b"[1, 2]"),
-    "config is no JSON": written("config.json", b'{"recipe": "r1"'),
+    "config is not JSON": written("config.json", b'{"recipe": "r1"'),
     "config is not UTF-8": written("config.json", b'{"recipe": "\xff\xfe"}'),
     "config is nested": written("config.json", b"[" * 100_000),
-    "config is gone": lambda run: (run / "config.json").unlink(),
-    "config of another type": changed(batch="many"),
-    "config without an end": changed(steps=10**400),
+    "config is missing": lambda run: (run / "config.json").unlink(),
+    "config of another type": with_settings(batch="many"),
+    "config with a huge number": with_settings(steps=10**400),
     "weights are cut": cut(GENERATOR, 5000),
     "weights are empty": cut(GENERATOR, 0),
     "weights are noise": written(GENERATOR, bytes(range(256)) * 40),
     "weights are a folder": lambda run: ((run / GENERATOR).unlink(), (run / GENERATOR).mkdir()),
-    "weights without metadata": told(GENERATOR, None),
-    "weights without our keys": told(GENERATOR, {"format": "pt"}),
-    "weights of no network": told(GENERATOR, {"format": "ganopt", "architecture": "tree/4"}),
+    "weights without metadata": with_metadata(GENERATOR, None),
+    "weights without our keys": with_metadata(GENERATOR, {"format": "pt"}),
+    "weights of an unknown network": with_metadata(GENERATOR, {"format": "ganopt", "architecture": "tree/4"}),
     "weights of a critic": lambda run: shutil.copy(run / "critic.safetensors", run / GENERATOR),
-    "recipe is no JSON": told(GENERATOR, {"format": "ganopt", "architecture": "big/32@32", "recipe": "{damaged"}),
-    "recipe is a list": told(GENERATOR, {"format": "ganopt", "architecture": "big/32@32", "recipe": "[1]"}),
+    "recipe is not JSON": with_metadata(
+        GENERATOR, {"format": "ganopt", "architecture": "big/32@32", "recipe": "{damaged"}
+    ),
+    "recipe is a list": with_metadata(GENERATOR, {"format": "ganopt", "architecture": "big/32@32", "recipe": "[1]"}),
     "state is cut": cut(STATE, 3000),
-    "counters are a list": counted([1, 2]),
-    "counters are no JSON": counted("{damaged"),
-    "counters of other types": counted({"step": "4", "images": [], "seconds": None}),
-    "counters without an end": counted('{"step": Infinity, "images": NaN, "seconds": 1}'),
+    "counters are a list": with_counters([1, 2]),
+    "counters are not JSON": with_counters("{damaged"),
+    "counters of other types": with_counters({"step": "4", "images": [], "seconds": None}),
+    "counters are infinite": with_counters('{"step": Infinity, "images": NaN, "seconds": 1}'),
 }
-# what is damaged beside what a run is known by: it is shown, without that
-SCRATCHES: dict[str, Callable[[Path], object]] = {
+# damage in other files: the run is shown, without them
+MINOR_FAULTS: dict[str, Callable[[Path], object]] = {
     "metrics with half a line": written("metrics.jsonl", json.dumps(LINE).encode() + b'\n{"step": 10, "ima'),
     "metrics with odd lines": written(
         "metrics.jsonl",
@@ -91,9 +93,9 @@ SCRATCHES: dict[str, Callable[[Path], object]] = {
         + b"\n",
     ),
     "metrics are a folder": lambda run: ((run / "metrics.jsonl").unlink(), (run / "metrics.jsonl").mkdir()),
-    "exit is no number": written(EXIT, b"\xff\xfe"),
+    "exit is not a number": written(EXIT, b"\xff\xfe"),
     "log is not UTF-8": written(LOG, b"\xff\xfe\x00"),
-    "previews are no PNG": lambda run: [
+    "previews are not PNG": lambda run: [
         (run / "previews" / name).write_bytes(b"<script>") for name in ("0000009.png", "notes.png")
     ],
 }
@@ -101,85 +103,85 @@ SCRATCHES: dict[str, Callable[[Path], object]] = {
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory, source) -> Path:
-    """Two good runs, and one for each fault."""
+    """Two intact runs, and one for each fault."""
     runs = tmp_path_factory.mktemp("runs")
-    for name in ("good", *FAULTS, *SCRATCHES, "good too"):
+    for name in ("good", *FAULTS, *MINOR_FAULTS, "good too"):
         run = shutil.copytree(source, runs / name)
         save_png(strip(torch.zeros(6, 3, 32, 32, dtype=torch.uint8)), run / "previews" / "0000004.png")
         for file, text in ((LOCK, ""), (EXIT, "0"), (LOG, "Done.\n")):
             (run / file).write_text(text)
-        (FAULTS | SCRATCHES).get(name, lambda run: None)(run)
-    shutil.copytree(runs / "good", runs / os.fsdecode(b"\xff\xfe"))  # whose name no page could show
+        (FAULTS | MINOR_FAULTS).get(name, lambda run: None)(run)
+    shutil.copytree(runs / "good", runs / os.fsdecode(b"\xff\xfe"))  # a name that cannot be shown on a page
     return runs
 
 
 @pytest.fixture(autouse=True)
-def here(runs, three_models, monkeypatch) -> None:
+def environment(runs, three_models, monkeypatch) -> None:
     monkeypatch.setenv("GANOPT_RUNS", str(runs))
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(three_models))
 
 
-def test_every_run_is_listed_and_the_damaged_ones_have_failed(runs):
+def test_every_run_is_listed_and_damaged_ones_have_failed(runs):
     found = {run.name: run for run in find(runs)}
-    assert set(found) == {"good", "good too", *FAULTS, *SCRATCHES}
+    assert set(found) == {"good", "good too", *FAULTS, *MINOR_FAULTS}
     assert {name for name, run in found.items() if run.fault} == set(FAULTS)
     for name in FAULTS:
-        assert found[name].status == "died" and found[name].fault.endswith(".") and str(runs) not in found[name].fault
+        assert found[name].status == "failed" and found[name].fault.endswith(".") and str(runs) not in found[name].fault
     assert {found[name].status for name in ("good", "good too")} == {"finished"}
     assert (found["good"].step, found["good"].images) == (4, 16)
 
 
-def test_a_run_that_is_mended_has_no_fault_any_more(runs, tmp_path):
+def test_a_repaired_run_has_no_fault(runs, tmp_path):
     run = shutil.copytree(runs / "weights are cut", tmp_path / "run")
     assert "generator.safetensors is missing or damaged" in read(run).fault
     shutil.copy(runs / "good" / GENERATOR, run / GENERATOR)
     assert read(run).fault == "" and read(run).status == "finished"
 
 
-def test_all_good_models_are_offered(runs):
+def test_all_intact_models_are_offered(runs):
     offered = common.model_names()
     usable = {name for name, fault in FAULTS.items() if not name.startswith(("weights", "recipe"))}
     assert {name.removeprefix(zoo.RUN) for name in offered if name.startswith(zoo.RUN)} == {
         "good",
         "good too",
         *usable,
-        *SCRATCHES,
+        *MINOR_FAULTS,
     }
 
 
-@pytest.mark.parametrize("name", [*FAULTS, *SCRATCHES, "good"])
-def test_each_is_opened(name, runs, tmp_path):
+@pytest.mark.parametrize("name", [*FAULTS, *MINOR_FAULTS, "good"])
+def test_each_run_is_shown(name, runs, tmp_path):
     parts = run_view._parts((name, ""), 100, Scratch(tmp_path))
     values = {part: make() for part, (_, make) in parts.items()}
     assert f"<b>{name}</b>" in values["status"]
     if name in FAULTS:
         assert f"<b>{name}</b> failed: its " in values["status"] and values["status"].endswith(".")
         assert values["links"] == "" and not values["weights"].visible
-    elif name == "exit is no number":
-        assert "has died" in values["status"]
+    elif name == "exit is not a number":
+        assert f"<b>{name}</b> failed: step 4" in values["status"]
     else:
-        assert "has spent its budget" in values["status"] and "Draw faces" in values["links"]
-    if name == "previews are no PNG":
+        assert "has finished" in values["status"] and "Draw faces" in values["links"]
+    if name == "previews are not PNG":
         assert values["faces"] == "The preview 0000009.png is damaged; delete that file."
     elif name == "good":
         assert "data:image/png" in values["faces"]
 
 
-def test_lines_that_are_no_steps_are_left_out(runs):
+def test_invalid_lines_are_skipped(runs):
     watch = monitor.Watch(runs / "metrics with odd lines").refresh()
     assert [point["step"] for point in watch.points] == [9]
 
 
 def test_a_film_of_a_damaged_preview_is_one_sentence(runs, refuses, tmp_path):
     with refuses("0000009.png is damaged"):
-        timelapse.save_film(runs / "previews are no PNG", tmp_path / "film.webp")
+        timelapse.save_film(runs / "previews are not PNG", tmp_path / "film.webp")
 
 
 @pytest.mark.parametrize("name", FAULTS)
-def test_none_is_half_resumed_and_each_can_get_another_name_and_be_deleted(name, runs, refuses, tmp_path):
+def test_no_damaged_run_is_resumed_and_each_can_be_renamed_and_deleted(name, runs, refuses, tmp_path):
     run = shutil.copytree(runs / name, tmp_path / "bad")
-    if not name.startswith(("weights", "recipe")):  # those are written anew
-        with refuses("that can be read") if "config of" not in name else refuses("batch"):
+    if not name.startswith(("weights", "recipe")):  # these are written again
+        with refuses("readable") if "config of" not in name else refuses("batch"):
             manager.resume(tmp_path, "bad")
     manager.rename(tmp_path, "bad", "renamed")
     assert not run.exists()
@@ -187,14 +189,14 @@ def test_none_is_half_resumed_and_each_can_get_another_name_and_be_deleted(name,
     assert not (tmp_path / "renamed").exists()
 
 
-def test_the_page_starts_and_draws_with_the_good_ones(runs):
+def test_the_page_starts_and_draws_with_the_intact_ones(runs):
     demo = build_app("cpu")
     assert not [block for block in demo.blocks.values() if getattr(block, "elem_id", None) == "error"]
     demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
     try:
         client = Client(demo.local_url, verbose=False)
         assert len(client.predict("run:good", "1-2", 1.0, api_name="/generate")[0]) == 2
-        for name in ("weights are cut", "weights without metadata", "recipe is no JSON", "weights are a folder"):
+        for name in ("weights are cut", "weights without metadata", "recipe is not JSON", "weights are a folder"):
             with pytest.raises(AppError) as caught:
                 client.predict(f"run:{name}", "1", 1.0, api_name="/generate")
             assert str(caught.value).endswith(".") and "Traceback" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What visitors upload is measured and trained on without harm to the page's process."""
+"""Uploads are measured and trained on without using the memory of the page's process."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ from PIL import Image
 
 from ganopt.subprocesses import module_environment
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the peak of memory is told on Linux alone")
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="peak memory is only available on Linux")
 PAGE = """
 import json, sys, torch
 from pathlib import Path
@@ -23,7 +23,7 @@ from ganopt.ui.common import Scratch
 def peak():
     return int(next(line for line in open("/proc/self/status") if line.startswith("VmHWM")).split()[1]) / 1000
 
-def said(task):
+def error_of(task):
     try:
         task()
     except Exception as error:
@@ -34,14 +34,14 @@ def measure(path, as_reference):
     plan = Plan(models=models, count=50, **sources)
     return list(fid._measure(plan, torch.device("cpu"), Scratch(folder / "scratch"), lambda: False))
 
-def begin(path):
-    asked = requests.wanted("r1", 1, train.UPLOAD, "cats-teacher", "big/64", 32, {"batch": 4})
-    return train._begin(asked, [Path(path)], "mine", True)
+def start(path):
+    request = requests.from_api("r1", 1, train.UPLOAD, "cats-teacher", "big/64", 32, {"batch": 4})
+    return train._start(request, [Path(path)], "mine", True)
 
 folder, ordinary, large = Path(sys.argv[1]), *sys.argv[2:]
 measure(ordinary, True)
 before = peak()
-sentences = [said(lambda: measure(large, role)) for role in (True, False)] + [said(lambda: begin(large))]
+sentences = [error_of(lambda: measure(large, role)) for role in (True, False)] + [error_of(lambda: start(large))]
 print(json.dumps({"sentences": sentences, "megabytes": peak() - before}))
 measure(ordinary, True)
 """

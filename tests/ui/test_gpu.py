@@ -1,4 +1,4 @@
-"""The page where GPUs are lent for a call each, by a stand-in for `spaces` that pickles what goes in and out."""
+"""The page on ZeroGPU, with a stand-in for the module `spaces` that pickles arguments and results."""
 
 import os
 import subprocess
@@ -14,14 +14,14 @@ SPACES = """
 import functools, inspect, pickle
 import gradio as gr
 
-lent = []
+calls = []
 
-def through(value):
+def copied(value):
     return pickle.loads(pickle.dumps(value))
 
 def called(task, arguments):
     try:
-        return task(*through(arguments))
+        return task(*copied(arguments))
     except gr.Error:
         raise
     except Exception as error:
@@ -32,13 +32,13 @@ def GPU(task, duration):
 
     @functools.wraps(task)
     def plain(*arguments):
-        lent.append(task.__name__)
-        return through(called(task, arguments))
+        calls.append(task.__name__)
+        return copied(called(task, arguments))
 
     @functools.wraps(task)
     def stream(*arguments):
-        lent.append(task.__name__)
-        yield from map(through, called(task, arguments))
+        calls.append(task.__name__)
+        yield from map(copied, called(task, arguments))
 
     return stream if inspect.isgeneratorfunction(task) else plain
 """
@@ -56,11 +56,11 @@ try:
     client.predict(own=handle_file("spaces.py"), own_as_reference=True, api_name="/fid")
 except AppError as error:
     print(error)
-print(*spaces.lent)
+print(*spaces.calls)
 """
 
 
-def test_what_computes_is_lent_a_gpu_and_its_sentences_arrive(tmp_path, source, thin_inception):
+def test_all_computations_run_on_a_gpu_and_their_errors_are_shown(tmp_path, source, thin_inception):
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANOPT_CHECKPOINTS", str(tmp_path / "checkpoints"))
         ship(source, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
@@ -74,6 +74,6 @@ def test_what_computes_is_lent_a_gpu_and_its_sentences_arrive(tmp_path, source, 
     command = [sys.executable, "-c", VISIT]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    sentence, lent = done.stdout.splitlines()[-2:]
-    assert set(lent.split()) == {"faces", "face_map", "walk", "compare", "cosines", "_evaluate"}
+    sentence, calls = done.stdout.splitlines()[-2:]
+    assert set(calls.split()) == {"faces", "face_map", "walk", "compare", "cosines", "_evaluate"}
     assert sentence == "spaces.py is damaged or not a zip file; make or download it again."

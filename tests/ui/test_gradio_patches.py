@@ -1,6 +1,6 @@
-"""Each patch of Gradio on a real server, beside Gradio as it is.
+"""Each patch of Gradio on a real server, compared with plain Gradio.
 
-Where a test finds that plain Gradio no longer has the fault, its patch and the test can go.
+If a test fails because plain Gradio no longer has the problem, remove the patch and the test.
 """
 
 import contextlib
@@ -21,24 +21,24 @@ from gradio.queueing import Queue
 from packaging.requirements import Requirement
 
 from ganopt.ui import gradio_patches
-from ganopt.ui.gradio_patches import POLLS, REFUSALS, PatchedBlocks, make_room
+from ganopt.ui.gradio_patches import POLLS, REFUSALS, PatchedBlocks, limit_files
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
 @contextlib.contextmanager
 def served(blocks: type[gr.Blocks], function: Callable = lambda value: value, **launch) -> Iterator[SimpleNamespace]:
-    """A server with one public function `echo` of a slider: its blocks, and what calls it."""
+    """A server with one endpoint `echo` that takes a slider: its blocks, its address, and a function to call it."""
     with blocks(analytics_enabled=False) as demo:
         gr.Button().click(function, gr.Slider(0, 5), gr.File() if function is a_file else gr.Number(), api_name="echo")
     demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **launch)
     address = f"{demo.local_url}gradio_api/call/echo"
 
     def call(*values, **more) -> str:
-        asked = httpx.post(address, json={"data": values} | more, timeout=60)
-        if asked.is_error:
-            return f"status: {asked.status_code}"
-        return httpx.get(f"{address}/{asked.json()['event_id']}", timeout=60).text
+        answer = httpx.post(address, json={"data": values} | more, timeout=60)
+        if answer.is_error:
+            return f"status: {answer.status_code}"
+        return httpx.get(f"{address}/{answer.json()['event_id']}", timeout=60).text
 
     try:
         yield SimpleNamespace(demo=demo, address=address, call=call)
@@ -77,7 +77,7 @@ def full_disk(value: float) -> None:
         raise RuntimeError("cannot write") from error
 
 
-def test_the_versions_allowed_are_those_that_were_tested():
+def test_only_the_tested_versions_of_gradio_are_allowed():
     line = next(each for each in (ROOT / "requirements.txt").read_text().splitlines() if each.startswith("gradio"))
     allowed = Requirement(line).specifier
     [space] = re.findall(r"^sdk_version: (\S+)$", (ROOT / "README.md").read_text(), re.MULTILINE)
@@ -106,17 +106,17 @@ def test_a_body_that_gradio_cannot_read_is_refused_with_a_sentence(path, body, p
 
 
 def test_an_idle_queue_polls_less(patched, plain, monkeypatch):
-    def polls(page: SimpleNamespace) -> int:
-        """How often the queue asks how long it may sleep, in a second."""
-        queue, asked = page.demo._queue, []
+    def count_polls(page: SimpleNamespace) -> int:
+        """How often the queue polls in a second: it reads its sleeping time each time."""
+        queue, polls = page.demo._queue, []
         value = queue.sleep_when_free
-        counted = property(lambda self: (self is queue and asked.append(0)) or value, lambda self, value: None)
+        counted = property(lambda self: (self is queue and polls.append(0)) or value, lambda self, value: None)
         monkeypatch.setattr(Queue, "sleep_when_free", counted, raising=False)
         time.sleep(1)
         monkeypatch.undo()
-        return len(asked)
+        return len(polls)
 
-    assert POLLS / 5 < polls(patched) <= POLLS < polls(plain)
+    assert POLLS / 5 < count_polls(patched) <= POLLS < count_polls(plain)
 
 
 def test_an_empty_session_is_answered(patched, plain):
@@ -139,12 +139,12 @@ def test_a_waiting_call_whose_session_is_gone_does_not_end_the_queue(blocks):
 
 
 @pytest.mark.parametrize("values", [[], [1, 2]])
-def test_another_number_of_values_is_refused(values, patched, plain):
+def test_a_wrong_number_of_values_is_refused(values, patched, plain):
     assert f"'echo' takes 1 values, not {len(values)}" in patched.call(*values)
     assert "takes 1 values" not in plain.call(*values)
 
 
-@pytest.mark.parametrize(("value", "message"), [("wild", "cannot be read here"), (9, "greater than maximum value 5")])
+@pytest.mark.parametrize(("value", "message"), [("wild", "cannot be read"), (9, "greater than maximum value 5")])
 def test_a_value_that_a_component_refuses_is_a_sentence_without_a_trace(value, message, patched, plain, capfd):
     assert message in patched.call(value)
     assert "Traceback" not in "".join(capfd.readouterr())
@@ -155,10 +155,10 @@ def test_a_value_that_a_component_refuses_is_a_sentence_without_a_trace(value, m
 @pytest.mark.parametrize("blocks", [PatchedBlocks, gr.Blocks])
 def test_a_full_disk_is_a_sentence(blocks):
     with served(blocks, full_disk) as page:
-        assert ("disk of this page is full" in page.call(1)) == (blocks is PatchedBlocks)
+        assert ("server's disk is full" in page.call(1)) == (blocks is PatchedBlocks)
 
 
-def test_a_caller_without_a_session_is_forgotten(patched, plain):
+def test_a_generated_session_is_dropped(patched, plain):
     for page, kept in ((patched, 0), (plain, 1)):
         states = page.demo.state_holder
         before = len(states.session_data)
@@ -166,31 +166,31 @@ def test_a_caller_without_a_session_is_forgotten(patched, plain):
         assert len(states.session_data) == before + kept == len(states.time_last_used)
 
 
-def test_a_session_of_its_own_name_is_kept(patched):
+def test_a_named_session_is_kept(patched):
     assert "event: complete" in patched.call(1, session_hash="named")
     assert "named" in patched.demo.state_holder.session_data
 
 
-def test_gradio_tells_which_files_it_makes_and_which_must_stay(files):
+def test_gradio_lists_its_files_and_those_to_keep(files):
     assert "event: complete" in files.call(1)
     [made] = set().union(*files.demo.temp_file_sets)
     [block] = [each for each in files.demo.blocks.values() if isinstance(each, gr.File)]
     block.keep_in_cache.add(made)
-    make_room(files.demo, 0)
+    limit_files(files.demo, 0)
     assert Path(made).exists()
     block.keep_in_cache.discard(made)
-    make_room(files.demo, 0)
+    limit_files(files.demo, 0)
     assert not Path(made).exists() and not set().union(*files.demo.temp_file_sets)
 
 
-def test_room_is_made_at_a_call(files, monkeypatch):
-    monkeypatch.setattr(make_room, "__defaults__", (0,))
-    monkeypatch.setattr(files.demo, "looked", 0.0)
+def test_files_are_limited_at_a_call(files, monkeypatch):
+    monkeypatch.setattr(limit_files, "__defaults__", (0,))
+    monkeypatch.setattr(files.demo, "checked", 0.0)
     assert "event: complete" in files.call(1)
     assert not set().union(*files.demo.temp_file_sets)
 
 
-def test_the_oldest_files_make_room(tmp_path):
+def test_the_oldest_files_are_deleted(tmp_path):
     paths = [tmp_path / str(number) for number in range(4)]
     for age, path in enumerate(reversed(paths)):
         path.write_bytes(bytes(100))
@@ -199,14 +199,14 @@ def test_the_oldest_files_make_room(tmp_path):
     made = {str(path) for path in paths[::2]}
     blocks.temp_file_sets.append(made)
     blocks.upload_file_set.update(map(str, paths[1::2]))
-    make_room(blocks, 250)
+    limit_files(blocks, 250)
     assert [path.exists() for path in paths] == [False, False, True, True]
     assert made == {str(paths[2])} and blocks.upload_file_set == {str(paths[3])}
 
 
-def test_gradio_calls_what_is_patched_by_the_names_that_are_used():
-    taken = inspect.signature(gr.Blocks.process_api).parameters
-    assert {"session_hash", "event_id"} <= taken.keys()
+def test_gradio_uses_the_parameter_names_that_the_patches_rely_on():
+    parameters = inspect.signature(gr.Blocks.process_api).parameters
+    assert {"session_hash", "event_id"} <= parameters.keys()
     assert [*inspect.signature(gr.Blocks.preprocess_data).parameters][:3] == ["self", "block_fn", "inputs"]
     assert [*inspect.signature(Queue.push).parameters][:2] == ["self", "body"]
     assert [*inspect.signature(Queue.send_message).parameters] == ["self", "event", "event_message"]

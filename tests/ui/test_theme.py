@@ -1,4 +1,4 @@
-"""The colours of curves, computed from the style sheet: seen on the page, and told from each other."""
+"""The colours of curves in the style sheet: their contrast, and the differences between them."""
 
 import itertools
 import math
@@ -13,7 +13,7 @@ MODES = {"light": ("", THEME.neutral_50, "#ffffff"), "dark": (".dark ", THEME.ne
 
 
 def linear(colour: str) -> list[float]:
-    """Red, green and blue of #rrggbb as light, from 0 to 1."""
+    """Linear red, green and blue of #rrggbb, from 0 to 1."""
     parts = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
     return [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
 
@@ -29,7 +29,7 @@ def contrast(one: str, other: str) -> float:
 
 
 def lab(colour: str) -> tuple[float, float, float]:
-    """CIELAB under D65, in which a distance of 2 can just be seen."""
+    """CIELAB coordinates under D65, in which a distance of 2 is just visible."""
     red, green, blue = linear(colour)
     x = (0.4124 * red + 0.3576 * green + 0.1805 * blue) / 0.95047
     z = (0.0193 * red + 0.1192 * green + 0.9505 * blue) / 1.08883
@@ -37,14 +37,14 @@ def lab(colour: str) -> tuple[float, float, float]:
     return 116 * y - 16, 500 * (x - y), 200 * (y - z)
 
 
-def test_contrast_is_that_of_the_standard():
+def test_contrast_and_lab_agree_with_the_standards():
     assert contrast("#000000", "#ffffff") == pytest.approx(21)
     assert contrast("#777777", "#ffffff") == pytest.approx(4.48, abs=0.01)
     assert lab("#ff0000") == pytest.approx((53.2, 80.1, 67.2), abs=0.2)
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_each_curve_has_a_colour_that_is_seen_and_told_from_the_others(mode):
+def test_the_colours_of_curves_are_visible_and_distinct(mode):
     before, *backgrounds = MODES[mode]
     rules = re.findall(rf"^{before}\.plots \.curve(\d+) {{ color: (#\w{{6}}); }}$", STYLES.read_text(), re.MULTILINE)
     assert [int(number) for number, _ in rules] == [*range(COLOURS)] and COLOURS >= 8

@@ -1,4 +1,4 @@
-"""What has been measured, as tables that can be scrolled sideways by keys, too."""
+"""Tables of results as HTML, which can be scrolled sideways, also by keyboard."""
 
 import html
 from collections.abc import Sequence
@@ -9,9 +9,9 @@ from ganopt.thesis import tables
 from ganopt.thesis.tables import Table
 
 
-def build_measured(found: Sequence[Table], folded: bool) -> None:
-    """Build the tables that hold something below each other, each in a part to be unfolded, or with its title."""
-    for table in map(tables.shown, found):
+def build_tables(results: Sequence[Table], folded: bool) -> None:
+    """Build the tables that are not empty, either folded in accordions or with their titles as captions."""
+    for table in map(tables.shown, results):
         if table.rows and folded:
             with gr.Accordion(table.title, open=False):
                 gr.HTML(html_table(table), elem_classes="bare")
@@ -20,7 +20,7 @@ def build_measured(found: Sequence[Table], folded: bool) -> None:
 
 
 def html_table(table: Table, title: str = "") -> str:
-    """A table as HTML, its title above it, if it is to have one, and its notes below."""
+    """A table as HTML, with an optional title above it, and its notes below."""
     label = html.escape(table.title, quote=True)
     caption = f"<caption>{html.escape(title)}</caption>" if title else ""
     head = "".join(f'<th scope="col">{html.escape(text)}</th>' for text in table.heads)
