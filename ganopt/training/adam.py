@@ -1,7 +1,8 @@
 """Torch's Adam without the wrappers for torch.compile, which this project does not use.
 
-At the first call they import torch's compiler, which takes half of a run's start-up time and 150 MB. `inspect.unwrap`
-finds the methods because the wrappers use `functools.wraps`. Checked with torch 2.8 to 2.15.
+At the first call they import torch's compiler. Without it, the first update of a run takes 0.003 s instead of 0.91 s,
+and 150 MB less (`tests/bench/torch_parts.py`, one CPU core, torch 2.14). `inspect.unwrap` finds the methods because the
+wrappers use `functools.wraps`. Checked with torch 2.8 to 2.14.
 """
 
 from inspect import unwrap

@@ -27,8 +27,8 @@ from ganopt.models import weights
 from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw, save_png, strip
 from ganopt.training import live_fid
+from ganopt.training.memory import peak_memory
 from ganopt.training.methods import new_state, resolved
-from ganopt.training.profiling import peak_memory
 from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_saved, write_recipe

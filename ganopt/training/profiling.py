@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Generator as Updates
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -19,6 +18,7 @@ from ganopt.errors import exit_on_user_error
 from ganopt.models.networks import LATENT_SIZE, Generator, count_parameters
 from ganopt.models.sampling import inference_copy
 from ganopt.subprocesses import follow_module
+from ganopt.training.memory import peak_memory, reset_peak_memory
 from ganopt.training.methods import new_state, resolved
 from ganopt.training.recipe_text import describe, parse
 from ganopt.training.recipes import R1, Recipe
@@ -146,30 +146,6 @@ def follow_trial(recipe: Recipe, seconds: float = HURRIED, **environment: str) -
             yield None if printed is None else TrainingCost(**json.loads(printed))
 
 
-def peak_memory(device: torch.device) -> int:
-    """Peak bytes so far of CUDA's allocator or of the process (resident); for MPS, the bytes of its driver now."""
-    if device.type == "cuda":
-        return torch.cuda.max_memory_allocated(device)
-    if device.type == "mps":
-        return torch.mps.driver_allocated_memory()
-    if sys.platform == "linux":  # getrusage would also count the parent process
-        return _kilobytes("VmHWM")
-    try:
-        import resource
-    except ImportError:  # Windows
-        return 0
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
-
-
-def reset_peak_memory(device: torch.device) -> None:
-    """Reset `peak_memory`, on CUDA and for the process on Linux."""
-    if device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats(device)
-    elif sys.platform == "linux":
-        Path("/proc/self/clear_refs").write_text("5")
-
-
 class _SavedTensors(torch.autograd.graph.saved_tensors_hooks):
     """Counts the bytes that autograd holds for backward passes: each storage once, without parameters."""
 
@@ -221,12 +197,6 @@ def _train(state: State, steps: int) -> None:
 def _value(losses: dict[str, Tensor]) -> list[float]:
     """Losses as numbers; waits for the device."""
     return torch.stack(list(losses.values())).tolist()
-
-
-def _kilobytes(field: str) -> int:
-    """A field of this process's status on Linux, given in kilobytes, returned in bytes."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(f"{field}:")).split()[1])
 
 
 def _black_pictures(recipe: Recipe) -> Tensor | None:
