@@ -1,6 +1,6 @@
 """The catalogue of shipped models, `checkpoints/catalogue.json`."""
 
-import json
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -44,36 +44,29 @@ class Entry(File):
 
 @dataclass(frozen=True, kw_only=True, config=EXACT)
 class _Catalogue:
-    models: list[Entry]
+    models: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        if len({entry.name for entry in self.models}) < len(self.models):
+            raise ValueError("two models have the same name")
 
 
 def catalogue() -> dict[str, Entry]:
     """The models of `catalogue.json` by name, in order; empty without that file. Raises UserError if it is damaged."""
-    path = checkpoint("catalogue.json")
+    return {entry.name: entry for entry in read_json(checkpoint("catalogue.json"), _Catalogue).models}
+
+
+def read_json(path: Path, kind: Any = dict[str, Any]) -> Any:
+    """The object in a JSON file; empty without that file. Raises UserError if it is damaged or of another kind."""
     try:
-        text = path.read_bytes() if path.exists() else b'{"models": []}'
-        entries = TypeAdapter(_Catalogue).validate_json(text).models
-        if len({entry.name for entry in entries}) < len(entries):
-            raise ValueError("two models have the same name")
+        return TypeAdapter(kind).validate_json(path.read_bytes() if path.exists() else b"{}")
     except (OSError, ValueError) as error:
         reason = _first_problem(error) if isinstance(error, ValidationError) else error
         raise UserError(f"{path} is damaged ({reason}); restore it from the project's repository.") from error
-    return {entry.name: entry for entry in entries}
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """The object in a JSON file; empty without that file. Raises UserError if it is damaged."""
-    try:
-        values = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except (OSError, ValueError) as error:
-        raise UserError(f"{path} is damaged ({error}); restore it from the project's repository.") from error
-    if not isinstance(values, dict):
-        raise UserError(f"{path} is damaged (it is not a JSON object); restore it from the project's repository.")
-    return values
 
 
 def _first_problem(error: ValidationError) -> str:
     """What is wrong and where, as in `models.0.role: Input should be 'teacher', 'student' or 'transfer'`."""
     problem = error.errors(include_url=False)[0]
-    place = ".".join(map(str, problem["loc"]))
-    return f"{place}: {problem['msg']}" if place else problem["msg"]
+    place, message = ".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, ")
+    return f"{place}: {message}" if place else message

@@ -121,15 +121,22 @@ class TestCatalogue:
         refused(zoo.catalogue, "catalogue.json", "damaged")
 
     @pytest.mark.parametrize(
-        "change", [{"bytes": "1"}, {"role": "boss"}, {"colour": "red"}, {"critic": {"file": "x"}}, {"critic": [1]}]
+        ("change", "reason"),
+        [
+            ({"bytes": "1"}, "models.0.bytes: Input should be a valid integer"),
+            ({"role": "boss"}, "models.0.role: Input should be 'teacher', 'student' or 'transfer'"),
+            ({"colour": "red"}, "models.0.colour: Unexpected keyword argument"),
+            ({"critic": {"file": "x"}}, "models.0.critic.bytes: Field required"),
+            ({"critic": [1]}, "models.0.critic: Input should be an object"),
+        ],
     )
-    def test_wrong_facts(self, checkpoints, cats, change):
+    def test_wrong_facts(self, checkpoints, cats, change, reason):
         write_catalogue(checkpoints, {**cats, **change})
-        refused(zoo.catalogue, "damaged")
+        refused(zoo.catalogue, f"catalogue.json is damaged ({reason})")
 
     def test_two_of_one_name(self, checkpoints, cats):
         write_catalogue(checkpoints, cats, cats)
-        refused(zoo.catalogue, "two models have the same name")
+        refused(zoo.catalogue, "(two models have the same name)")
 
 
 class TestLocal:
