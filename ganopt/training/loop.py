@@ -102,6 +102,7 @@ def _loop(state: State, folder: Path | None) -> Generator[Step]:
         try:
             while progress < 1:
                 start = time.perf_counter()
+                state.decay_rates(progress)
                 losses = Losses(update(state))
                 if state.device.type == "cpu":
                     losses.numbers  # noqa: B018 - raises UserError if the run has diverged

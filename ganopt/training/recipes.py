@@ -66,6 +66,7 @@ class Recipe:
     batch: int = setting(16, "pictures in a batch", low=2, high=4096)
     lr_g: float = setting(2e-4, "Adam's learning rate for the generator", low=0)
     lr_d: float = setting(2e-4, "Adam's learning rate for the critic", low=0)
+    lr_decay: float = setting(0.0, "last share of the budget, in which the learning rates fall to 0", low=0, high=1)
     beta1: float = setting(0.0, "Adam's beta1", low=0, high=0.9999)
     beta2: float = setting(0.99, "Adam's beta2", low=0, high=0.99999)
     ema: float = setting(0.999, "decay of the generator's moving average; 0 to switch it off", low=0, high=0.99999)

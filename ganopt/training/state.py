@@ -96,7 +96,16 @@ class State:
 
     def _adam(self, network: nn.Module, rate: float, betas: tuple[float, float]) -> LeanAdam:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-        return LeanAdam(trained, rate, betas, fused=self.device.type in ("cpu", "cuda"))
+        adam = LeanAdam(trained, rate, betas, fused=self.device.type in ("cpu", "cuda"))
+        adam.param_groups[0]["initial_lr"] = rate
+        return adam
+
+    def decay_rates(self, progress: float) -> None:
+        """Set the learning rates of the next step. `progress` is the share of the budget that is spent."""
+        if self.recipe.lr_decay:
+            factor = min(1.0, (1 - progress) / self.recipe.lr_decay)
+            for optimiser in self._optimisers().values():
+                optimiser.param_groups[0]["lr"] = optimiser.param_groups[0]["initial_lr"] * factor
 
     def autocast(self) -> torch.autocast:
         """Autocast to the precision of the recipe."""

@@ -765,3 +765,21 @@ def test_nothing_is_built_or_saved_of_a_critic_that_alpha_0_does_not_use(few, so
     assert new_state(recipe, None).opponents == []
     consume(loop.train(recipe, tmp_path))
     assert not any(name.startswith(("critic", "optimiser_d")) for name in load_file(tmp_path / "state.safetensors"))
+
+
+def test_learning_rates_fall_to_zero_in_the_last_share_of_the_budget(few):
+    state = new_state(make("dcgan", lr_g=0.1, lr_d=0.2, lr_decay=0.5), few)
+    rates = []
+    for progress in (0.0, 0.5, 0.75, 1.0):
+        state.decay_rates(progress)
+        rates.append((state.optimiser.param_groups[0]["lr"], state.opponents[0].optimiser.param_groups[0]["lr"]))
+    assert rates == [(0.1, 0.2), (0.1, 0.2), (0.05, 0.1), (0.0, 0.0)]
+
+
+def test_a_resumed_run_goes_on_with_its_falling_rates(few, tmp_path):
+    recipe = make("dcgan", lr_decay=1.0, steps=6)
+    consume(loop.train(recipe, tmp_path / "whole", few))
+    consume(loop.train(recipe, tmp_path / "parts", few), 3)
+    consume(loop.resume(tmp_path / "parts", few))
+    whole, parts = (weights.read(tmp_path / name / "generator.safetensors")[0] for name in ("whole", "parts"))
+    assert all(torch.equal(whole[name], parts[name]) for name in whole)

@@ -1,6 +1,6 @@
 """Generators and critics: base classes, registry and built-in kinds."""
 
-from ganopt.models.networks import dcgan, projected, subpixel  # noqa: F401 - importing them registers their kinds
+from ganopt.models.networks import dcgan, excitation, projected, subpixel  # noqa: F401 - importing them registers their kinds
 from ganopt.models.networks.base import LATENT_SIZE, Critic, Generator, Network
 from ganopt.models.networks.registry import (
     KINDS,
