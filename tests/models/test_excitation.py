@@ -29,8 +29,7 @@ def test_its_faces_have_the_side_of_its_name_and_are_in_range(generator):
 def test_folded_it_draws_the_same_faces(generator):
     z = torch.randn(3, 100, 1, 1)
     folded = generator.folded()
-    norms = [sum(isinstance(module, torch.nn.BatchNorm2d) for module in each.modules()) for each in (generator, folded)]
-    assert norms[1] < norms[0]
+    assert not any(isinstance(module, torch.nn.BatchNorm2d) for module in folded.modules())
     assert torch.allclose(folded(z), generator(z), atol=1e-5)
 
 

@@ -7,6 +7,8 @@ A map scales the channels of another one of sixteen times its side, so that the 
 layers, and gradients the coarse ones, on a short way.
 """
 
+from typing import ClassVar
+
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
@@ -23,6 +25,8 @@ SPAN = 16  # between the sides of a map and of the one whose channels it scales
 
 class ExcitationGenerator(Generator):
     """A stage for each side, from 4 pixels to the picture's, then one to colours."""
+
+    cpu_batch: ClassVar[int] = 1  # on a CPU, the rounding of its convolutions depends on the batch size
 
     def __init__(self, widths: dict[int, int]):
         super().__init__()
@@ -45,7 +49,8 @@ class ExcitationGenerator(Generator):
         return self.layers
 
     def forward(self, z: Tensor) -> Tensor:
-        x, maps = z, {}
+        x = z
+        maps: dict[int, Tensor] = {}
         for side, stage in zip(self.sides, self.layers, strict=False):
             x = stage(x if side == self.sides[0] else interpolate(x, scale_factor=2, mode="nearest"))
             if str(side) in self.gates:
@@ -54,7 +59,6 @@ class ExcitationGenerator(Generator):
         return self.layers[-1](x)
 
     def folded(self) -> Generator:
-        """Fold the first BatchNorm of each stage into its convolution."""
         copied = super().folded()
         copied.layers = fold_stages(copied.stages)
         return copied

@@ -1,5 +1,7 @@
 """Stages optimised for inference: each BatchNorm folded into the convolution before it, and a faster tanh."""
 
+from typing import TypeGuard
+
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
@@ -14,8 +16,7 @@ class SigmoidTanh(nn.Module):
 def fold_stages(stages: nn.Sequential) -> nn.Sequential:
     """Stages in evaluation mode without BatchNorm. Convolutions are changed in place.
 
-    Only a stage that begins with a convolution and an affine BatchNorm, with or without a PixelShuffle between them, is
-    folded.
+    A BatchNorm is folded if it is affine and follows a convolution, with or without a PixelShuffle between them.
     """
     return nn.Sequential(*(_folded(stage) for stage in stages))
 
@@ -23,18 +24,24 @@ def fold_stages(stages: nn.Sequential) -> nn.Sequential:
 def _folded(stage: nn.Module) -> nn.Module:
     if not isinstance(stage, nn.Sequential):
         return stage
-    modules = _without_norm(list(stage))
-    return nn.Sequential(*(SigmoidTanh() if isinstance(module, nn.Tanh) else module for module in modules))
+    modules: list[nn.Module] = []
+    convolution: nn.Module | None = None  # before the module, but for a PixelShuffle
+    for module in stage:
+        if isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d) and _is_foldable(module):
+            _fold(convolution, module)
+        else:
+            modules.append(SigmoidTanh() if isinstance(module, nn.Tanh) else module)
+        if not isinstance(module, nn.PixelShuffle):
+            convolution = module
+    return nn.Sequential(*modules)
 
 
-def _without_norm(modules: list[nn.Module]) -> list[nn.Module]:
-    """The modules of a stage without the BatchNorm that is folded into its convolution."""
-    convolution, *others = modules
-    norm = next((module for module in others if not isinstance(module, nn.PixelShuffle)), None)
-    if not isinstance(convolution, (nn.Conv2d, nn.ConvTranspose2d)) or not isinstance(norm, nn.BatchNorm2d):
-        return modules
-    if norm.running_mean is None or norm.running_var is None or not norm.affine:
-        return modules
+def _is_foldable(module: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
+    return isinstance(module, nn.BatchNorm2d) and module.affine and module.running_mean is not None
+
+
+def _fold(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
+    assert norm.running_mean is not None and norm.running_var is not None  # as checked by the caller
     times = convolution.out_channels // norm.num_features  # more than one if there is a PixelShuffle between them
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
         convolution.weight,
@@ -46,4 +53,3 @@ def _without_norm(modules: list[nn.Module]) -> list[nn.Module]:
         norm.bias.repeat_interleave(times),
         transpose=isinstance(convolution, nn.ConvTranspose2d),
     )
-    return [convolution, *(module for module in others if module is not norm)]
