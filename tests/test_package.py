@@ -129,9 +129,9 @@ class TestInstalled:
         hub.add("cat/mirror", {"catalogue.json": b"{"})
         setting = {"GANOPT_HUB": f"cat/mirror@{commit}"}
         assert "| dogs-transfer |" in run(["report"], **setting).stdout
-        code = "from ganopt.metrics import features, inception_weights\n"
-        code += "sample, others = features.of_reference('cats')\n"
-        code += "print(sample.count, len(others), inception_weights.locate('').read_bytes())"
+        code = "from ganopt.metrics import inception_weights, references\n"
+        code += "sample, others = references.load('cats')\n"
+        code += "print(sample.count, others.count, inception_weights.locate('').read_bytes())"
         assert run(["-c", code], python=True, **setting).stdout == "3 2 b'\\x00weights'\n"
         listed = json.loads(run(["models", "--json"], **setting).stdout)
         assert list(listed) == ["cats-teacher", "dogs-transfer", "cats-student"]

@@ -14,10 +14,10 @@ MOST_COMPARED = 64  # faces in one `nearest`
 
 
 def fid(options: argparse.Namespace) -> None:
-    """Measure FID, KID, precision and recall of models or folders, and the floor of FID."""
+    """Measure FID, KID, precision, recall, sliced Wasserstein distance and diversity of models or folders."""
     from tqdm import tqdm
 
-    from ganopt.metrics import evaluation, features
+    from ganopt.metrics import evaluation, features, samples
     from ganopt.metrics.evaluation import Plan
     from ganopt.models.devices import pick_device
     from ganopt.thesis import results
@@ -44,7 +44,7 @@ def fid(options: argparse.Namespace) -> None:
         extraction = (
             features.of_path(paths[0], extractor) if paths else features.of_model(models[0], plan.seeds(0), extractor)
         )
-        features.write_statistics(features.finish(extraction), Path(options.save))
+        samples.write_statistics(features.finish(extraction), Path(options.save))
         print(f"Mean and covariance of {paths[0] if paths else models[0]} are in {options.save}.")
         return
     records = []
@@ -67,7 +67,7 @@ def show_nearest(options: argparse.Namespace) -> None:
     import torch
 
     from ganopt.data import image_folder
-    from ganopt.metrics import features
+    from ganopt.metrics import features, references
     from ganopt.metrics.nearest import nearest
     from ganopt.models import zoo
     from ganopt.models.devices import pick_device
@@ -83,7 +83,7 @@ def show_nearest(options: argparse.Namespace) -> None:
     generator = inference_copy(zoo.load(options.model), device)
     training = image_folder.load(Path(options.data), generator.architecture.side, options.classes)
     extractor = features.load_extractor(device, "float32", options.inception)
-    held_out = features.of_reference(options.reference)[0] if options.reference else None
+    held_out = references.load(options.reference)[0] if options.reference else None
     faces, pictures = draw(generator, latents(seeds)), torch.from_numpy(training.pictures)
     found = nearest(faces, pictures, held_out, extractor)
     cells, captions = [], []
@@ -104,4 +104,7 @@ def _score_line(score: "Score") -> str:
     if score.kid is not None and score.kid_deviation is not None:
         line += f"   KID {1000 * score.kid:.2f} +- {1000 * score.kid_deviation:.2f} e-3"
         line += f"   precision {score.precision:.2f}   recall {score.recall:.2f}"
+    if score.swd is not None:
+        line += f"   SWD {score.swd:.1f} e-3"
+    line += f"   diversity {score.diversity:.2f}"
     return line + (f"   to {score.against} {score.fid_to_model:.2f}" if score.against else "")

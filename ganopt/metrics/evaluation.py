@@ -1,4 +1,4 @@
-"""Measuring fidN with its floor, its spread over seeds, KID, precision and recall.
+"""Measuring fidN with its floor, its spread over seeds, and further metrics.
 
 fidN is the FID of N pictures. With few pictures it is biased upwards, by an amount that depends on the model: compare
 it only with another fidN against the same reference.
@@ -20,9 +20,11 @@ from ganopt import __version__
 from ganopt.data import image_folder
 from ganopt.data.decode import MAX_PIXELS
 from ganopt.errors import UserError
-from ganopt.metrics import features
-from ganopt.metrics.features import FEWEST, MOST, Extraction, Extractor, Sample
-from ganopt.metrics.fid import NEIGHBOURS, fit, frechet_distance, kernel_distance, precision_and_recall
+from ganopt.metrics import features, references, samples
+from ganopt.metrics.features import FEWEST, MOST, Extraction, Extractor
+from ganopt.metrics.fid import NEIGHBOURS, diversity, fit, frechet_distance, kernel_distance, precision_and_recall
+from ganopt.metrics.samples import Sample
+from ganopt.metrics.sliced_wasserstein import PICTURES, sliced_wasserstein
 from ganopt.models import zoo
 from ganopt.models.latents import MAX_SEED
 
@@ -35,7 +37,7 @@ class Plan:
 
     models: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()  # folders, zip files or .npz statistics
-    reference: str = "cats"  # a name of `features.references()`, or a path
+    reference: str = "cats"  # a name of `references.names()`, or a path
     against: str = ""  # a model whose faces from the same seeds are a second reference
     count: int = 500  # pictures in each sample
     repeats: int = 3  # samples of each model, with consecutive seeds
@@ -73,13 +75,20 @@ class Score:
     kid_deviation: float | None  # standard deviation over subsets of the sample
     precision: float | None
     recall: float | None
+    swd_levels: tuple[float, ...] | None  # sliced Wasserstein distance x 1000 at each level, the finest first
+    diversity: float  # distance between two generated pictures over that between two real ones
     fid_to_model: float | None  # FID to the faces of `against` from the same seeds
     against: str
 
     @property
     def fid(self) -> float:
         """The mean over the samples."""
-        return sum(self.fids) / len(self.fids)
+        return _mean(self.fids)
+
+    @property
+    def swd(self) -> float | None:
+        """The sliced Wasserstein distance x 1000, the mean over the levels."""
+        return _mean(self.swd_levels) if self.swd_levels else None
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,7 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
     models = [*plan.models, *filter(None, [plan.against])]
     for name in models:
         zoo.locate(name)
-    named = plan.reference in features.references() or not os.path.exists(plan.reference)
+    named = plan.reference in references.names() or not os.path.exists(plan.reference)
     reference_share = 0 if named else _expected(Path(plan.reference), MOST, plan.count)
     shares = [_expected(path, plan.count, plan.count) for path in plan.paths]
     done, total = 0, plan.count * plan.repeats * len(models) + sum(shares) + reference_share
@@ -119,23 +128,24 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
                 yield Update(done, total)
 
     if named:
-        reference, others = features.of_reference(plan.reference)
-        yield Update(done, total, score([features.of_rows(FLOOR, others[: plan.count])], reference))
+        reference, others = references.load(plan.reference)
+        patches = others.patches if plan.count >= min(others.count, PICTURES) else None  # else they are too many
+        yield Update(done, total, score([samples.from_rows(FLOOR, others.rows[: plan.count], patches)], reference))
     else:
         extraction = features.of_path(Path(plan.reference), extractor, MOST, most_pixels)
         reference = yield from counted(extraction, reference_share)
         if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: compare its halves
             halves = _shuffled(reference.rows).chunk(2)
-            first, second = (features.of_rows(FLOOR, half) for half in halves)
+            first, second = (samples.from_rows(FLOOR, half) for half in halves)
             yield Update(done, total, score([first], second))
     teachers = []
     for repeat in range(plan.repeats if plan.against else 0):
         teachers.append((yield from counted(features.of_model(plan.against, plan.seeds(repeat), extractor))))
     for name in plan.models:
-        samples = []
+        drawn = []
         for repeat in range(plan.repeats):
-            samples.append((yield from counted(features.of_model(name, plan.seeds(repeat), extractor))))
-        yield Update(done, total, score(samples, reference, teachers), (samples[0], reference))
+            drawn.append((yield from counted(features.of_model(name, plan.seeds(repeat), extractor))))
+        yield Update(done, total, score(drawn, reference, teachers), (drawn[0], reference))
     for path, share in zip(plan.paths, shares, strict=True):
         sample = yield from counted(features.of_path(path, extractor, plan.count, most_pixels), share)
         yield Update(done, total, score([sample], reference, teachers))
@@ -149,6 +159,8 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
     if min(len(first.rows), len(real)) > NEIGHBOURS:
         kernel = _means(kernel_distance(sample.rows, real) for sample in samples)
         neighbours = _means(precision_and_recall(real, sample.rows) for sample in samples)
+    patches = [(sample.patches, reference.patches) for sample in samples]
+    levels = [sliced_wasserstein(a, b) for a, b in patches if a is not None and b is not None]
     to_teacher = [frechet_distance(a.gaussian, b.gaussian) for a, b in zip(samples, teachers, strict=False)]
     return Score(
         name=first.name,
@@ -163,7 +175,9 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
         kid_deviation=kernel[1],
         precision=neighbours[0],
         recall=neighbours[1],
-        fid_to_model=sum(to_teacher) / len(to_teacher) if to_teacher else None,
+        swd_levels=tuple(map(_mean, zip(*levels, strict=True))) if levels else None,
+        diversity=_mean([diversity(sample.gaussian, reference.gaussian) for sample in samples]),
+        fid_to_model=_mean(to_teacher) if to_teacher else None,
         against=teachers[0].name if teachers else "",
     )
 
@@ -181,6 +195,7 @@ def record(result: Score, extractor: Extractor) -> dict[str, Any]:
         "kind": "fid",
         **dataclasses.asdict(result),
         "fid": result.fid,
+        "swd": result.swd,
         **protocol(extractor),
     }
 
@@ -206,4 +221,8 @@ def _shuffled(rows: Tensor) -> Tensor:
 
 def _means(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
     first, second = zip(*pairs, strict=True)
-    return sum(first) / len(first), sum(second) / len(second)
+    return _mean(first), _mean(second)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values)

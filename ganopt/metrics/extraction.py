@@ -10,39 +10,41 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Barrier
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 MOST_HELD = 256 << 20  # bytes of batches in progress or waiting, unless there is only one
-NO_ROWS = torch.empty(0)
+Output = TypeVar("Output", Tensor, tuple[Tensor, ...])
 
 
 def extract(
-    batches: Iterable[Tensor | None], network: Callable[[Tensor], Tensor], device: torch.device
-) -> Iterator[Tensor]:
+    batches: Iterable[Tensor | None], network: Callable[[Tensor], Output], device: torch.device
+) -> Iterator[Output | None]:
     """The network's output for each batch, in order, computed on the device and returned on the CPU.
 
-    Up to two batches per thread are read ahead of the results, within MOST_HELD. None in place of a batch yields no
-    rows immediately, which gives the caller a chance to stop.
+    Up to two batches per thread are read ahead of the results, within MOST_HELD. None in place of a batch is yielded
+    immediately, which gives the caller a chance to stop.
     """
 
     @torch.inference_mode()
-    def run(batch: Tensor) -> Tensor:
-        return network(batch.to(device)).cpu()
+    def run(batch: Tensor) -> Output:
+        output = network(batch.to(device))
+        return output.cpu() if isinstance(output, Tensor) else tuple(each.cpu() for each in output)
 
     if device.type != "cpu":
         for batch in batches:
-            yield NO_ROWS if batch is None else run(batch)
+            yield None if batch is None else run(batch)
         return
     threads = torch.get_num_threads()
     with _single_threads(threads) as pool:
-        waiting: deque[tuple[Future[Tensor], int]] = deque()
+        waiting: deque[tuple[Future[Output], int]] = deque()
         held = 0
         try:
             for batch in batches:
                 if batch is None:
-                    yield NO_ROWS
+                    yield None
                     continue
                 waiting.append((pool.submit(run, batch), batch.nbytes))
                 held += batch.nbytes

@@ -1,4 +1,4 @@
-"""Inception features of a model's faces, of a folder, or of a shipped reference.
+"""Inception features of a model's faces, of a folder, or of an archive.
 
 Functions `of_...` that run the network are generators: they yield how many more pictures are done, and return the
 sample. Closing one stops it; `finish` runs it to its end.
@@ -24,36 +24,23 @@ from ganopt.data import image_folder, isolated
 from ganopt.data.decode import MAX_PIXELS, decode_whole
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, cache_folder, code_version, sha256
-from ganopt.metrics import inception
+from ganopt.metrics import inception, sliced_wasserstein
 from ganopt.metrics.extraction import extract
-from ganopt.metrics.fid import Gaussian, Moments, fit, from_covariance
+from ganopt.metrics.fid import Gaussian, Moments, fit
 from ganopt.metrics.inception import Inception
+from ganopt.metrics.samples import KEPT, Sample, read_statistics
 from ganopt.models import zoo
-from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw, inference_copy
 
 BLOCK = 1000  # rows that are added to the covariance at a time
-KEPT = 5000  # rows that a sample keeps; all others count only for mean and covariance
 FEWEST, MOST = 50, 50_000  # pictures in a sample
 LARGEST_BATCH = 64 << 20  # bytes of pictures in a batch, unless it is a single picture
 CODE = ("models", "data/decode.py", "data/isolated.py", "metrics")  # the code that features depend on
 BATCH_CPU, BATCH_GPU = 4, 64  # small batches fit into a CPU's caches
 
 
-@dataclass(frozen=True)
-class Sample:
-    """A set of pictures: their features, or only mean and covariance for a file of statistics."""
-
-    name: str
-    hash: str  # of the pictures or the model, and of the network
-    count: int  # pictures; 0 for a file of statistics, which does not say
-    rows: Tensor  # (min(count, KEPT), 2048) float32
-    gaussian: Gaussian
-    seeds: str = ""  # of a model's faces
-
-
-# batches, None for a skipped picture, and the function from a batch to its features
+# batches, None for a skipped picture, and the function from a batch to its pictures, uint8 (n, 3, H, W)
 Work = tuple[Iterable[Tensor | None], Callable[[Tensor], Tensor]]
 # yields how many more pictures are done, and returns the sample
 Extraction = Generator[int, None, Sample]
@@ -88,7 +75,7 @@ def of_model(name: str, seeds: range, extractor: Extractor) -> Extraction:
 
     def prepare(size: int) -> Work:
         generator = inference_copy(zoo.load(name), extractor.device)
-        return latents(seeds).split(size), lambda z: extractor.network(draw(generator, z).to(extractor.device))
+        return latents(seeds).split(size), lambda z: draw(generator, z).to(extractor.device)
 
     sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), prepare, extractor)
     return dataclasses.replace(sample, seeds=text)
@@ -128,20 +115,13 @@ def _of_files(
             why = f" ({len(reasons)} were skipped, the first because {reasons[0]})" if reasons else ""
             raise UserError(f"Only {readable} pictures in {label} can be read{why}; FID needs at least {FEWEST}.")
 
-    def prepare(size: int) -> Work:
-        return batches(size), extractor.network
-
-    return (yield from _sample(label, digest, count, prepare, extractor))
+    return (yield from _sample(label, digest, count, lambda size: (batches(size), _unchanged), extractor))
 
 
 def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Extraction:
     """Pictures in memory, uint8 (N, 3, H, W)."""
     digest = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
-    return (
-        yield from _sample(
-            name, digest, len(pictures), lambda size: (pictures.split(size), extractor.network), extractor
-        )
-    )
+    return (yield from _sample(name, digest, len(pictures), lambda size: (pictures.split(size), _unchanged), extractor))
 
 
 def of_path(path: Path, extractor: Extractor, most: int = MOST, most_pixels: int = MAX_PIXELS) -> Extraction:
@@ -157,6 +137,12 @@ def of_path(path: Path, extractor: Extractor, most: int = MOST, most_pixels: int
     return (yield from of_folder(path, extractor, most))
 
 
+def rows_of(pictures: Tensor, extractor: Extractor, batch: int = 0) -> Tensor:
+    """The features of pictures in memory, not cached: uint8 (N, 3, H, W) -> (N, 2048) float32."""
+    batches = pictures.split(batch or extractor.batch)
+    return torch.cat([rows for rows in extract(batches, extractor.network, extractor.device) if rows is not None])
+
+
 def finish(extraction: Extraction) -> Sample:
     """Run an extraction to its end and return the sample."""
     while True:
@@ -164,47 +150,6 @@ def finish(extraction: Extraction) -> Sample:
             next(extraction)
         except StopIteration as end:
             return end.value
-
-
-def of_reference(name: str) -> tuple[Sample, Tensor]:
-    """A shipped reference, and the features of other real pictures of the same kind, for the floor.
-
-    Raises UserError if there is none with that name.
-    """
-    if name not in references():
-        offered = ", ".join((*references(), "a folder, a zip or an .npz file"))
-        raise UserError(f"Unknown reference '{name[:60]}'; use {offered}.")
-    path = checkpoint(f"reference-{name}.safetensors")
-    try:
-        with safe_open(path, framework="pt") as file:
-            rows, others = file.get_tensor("reference").float(), file.get_tensor("others").float()
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is damaged; restore it from the project's repository.") from error
-    return Sample(name, sha256(path)[:32], len(rows), rows, fit(rows)), others
-
-
-def of_rows(name: str, rows: Tensor) -> Sample:
-    """A sample from features, (n, 2048) float32. Raises UserError for fewer than two rows."""
-    return Sample(name, hashlib.sha256(rows.contiguous().numpy().data).hexdigest()[:32], len(rows), rows, fit(rows))
-
-
-def references() -> list[str]:
-    """The names of the shipped references."""
-    if on_hub():
-        return ["cats", "dogs"]
-    return sorted(path.stem.removeprefix("reference-") for path in checkpoints().glob("reference-*.safetensors"))
-
-
-def read_statistics(path: Path) -> Sample:
-    """Mean and covariance from an .npz file of pytorch-fid. Raises UserError for another file."""
-    gaussian = from_covariance(*map(torch.from_numpy, isolated.statistics(path)))
-    return Sample(path.name, sha256(path)[:32], 0, torch.empty(0, len(gaussian.mean)), gaussian)
-
-
-def write_statistics(sample: Sample, path: Path) -> None:
-    """Mean and covariance as an .npz file for pytorch-fid. Raises UserError if it cannot be written."""
-    with atomic_write(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, mu=sample.gaussian.mean.numpy(), sigma=sample.gaussian.covariance.numpy())
 
 
 def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], extractor: Extractor) -> Extraction:
@@ -216,18 +161,32 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
         sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
         yield count
         return sample
+    batches, pictures_of = prepare(extractor.batch)
+
+    def describe(batch: Tensor) -> tuple[Tensor, Tensor]:
+        pictures = pictures_of(batch)
+        return extractor.network(pictures), sliced_wasserstein.resized(pictures)
+
     moments = Moments()
     kept: list[Tensor] = []
     block: list[Tensor] = []
-    for rows in extract(*prepare(extractor.batch), extractor.device):
+    first: list[Tensor] = []  # pictures
+    for described in extract(batches, describe, extractor.device):
+        if described is None:
+            yield 0
+            continue
+        rows, pictures = described
         yield len(rows)
-        block += [rows] if len(rows) else []
+        block.append(rows)
+        if sum(map(len, first)) < sliced_wasserstein.PICTURES:
+            first.append(pictures)
         if sum(map(len, block)) >= BLOCK:
             _take(torch.cat(block), moments, kept)
             block = []
     if block:
         _take(torch.cat(block), moments, kept)
-    tensors = {"rows": torch.cat(kept), "count": torch.tensor(moments.count)}
+    patches = sliced_wasserstein.summarise(torch.cat(first))
+    tensors = {"rows": torch.cat(kept), "count": torch.tensor(moments.count), "patches": patches}
     if moments.count > KEPT:
         gaussian = moments.gaussian()
         tensors |= {"mean": gaussian.mean, "factor": gaussian.factor.contiguous()}
@@ -246,4 +205,8 @@ def _take(rows: Tensor, moments: Moments, kept: list[Tensor]) -> None:
 def _restored(name: str, digest: str, tensors: dict[str, Tensor]) -> Sample:
     rows = tensors["rows"]
     gaussian = Gaussian(tensors["mean"], tensors["factor"]) if "mean" in tensors else fit(rows)
-    return Sample(name, digest, int(tensors["count"]), rows, gaussian)
+    return Sample(name, digest, int(tensors["count"]), rows, gaussian, tensors["patches"])
+
+
+def _unchanged(pictures: Tensor) -> Tensor:
+    return pictures

@@ -1,4 +1,4 @@
-"""FID, KID, precision and recall of two sets of pictures, from their Inception features.
+"""FID, KID, precision, recall and diversity of two sets of pictures, from their Inception features.
 
 Features are float tensors (n, d), one row per picture. Everything is computed in float64 on the CPU.
 """
@@ -58,6 +58,14 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     root = torch.linalg.svdvals(first.factor @ second.factor.T).sum()
     spread = first.factor.square().sum() + second.factor.square().sum()
     return float((first.mean - second.mean).square().sum() + spread - 2 * root)
+
+
+def diversity(generated: Gaussian, real: Gaussian) -> float:
+    """The distance between two generated pictures over that between two real ones, as root mean squares.
+
+    Close to 0 for a model that has collapsed, that is, which draws almost the same picture from each latent.
+    """
+    return float((generated.factor.square().sum() / real.factor.square().sum()).sqrt())
 
 
 class Moments:

@@ -7,8 +7,8 @@ from torch import Tensor
 
 from ganopt.errors import UserError
 from ganopt.metrics import features
-from ganopt.metrics.extraction import extract
-from ganopt.metrics.features import KEPT, Extractor, Sample
+from ganopt.metrics.features import Extractor
+from ganopt.metrics.samples import KEPT, Sample
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ def nearest(
     if len(training) < count:
         raise UserError(f"{len(training)} training pictures are too few; at least {count} are needed.")
     known = features.finish(features.of_pictures("training", training[:KEPT], extractor)).rows
-    rows = torch.cat(list(extract(pictures.split(extractor.batch), extractor.network, extractor.device)))
+    rows = features.rows_of(pictures, extractor)
     distances, indices = torch.cdist(rows, known).topk(count, largest=False)
     typical = None
     if held_out is not None and len(held_out.rows):

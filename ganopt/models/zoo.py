@@ -26,7 +26,7 @@ from ganopt.models.networks import Critic, Generator, Network, Role, parameters_
 FILES: dict[Role, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
 RUN = "run:"  # before the name of a run
 RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,59}")  # cannot be a path to another folder
-MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "arithmetic", "device")
+MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "swd", "diversity", "arithmetic", "device")
 
 
 def load(name: str | Path, local: bool = True) -> Generator:

@@ -9,7 +9,6 @@ from torch.nn.functional import cosine_similarity, interpolate
 
 from ganopt.errors import UserError
 from ganopt.metrics import features
-from ganopt.metrics.extraction import extract
 from ganopt.models import model_cache, zoo
 from ganopt.models.catalogue import Entry, catalogue
 from ganopt.models.checkpoint_files import checkpoint
@@ -54,8 +53,7 @@ def compare(models: list[str], device: torch.device, seeds: list[int]) -> Compar
 
 def cosines(first: Tensor, second: Tensor, device: torch.device) -> list[float]:
     """The cosine similarity, 0 to 1, of the Inception features of two sets of pictures uint8 (N, 3, H, W), pairwise."""
-    extractor = load_extractor(device)
-    rows = torch.cat(list(extract(torch.cat([first, second]).split(1), extractor.network, device)))
+    rows = features.rows_of(torch.cat([first, second]), load_extractor(device), batch=1)
     ours, theirs = rows.chunk(2)
     return cosine_similarity(ours, theirs).tolist()
 

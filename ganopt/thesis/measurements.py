@@ -8,10 +8,11 @@ from pathlib import Path
 
 import torch
 
-from ganopt.metrics import evaluation, features
+from ganopt.metrics import evaluation, features, references
 from ganopt.metrics.evaluation import FLOOR, Plan
-from ganopt.metrics.features import Extractor, Sample
+from ganopt.metrics.features import Extractor
 from ganopt.metrics.fid import frechet_distance
+from ganopt.metrics.samples import Sample
 from ganopt.models import weights, zoo
 from ganopt.models.catalogue import catalogue
 from ganopt.thesis.experiments import Experiment, Setting, choose, locate
@@ -48,7 +49,7 @@ def _measured(
 ) -> Iterator[Record]:
     yield from _scores(experiment, model, setting, extractor, count)
     yield _cost(experiment, model, setting, extractor.device)
-    reference, _ = features.of_reference(experiment.reference)
+    reference, _ = references.load(experiment.reference)
     protocol = evaluation.protocol(extractor) | {"reference": reference.name, "reference_hash": reference.hash}
     common = protocol | {"name": experiment.name, "count": count, "seeds": f"0-{count - 1}"}
     snapshots = sorted((setting.folder / experiment.name / "snapshots").glob("*.safetensors"))

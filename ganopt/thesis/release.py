@@ -116,7 +116,7 @@ def ship_backbone(file: Path) -> None:
 
 
 def ship_reference(name: str, held_out: Path, training: Path, inception: str) -> None:
-    """Store the features of held-out pictures, and of as many training pictures, evenly chosen from their folder."""
+    """Store features and patches of held-out pictures, and of as many training pictures, evenly chosen."""
     extractor = features.load_extractor(torch.device("cpu"), "float32", inception)
     reference = features.finish(features.of_folder(held_out, extractor))
     files = image_folder.find(training)
@@ -125,7 +125,10 @@ def ship_reference(name: str, held_out: Path, training: Path, inception: str) ->
         for file in chosen:
             Path(folder, Path(file).name).symlink_to((training / file).resolve())
         others = features.finish(features.of_folder(Path(folder), extractor))
-    tensors = {"reference": reference.rows.half(), "others": others.rows.half()}
+    tensors: dict[str, torch.Tensor] = {}
+    for part, sample in (("reference", reference), ("others", others)):
+        assert sample.patches is not None  # as it is of pictures
+        tensors |= {part: sample.rows.half(), f"{part}-patches": sample.patches.half()}
     with atomic_write(checkpoints() / f"reference-{name}.safetensors") as temporary:
         save_file(tensors, temporary, {"reference": reference.hash, "others": others.hash})
 

@@ -2,10 +2,7 @@
 
 from collections.abc import Callable
 
-import torch
-
 from ganopt.metrics import features
-from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
@@ -26,7 +23,7 @@ def measure(state: State) -> Callable[[], float]:
         if not reference:
             reference.append(features.finish(_reference(state, extractor)))
         faces = draw(state.average, latents(range(GENERATED)))
-        rows = torch.cat(list(extract(faces.split(extractor.batch), extractor.network, extractor.device)))
+        rows = features.rows_of(faces, extractor)
         return frechet_distance(fit(rows), reference[0].gaussian)
 
     return fid

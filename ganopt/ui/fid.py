@@ -1,4 +1,4 @@
-"""The tab FID: models or uploaded pictures against a reference, with the floor, KID, precision and recall."""
+"""The tab FID: models or uploaded pictures against a reference, with the floor and further metrics."""
 
 import contextlib
 import csv
@@ -14,7 +14,7 @@ from gradio.components import Component
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
-from ganopt.metrics import evaluation, features
+from ganopt.metrics import evaluation, features, references
 from ganopt.metrics.evaluation import FLOOR, Plan, Score
 from ganopt.models import zoo
 from ganopt.thesis.comparison import first_choice
@@ -35,7 +35,10 @@ from ganopt.ui.result_tables import html_table
 from ganopt.viz import charts
 
 MOST_PICTURES = 5000  # in a sample
-HEADERS = ["Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "FID to teacher"]
+HEADERS = [
+    *("Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "SWD x 1000", "Diversity"),
+    "FID to teacher",
+]
 MOST_REPEATS = 3
 NO_MODEL = "none"
 AS_IMAGES, AS_REFERENCE = "images to evaluate", "the reference"
@@ -123,7 +126,7 @@ def _add_endpoints(models: list[str], reference: str, device: torch.device, scra
         check_number("count", count, features.FEWEST, MOST_PICTURES)
         check_number("repeats", repeats, 1, MOST_REPEATS)
         sources = _sources(reference, str(uploaded_path(own)) if own else None, own_as_reference)
-        if sources["reference"] == reference and reference not in (known := features.references()):
+        if sources["reference"] == reference and reference not in (known := references.names()):
             raise UserError(f"Unknown reference {reference[:80]!r}; use one of {', '.join(known)}.")
         names = tuple(dict.fromkeys(models))
         plan = Plan(models=names, against=against, count=count, repeats=repeats, seed=seed, **sources)
@@ -138,12 +141,12 @@ def _add_endpoints(models: list[str], reference: str, device: torch.device, scra
 
 def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     """The inputs in the order of the handler's parameters, and the buttons to start and stop a measurement."""
-    names, references = model_names(), features.references()
+    names, known = model_names(), references.names()
     presets = preset_buttons(
         {"Quick: one model, 100 pictures": (names[:1], 100), "Teacher and student, 500 pictures": (first_choice(), 500)}
     )
     models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
-    reference = gr.Dropdown(references, value=next(iter(references), None), label="Reference", elem_id="fid-reference")
+    reference = gr.Dropdown(known, value=next(iter(known), None), label="Reference", elem_id="fid-reference")
     count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
     repeats = gr.Slider(
         1, MOST_REPEATS, 1, step=1, label="Samples per model", info="Two or more show the spread over seeds"
@@ -228,13 +231,14 @@ def _progress(done: int, total: int, seconds: float) -> str:
 def _row(score: Score) -> list[str]:
     spread = f"{min(score.fids):.2f} to {max(score.fids):.2f}" if len(score.fids) > 1 else ""
     name = f"{score.reference}: {FLOOR}" if score.name == FLOOR else score.name
-    figures = [(score.kid, 1000), (score.precision, 1), (score.recall, 1), (score.fid_to_model, 1)]
+    kid = None if score.kid is None else 1000 * score.kid
+    figures = (kid, score.precision, score.recall, score.swd, score.diversity, score.fid_to_model)
     return [
         name,
         str(score.count or ""),
         f"{score.fid:.2f}",
         spread,
-        *("" if value is None else f"{factor * value:.2f}" for value, factor in figures),
+        *("" if value is None else f"{value:.2f}" for value in figures),
     ]
 
 

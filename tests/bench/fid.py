@@ -24,7 +24,7 @@ from PIL import Image
 from pytorch_fid.fid_score import calculate_frechet_distance
 
 from ganopt.data import image_folder
-from ganopt.metrics import features
+from ganopt.metrics import features, references
 from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import fit, frechet_distance
 
@@ -91,7 +91,7 @@ def report(pair: str, theirs: str, slow: float, kind: str, ours: str, fast: floa
 
 
 def compare_distance() -> None:
-    first, second = (features.of_reference(name)[0].rows for name in ("cats", "dogs"))
+    first, second = (references.load(name)[0].rows for name in ("cats", "dogs"))
     moments = [(x.mean(0), np.cov(x, rowvar=False)) for x in (first.double().numpy(), second.double().numpy())]
     arguments = [value for pair in moments for value in pair]
     expected = calculate_frechet_distance(*arguments)

@@ -11,10 +11,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganopt.metrics import evaluation, features
+from ganopt.metrics import evaluation, features, references
 from ganopt.metrics.evaluation import FLOOR, Plan, Score, Update, bias, evaluate, record, score
-from ganopt.metrics.features import Extractor, Sample, finish, of_folder, of_model, of_reference, of_rows
-from ganopt.metrics.fid import fit, frechet_distance, kernel_distance, precision_and_recall
+from ganopt.metrics.features import Extractor, finish, of_folder, of_model
+from ganopt.metrics.fid import diversity, fit, frechet_distance, kernel_distance, precision_and_recall
+from ganopt.metrics.samples import Sample, from_rows, write_statistics
+from ganopt.metrics.sliced_wasserstein import sliced_wasserstein
 from ganopt.models import weights
 from ganopt.models.networks import build_generator
 from ganopt.thesis import release
@@ -85,7 +87,7 @@ class TestOrder:
         draw_faces(tmp_path / "many", 40)
         draw_faces(tmp_path / "some", 11)
         (tmp_path / "some/text.png").write_text("no picture")
-        features.write_statistics(of_rows("x", torch.randn(20, 128)), tmp_path / "x.npz")
+        write_statistics(from_rows("x", torch.randn(20, 128)), tmp_path / "x.npz")
         many, some, npz = (tmp_path / name for name in ("many", "some", "x.npz"))
         for plan in (
             Plan(models=models[:1], paths=(many, some, npz), reference=str(many), count=15, repeats=1),
@@ -130,7 +132,7 @@ class TestOrder:
 class TestFigures:
     def test_they_are_those_of_the_samples(self, models, extractor):
         _, (floor, found) = run(Plan(models=models[:1], reference="drawings", count=20, repeats=2, seed=5), extractor)
-        reference, others = of_reference("drawings")
+        reference, others = references.load("drawings")
         samples = [finish(of_model(models[0], range(first, first + 20), extractor)) for first in (5, 25)]
         assert found.fids == tuple(frechet_distance(fit(sample.rows), reference.gaussian) for sample in samples)
         assert found.fid == sum(found.fids) / 2 and found.fids[0] != found.fids[1]
@@ -143,7 +145,13 @@ class TestFigures:
             ((near[0][0] + near[1][0]) / 2, (near[0][1] + near[1][1]) / 2)
         )
         assert (found.reference, found.reference_hash, found.reference_count) == ("drawings", reference.hash, 50)
-        assert floor.fids == (frechet_distance(fit(others[:20]), reference.gaussian),) and floor.fid < found.fid
+        levels = [sliced_wasserstein(sample.patches, reference.patches) for sample in samples]
+        assert found.swd_levels == pytest.approx([sum(pair) / 2 for pair in zip(*levels, strict=True)])
+        assert found.swd == pytest.approx(sum(found.swd_levels) / 4) and len(found.swd_levels) == 4
+        spread = [diversity(fit(sample.rows), reference.gaussian) for sample in samples]
+        assert found.diversity == pytest.approx(sum(spread) / 2)
+        assert floor.swd is None  # the summary of its patches is of more pictures
+        assert floor.fids == (frechet_distance(fit(others.rows[:20]), reference.gaussian),) and floor.fid < found.fid
         assert floor.seeds == ("",) and found.fid_to_model is None and found.against == ""
 
     def test_against_a_model_is_from_the_same_seeds(self, models, tmp_path, draw_faces, extractor):
@@ -183,7 +191,7 @@ class TestFigures:
         draw_faces(tmp_path / "faces", 30)
         sample = finish(of_folder(tmp_path / "faces", extractor))
         path = tmp_path / "faces.npz"
-        features.write_statistics(sample, path)
+        write_statistics(sample, path)
         _, [found] = run(Plan(models=models[:1], reference=str(path), count=12, repeats=1), extractor)
         _, (_, expected) = run(
             Plan(models=models[:1], reference=str(tmp_path / "faces"), count=12, repeats=1), extractor
@@ -193,10 +201,10 @@ class TestFigures:
         assert (found.reference, found.reference_count) == ("faces.npz", 0)
         _, (_, measured) = run(Plan(paths=(path,), reference="drawings"), extractor)
         assert (measured.name, measured.count, measured.kid) == ("faces.npz", 0, None)
-        assert measured.fid == pytest.approx(frechet_distance(sample.gaussian, of_reference("drawings")[0].gaussian))
+        assert measured.fid == pytest.approx(frechet_distance(sample.gaussian, references.load("drawings")[0].gaussian))
 
     def test_statistics_of_another_network_are_refused(self, tmp_path, extractor, refuses):
-        features.write_statistics(of_rows("x", torch.randn(20, 64)), tmp_path / "x.npz")
+        write_statistics(from_rows("x", torch.randn(20, 64)), tmp_path / "x.npz")
         with refuses("64 features cannot be compared with 128"):
             list(evaluate(Plan(paths=(tmp_path / "x.npz",), reference="drawings"), extractor))
 
@@ -223,7 +231,7 @@ print([update.score.fid for update in evaluation.evaluate(plan, extractor) if up
 
 class TestBias:
     def sample(self, rows: int) -> Sample:
-        return of_rows("x", torch.randn(rows, 16, generator=torch.Generator().manual_seed(1)))
+        return from_rows("x", torch.randn(rows, 16, generator=torch.Generator().manual_seed(1)))
 
     def test_counts_go_up_to_all_rows_and_fid_goes_down(self):
         sample, reference = self.sample(300), self.sample(200)
@@ -265,7 +273,7 @@ class TestPlan:
 class TestResults:
     @pytest.fixture
     def measured(self) -> Score:
-        samples = [of_rows(name, torch.randn(12, 8)) for name in ("fake", "real")]
+        samples = [from_rows(name, torch.randn(12, 8)) for name in ("fake", "real")]
         return score(samples[:1], samples[1])
 
     def test_a_record_holds_the_protocol(self, measured, extractor, thin_inception):

@@ -74,13 +74,13 @@ def test_of_large_batches_fewer_are_taken_ahead(monkeypatch):
     assert len(taken) == 20
 
 
-def test_for_what_is_no_batch_no_rows_come_at_once():
+def test_none_in_place_of_a_batch_comes_at_once():
     def interrupted() -> Iterator[Tensor | None]:
         yield from batches(1, [])
         yield from [None, None]
         yield from batches(1, [])
 
-    assert [len(rows) for rows in extract(interrupted(), Slow(), CPU)] == [0, 0, 2, 2]
+    assert [rows is None for rows in extract(interrupted(), Slow(), CPU)] == [True, True, False, False]
 
 
 def test_no_batches_no_results():

@@ -1,11 +1,10 @@
-"""Samples of features: of models, folders, zip files, statistics and references, and their cache."""
+"""Samples of features: of models, folders and zip files, and their cache."""
 
 import os
 import tempfile
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
@@ -14,16 +13,16 @@ from torch import Tensor, nn
 from ganopt.data import image_folder
 from ganopt.data.decode import decode_whole
 from ganopt.metrics import features
-from ganopt.metrics.features import Extractor, finish, of_folder, of_model, of_path, of_reference, read_statistics
+from ganopt.metrics.features import Extractor, finish, of_folder, of_model, of_path
 from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.models import weights, zoo
 from ganopt.models.latents import latents
 from ganopt.models.networks import Generator, build_generator
 from ganopt.models.sampling import draw, inference_copy, save_png, to_image
-from ganopt.thesis import release
 
 CPU = torch.device("cpu")
-SEEING = [f"metrics/{name}.py" for name in ("inception", "inception_weights", "extraction", "features", "fid")]
+MODULES = ("inception", "inception_weights", "extraction", "features", "fid", "sliced_wasserstein")
+SEEING = [f"metrics/{name}.py" for name in MODULES]
 
 
 class Counting(nn.Module):
@@ -310,125 +309,3 @@ class TestZip:
         for name in ("nowhere.zip", "x" * 5000, "a\0b"):
             with refuses("There is no folder"):
                 finish(of_path(tmp_path / name, extractor))
-
-
-class TestStatistics:
-    def test_what_is_written_is_what_pytorch_fid_writes_and_reads(self, faces, tmp_path, extractor):
-        sample = finish(of_folder(faces, extractor))
-        path = tmp_path / "cats.npz"
-        features.write_statistics(sample, path)
-        with np.load(path) as arrays:
-            rows = sample.rows.double().numpy()
-            assert np.allclose(arrays["mu"], rows.mean(axis=0)) and arrays["mu"].shape == (128,)
-            assert np.allclose(arrays["sigma"], np.cov(rows, rowvar=False)) and arrays["sigma"].shape == (128, 128)
-        found = finish(of_path(path, extractor))
-        assert (found.name, found.count, len(found.rows)) == ("cats.npz", 0, 0)
-        assert abs(frechet_distance(found.gaussian, sample.gaussian)) < 1e-5
-        other = fit(sample.rows + 1)
-        expected = frechet_distance(sample.gaussian, other)
-        assert frechet_distance(found.gaussian, other) == pytest.approx(expected, rel=1e-5)
-
-    def test_numbers_of_any_kind_are_read(self, tmp_path):
-        np.savez_compressed(tmp_path / "a.npz", mu=np.arange(3, dtype=np.int64), sigma=np.eye(3, dtype=np.float32))
-        sample = read_statistics(tmp_path / "a.npz")
-        assert sample.gaussian.mean.tolist() == [0, 1, 2]
-        assert torch.allclose(sample.gaussian.covariance, torch.eye(3).double())
-
-    @pytest.mark.parametrize(
-        "arrays",
-        [
-            {},
-            {"mu": np.zeros(3)},
-            {"sigma": np.eye(3)},
-            {"mu": np.array([{}, [1], None], dtype=object), "sigma": np.eye(3)},
-            {"mu": np.array(["a", "b", "c"]), "sigma": np.eye(3)},
-        ],
-    )
-    def test_other_arrays_are_refused(self, tmp_path, refuses, arrays):
-        np.savez(tmp_path / "a.npz", **arrays)
-        with refuses("a.npz contains no statistics of pytorch-fid"):
-            read_statistics(tmp_path / "a.npz")
-
-    @pytest.mark.parametrize(
-        ("mean", "covariance"),
-        [((3,), (2, 2)), ((), ()), ((), (1, 1)), ((2, 2), (2, 2)), ((3,), (3,)), ((3,), (3, 3, 3))],
-    )
-    def test_shapes_that_do_not_fit_are_refused(self, tmp_path, refuses, mean, covariance):
-        np.savez(tmp_path / "a.npz", mu=np.zeros(mean), sigma=np.zeros(covariance))
-        with refuses("do not match"):
-            read_statistics(tmp_path / "a.npz")
-        np.savez(tmp_path / "a.npz", mu=np.zeros(3), sigma=np.full((3, 3), np.nan))
-        with refuses("contain NaN or infinity"):
-            read_statistics(tmp_path / "a.npz")
-
-    @pytest.mark.parametrize("damage", ["text", "empty", "cut", "flipped", "npy", "folder", "zip", "absent"])
-    def test_other_files_are_refused(self, tmp_path, refuses, damage):
-        path = tmp_path / "a.npz"
-        np.savez_compressed(path, mu=np.random.rand(200), sigma=np.random.rand(200, 200))
-        content = bytearray(path.read_bytes())
-        path.unlink()
-        if damage == "folder":
-            path.mkdir()
-        elif damage == "npy":
-            np.save(tmp_path / "a.npy", np.zeros(3))
-            (tmp_path / "a.npy").rename(path)
-        elif damage == "zip":
-            with zipfile.ZipFile(path, "w") as zipped:
-                zipped.writestr("mu.npy", "text")
-                zipped.writestr("sigma", "text")
-        elif damage != "absent":
-            content[5000:5200] = bytes(200) if damage == "flipped" else content[5000:5200]
-            path.write_bytes({"text": b"text", "empty": b"", "cut": content[:-2000]}.get(damage, content))
-        with refuses("a.npz contains no statistics of pytorch-fid"):
-            read_statistics(path)
-
-    def test_what_unpacks_to_too_much_is_refused_unread(self, tmp_path, refuses):
-        path = tmp_path / "a.npz"
-        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as zipped, zipped.open("mu.npy", "w") as member:
-            for _ in range(201):
-                member.write(bytes(1_000_000))
-        with refuses("a.npz contains no statistics"):
-            read_statistics(path)
-
-    def test_where_nothing_can_be_written(self, faces, extractor, refuses):
-        with refuses("cannot be written"):
-            features.write_statistics(finish(of_folder(faces, extractor)), Path("/dev/null/a.npz"))
-
-
-class TestReferences:
-    def test_those_that_come_with_the_project(self):
-        assert features.references() == ["cats", "dogs"]
-        samples, others = zip(*map(of_reference, features.references()), strict=True)
-        for sample, other in zip(samples, others, strict=True):
-            assert sample.count == len(sample.rows) == 500 and sample.rows.shape == other.shape == (500, 2048)
-            assert sample.rows.dtype == torch.float32
-        cats, dogs = (sample.gaussian for sample in samples)
-        floor = frechet_distance(cats, fit(others[0]))
-        assert 10 < floor < 40 < frechet_distance(cats, dogs)
-
-    def test_one_is_shipped_and_found(self, tmp_path, faces, draw_faces, thin_inception, extractor, monkeypatch):
-        monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path / "checkpoints"))
-        assert features.references() == []
-        draw_faces(tmp_path / "training", 40)
-        release.ship_reference("drawings", faces, tmp_path / "training", str(thin_inception))
-        assert features.references() == ["drawings"]
-        sample, others = of_reference("drawings")
-        expected = finish(of_folder(faces, extractor))
-        assert (sample.name, sample.count, len(others)) == ("drawings", 12, 12)
-        assert torch.equal(sample.rows, expected.rows.half().float())
-        assert abs(frechet_distance(sample.gaussian, fit(others))) > 1e-3
-
-    @pytest.mark.parametrize("name", ["cat", "", "../cats", "*", "cats.safetensors"])
-    def test_other_names_are_refused_with_those_there_are(self, refuses, name):
-        with refuses(f"Unknown reference '{name}'", "cats, dogs"):
-            of_reference(name)
-
-    @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", None])
-    def test_a_damaged_one_is_refused(self, tmp_path, monkeypatch, refuses, content):
-        monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
-        path = tmp_path / "reference-cats.safetensors"
-        save_file({"reference": torch.zeros(2, 2)}, path)
-        if content is not None:
-            path.write_bytes(content)
-        with refuses("reference-cats.safetensors", "restore it"):
-            of_reference("cats")

@@ -10,6 +10,7 @@ from torch import Tensor
 from ganopt.metrics.fid import (
     Gaussian,
     Moments,
+    diversity,
     fit,
     frechet_distance,
     from_covariance,
@@ -137,6 +138,13 @@ def test_features_of_two_networks_are_not_compared(refuses):
 def test_a_gaussian_is_its_mean_and_a_factor_of_its_covariance():
     factor = rows(3, 5).double()
     assert torch.equal(Gaussian(torch.zeros(5), factor).covariance, factor.T @ factor)
+
+
+def test_diversity_is_a_ratio_of_distances_between_pictures():
+    real, fake = torch.randn(40, 6), 3 * torch.randn(30, 6) + 5
+    distances = [torch.pdist(rows.double()).square().mean().sqrt() for rows in (fake, real)]
+    assert diversity(fit(fake), fit(real)) == pytest.approx(float(distances[0] / distances[1]))
+    assert diversity(fit(fake[:1].repeat(9, 1)), fit(real)) < 1e-6  # one and the same picture
 
 
 class TestKernelDistance:

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from ganopt.cli.parser import main
-from ganopt.metrics.features import of_rows
 from ganopt.metrics.nearest import nearest
+from ganopt.metrics.samples import from_rows
 
 
 def test_copies_are_found_at_distance_zero(pictures, extractor):
@@ -20,7 +20,7 @@ def test_copies_are_found_at_distance_zero(pictures, extractor):
 
 
 def test_held_out_pictures_say_what_is_typical(pictures, extractor):
-    known = nearest(pictures[:1], pictures[:32], of_rows("held out", extractor.network(pictures[32:])), extractor)
+    known = nearest(pictures[:1], pictures[:32], from_rows("held out", extractor.network(pictures[32:])), extractor)
     distances = torch.cdist(extractor.network(pictures[32:]), extractor.network(pictures[:32])).amin(dim=1)
     assert known.typical == pytest.approx(float(distances.median()), rel=1e-3)
 

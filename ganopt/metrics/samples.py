@@ -1,0 +1,46 @@
+"""A set of pictures as it is measured: its features, or only their mean and covariance, as in pytorch-fid's files."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganopt.data import isolated
+from ganopt.files import atomic_write, sha256
+from ganopt.metrics.fid import Gaussian, fit, from_covariance
+
+KEPT = 5000  # rows that a sample keeps; all others count only for mean and covariance
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A set of pictures: their features, or only mean and covariance for a file of statistics."""
+
+    name: str
+    hash: str  # of the pictures or the model, and of the network
+    count: int  # pictures; 0 for a file of statistics, which does not say
+    rows: Tensor  # (min(count, KEPT), 2048) float32
+    gaussian: Gaussian
+    patches: Tensor | None = None  # a summary by `sliced_wasserstein.summarise`
+    seeds: str = ""  # of a model's faces
+
+
+def from_rows(name: str, rows: Tensor, patches: Tensor | None = None) -> Sample:
+    """A sample from features, (n, 2048) float32. Raises UserError for fewer than two rows."""
+    digest = hashlib.sha256(rows.contiguous().numpy().data).hexdigest()[:32]
+    return Sample(name, digest, len(rows), rows, fit(rows), patches)
+
+
+def read_statistics(path: Path) -> Sample:
+    """Mean and covariance from an .npz file of pytorch-fid. Raises UserError for another file."""
+    gaussian = from_covariance(*map(torch.from_numpy, isolated.statistics(path)))
+    return Sample(path.name, sha256(path)[:32], 0, torch.empty(0, len(gaussian.mean)), gaussian)
+
+
+def write_statistics(sample: Sample, path: Path) -> None:
+    """Mean and covariance as an .npz file for pytorch-fid. Raises UserError if it cannot be written."""
+    with atomic_write(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, mu=sample.gaussian.mean.numpy(), sigma=sample.gaussian.covariance.numpy())
