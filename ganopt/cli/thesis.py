@@ -14,7 +14,7 @@ def run_experiments(options: argparse.Namespace) -> None:
     """Train and measure the models of the thesis's tables within a budget of minutes; resumes what was stopped."""
     from ganopt.metrics import features
     from ganopt.models.devices import pick_device
-    from ganopt.thesis import experiments, measurements, tables
+    from ganopt.thesis import experiments, measurements, table_text, tables
     from ganopt.thesis.experiments import Setting
     from ganopt.training.recipe_text import describe
 
@@ -33,28 +33,28 @@ def run_experiments(options: argparse.Namespace) -> None:
     for record in measurements.measure(setting, extractor, Path(options.results), names, options.n):
         if record["kind"] == "fid":
             print(f"{record['name']:24} fid{record['count']} {record['fid']:.2f}")
-    print("\n" + tables.page(tables.tables(tables.read(Path(options.results)))), end="")
+    print("\n" + table_text.page(tables.tables(tables.read(Path(options.results)))), end="")
 
 
 def show_tables(options: argparse.Namespace) -> None:
     """Print the thesis's tables with our results as Markdown, or write them to files."""
     from ganopt.models.checkpoint_files import checkpoint
-    from ganopt.thesis import tables
+    from ganopt.thesis import table_text, tables
 
     built = tables.tables(tables.read(Path(options.results) if options.results else checkpoint("results.json")))
     targets = [Path(options.csv, f"{table.name}.csv") for table in built] if options.csv else []
     if options.dry_run:
         print_json(tables=[table.title for table in built], readme=options.readme, csv=list(map(str, targets)))
         return
-    text = tables.insert(_read_text(Path(options.readme)), built) if options.readme else ""
+    text = table_text.insert(_read_text(Path(options.readme)), built) if options.readme else ""
     for table, path in zip(built, targets, strict=False):
         with atomic_write(path) as temporary:
-            temporary.write_text(tables.as_csv(table), encoding="utf-8")
+            temporary.write_text(table_text.as_csv(table), encoding="utf-8")
     if options.readme:
         with atomic_write(Path(options.readme)) as temporary:
             temporary.write_text(text, encoding="utf-8")
     if not (options.csv or options.readme):
-        print(tables.page(built), end="")
+        print(table_text.page(built), end="")
 
 
 def _read_text(path: Path) -> str:

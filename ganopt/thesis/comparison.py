@@ -103,7 +103,7 @@ def plots(records: Records) -> list[Plot]:
     for (count, *_, reference, _), names in groups.items():
         points = (Point(name, catalogue()[name].bytes / 1e6, records["fid", name]["fid"]) for name in names)
         floor = protocols.floor(records, records["fid", names[0]])
-        found.append(Plot(f"fid{count} against {reference}", tuple(points), floor))
+        found.append(Plot(f"fid{count} against {reference}", tuple(points), floor["fid"] if floor else None))
     return found
 
 

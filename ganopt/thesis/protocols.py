@@ -30,13 +30,13 @@ def sentence(kept: Records, records: Records, kind: str, names: Collection[str])
     return text + (f" Left out, because the protocol differs: {', '.join(left_out)}." if left_out else "")
 
 
-def floor(records: Records, record: Record) -> float | None:
-    """The floor for a record: the FID of other real pictures with the same protocol, if measured."""
+def floor(records: Records, record: Record) -> Record | None:
+    """The floor for a record: that of other real pictures with the same protocol, if measured."""
     same = ("reference_hash", "count", "arithmetic", "inception")
     for name in (f"floor-{record['reference']}", FLOOR):
         found = records.get(("fid", name))
         if found is not None and all(found[key] == record[key] for key in same):
-            return found["fid"]
+            return found
     return None
 
 

@@ -1,17 +1,16 @@
 """The thesis's three tables with our results beside the published ones, and further tables, from results.json."""
 
-import csv
-import io
 import json
 from collections.abc import Collection
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ganopt.errors import UserError
+from ganopt.metrics.evaluation import FLOOR
 from ganopt.thesis import curves, protocols
 from ganopt.thesis.experiments import ALPHAS, EXPERIMENTS
 from ganopt.thesis.published import THESIS
 from ganopt.thesis.results import Record, Records
+from ganopt.thesis.table_text import THEIRS, Table
 
 MODELS = ("cats-thesis", "cats-teacher", "dogs-scratch", "dogs-transfer-thesis", "dogs-transfer")
 STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student", "cats-fast")
@@ -26,21 +25,8 @@ METHODS = {  # a model -> its baseline
     "cats-fast": "cats-teacher",
 }
 CROSSED = {"cats": "cats-thesis", "dogs": "dogs-transfer-thesis"}  # reference -> published FID to compare curves with
-THEIRS = "thesis: "  # prefix of the columns with published results
+OTHER_METRICS = ["pictures", "FID", "KID x 1000", "precision", "recall", "SWD x 1000", "diversity"]
 COSTS = ["epoch, s", f"{THEIRS}epoch, s", "training memory, GB", f"{THEIRS}training memory, GB"]
-
-START, END = "<!-- tables of python -m ganopt report -->", "<!-- end of the tables -->"
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of texts, empty if unknown. `notes` states the protocol, and what was left out."""
-
-    name: str
-    title: str
-    heads: list[str]
-    rows: list[list[str]]
-    notes: str = ""
 
 
 def read(path: Path) -> Records:
@@ -102,6 +88,7 @@ def _tables(records: Records) -> list[Table]:
             [[name, *_saved(known, name, base)] for name, base in METHODS.items()],
             f"{notes(METHODS, 'fid', 'cost')} {worse}".strip(),
         ),
+        Table("metrics", "Other metrics", OTHER_METRICS, _metrics(known), notes(EXPERIMENTS, "fid")),
         Table(
             "storage", "Storage", ["model", "stored as", "MB", "FID"], _storages(known), notes(EXPERIMENTS, "storage")
         ),
@@ -113,44 +100,6 @@ def _tables(records: Records) -> list[Table]:
             " ".join(filter(None, [notes(EXPERIMENTS, "curve"), twice, _race(known)])),
         ),
     ]
-
-
-def shown(table: Table) -> Table:
-    """A table without rows that have only published results, and without empty columns."""
-    ours = [index for index, head in enumerate(table.heads) if index and not head.startswith(THEIRS)]
-    rows = [row for row in table.rows if any(row[index] for index in ours)]
-    kept = [index for index in range(len(table.heads)) if any(row[index] for row in rows)]
-    heads, *rows = ([line[index] for index in kept] for line in [table.heads, *rows])
-    return replace(table, heads=heads, rows=rows)
-
-
-def markdown(table: Table) -> str:
-    """The shown part of a table as Markdown, with title and notes; empty if it has no rows."""
-    table = shown(table)
-    lines = [table.heads, ["---"] * len(table.heads), *table.rows]
-    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
-    return f"**{table.title}**\n\n{body}\n" + (f"\n{table.notes}\n" if table.notes else "") if table.rows else ""
-
-
-def page(built: list[Table]) -> str:
-    """Tables as Markdown, without those that have no rows."""
-    return "\n".join(filter(None, map(markdown, built))) or "Nothing has been measured yet.\n"
-
-
-def insert(text: str, inserted: list[Table]) -> str:
-    """Replace the tables between the markers of a Markdown text. Raises UserError if it has no markers."""
-    before, start, rest = text.partition(START)
-    _, end, after = rest.partition(END)
-    if not (start and end):
-        raise UserError(f"The marker {START} with {END} after it is missing; put both where the tables belong.")
-    return before + start + "\n" + page(inserted) + end + after
-
-
-def as_csv(table: Table) -> str:
-    """A table as CSV, with all rows and columns."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows([table.heads, *table.rows])
-    return text.getvalue()
 
 
 def _run(records: Records, name: str) -> list[str]:
@@ -168,7 +117,7 @@ def _fid(records: Records, name: str) -> list[str]:
     if len(fids) > 1:
         text += f" ({min(fids):.2f} to {max(fids):.2f})"
     floor = protocols.floor(records, record)
-    return [text, "" if floor is None else f"{floor:.2f}", _thesis(name, "fid")]
+    return [text, f"{floor['fid']:.2f}" if floor else "", _thesis(name, "fid")]
 
 
 def _to_teacher(records: Records, name: str) -> list[str]:
@@ -211,6 +160,25 @@ def _change(before: float | None, after: float | None) -> str:
     return f"{100 * (before - after) / before:+.1f}" if before and after else ""
 
 
+def _metrics(records: Records) -> list[list[str]]:
+    """All metrics of the models, by reference, below those of the floor."""
+    rows: dict[str, list[list[str]]] = {}
+    for name in (name for name in EXPERIMENTS if ("fid", name) in records):
+        record = records["fid", name]
+        of_reference = rows.setdefault(record["reference"], [])
+        floor = protocols.floor(records, record)
+        if floor and not of_reference:
+            of_reference.append([f"{record['reference']}: {FLOOR}", *_all_metrics(floor)])
+        of_reference.append([name, *_all_metrics(record)])
+    return [row for group in rows.values() for row in group]
+
+
+def _all_metrics(record: Record) -> list[str]:
+    kid = None if record.get("kid") is None else 1000 * record["kid"]
+    others = (record.get(key) for key in ("precision", "recall", "swd", "diversity"))
+    return ["" if value is None else f"{value:.2f}" for value in (record["fid"], kid, *others)]
+
+
 def _storages(records: Records) -> list[list[str]]:
     return [
         [name, form, f"{figures['bytes'] / 1e6:.2f}", f"{figures['fid']:.2f}"]
@@ -228,7 +196,7 @@ def _curves(records: Records) -> list[list[str]]:
             theirs = CROSSED[record["reference"]]
             below = curves.first_below(points, THESIS[theirs].fid)
             floor = protocols.floor(records, record)
-            later = None if floor is None else curves.predict(points, floor, 2 * last["images"])
+            later = curves.predict(points, floor["fid"], 2 * last["images"]) if floor else None
             after = f"{below['minutes']:.0f} minutes, {below['images']:,} pictures" if below else "not yet"
             rows.append(
                 [name, _run(records, name)[0], f"{last['minutes']:.0f}", f"{last['images']:,}", f"{last['fid']:.2f}"]

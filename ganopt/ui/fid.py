@@ -18,7 +18,7 @@ from ganopt.metrics import evaluation, features, references
 from ganopt.metrics.evaluation import FLOOR, Plan, Score
 from ganopt.models import zoo
 from ganopt.thesis.comparison import first_choice
-from ganopt.thesis.tables import Table
+from ganopt.thesis.table_text import Table
 from ganopt.ui import gpu
 from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
 from ganopt.ui.common import (

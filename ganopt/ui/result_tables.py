@@ -5,13 +5,13 @@ from collections.abc import Sequence
 
 import gradio as gr
 
-from ganopt.thesis import tables
-from ganopt.thesis.tables import Table
+from ganopt.thesis import table_text
+from ganopt.thesis.table_text import Table
 
 
 def build_tables(results: Sequence[Table], folded: bool) -> None:
     """Build the tables that are not empty, either folded in accordions or with their titles as captions."""
-    for table in map(tables.shown, results):
+    for table in map(table_text.shown, results):
         if table.rows and folded:
             with gr.Accordion(table.title, open=False):
                 gr.HTML(html_table(table), elem_classes="bare")

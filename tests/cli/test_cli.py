@@ -17,7 +17,7 @@ from PIL import Image
 from ganopt.cli.parser import main
 from ganopt.models import weights
 from ganopt.models.networks import build_generator
-from ganopt.thesis.tables import END, START
+from ganopt.thesis.table_text import END, START
 from tests.thesis.test_tables import score, storage
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -169,8 +169,9 @@ def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, c
     floor, line = capsys.readouterr().out.splitlines()
     number = r"-?[0-9]+\.[0-9]{2}"
     measured = rf"fid50 +{number}( \({number} to {number}\))?   KID {number} \+- {number} e-3   "
-    measured += r"precision [01]\.[0-9]{2}   recall [01]\.[0-9]{2}"
-    assert re.fullmatch(rf"real against real +{measured}", floor)
+    measured += r"precision [01]\.[0-9]{2}   recall [01]\.[0-9]{2}   "
+    assert re.fullmatch(rf"real against real +{measured}diversity {number}", floor)
+    measured += rf"SWD [0-9]+\.[0-9] e-3   diversity {number}"
     assert re.fullmatch(rf"{re.escape(model)} {measured}   to {re.escape(model)} -?0\.00", line) and " to " in line
     main([*fid, str(tmp_path / "faces"), *options])
     assert [line.split(" fid")[0].strip() for line in capsys.readouterr().out.splitlines()] == [
@@ -251,7 +252,7 @@ def results(tmp_path, monkeypatch) -> Path:
     return path
 
 
-TABLES = ("table-3.1", "table-3.2", "table-3.3", "storage", "curves")
+TABLES = ("table-3.1", "table-3.2", "table-3.3", "metrics", "storage", "curves")
 
 
 def test_report_prints_the_tables_as_markdown(results, tmp_path, capsys):
@@ -293,7 +294,7 @@ def test_report_dry_run_says_what_would_be_written_and_writes_nothing(results, c
     Path("README.md").write_text(f"{START}\n{END}\n")
     main(["report", "--readme", "README.md", "--csv", "tables", "--dry-run"])
     planned = json.loads(capsys.readouterr().out)
-    assert planned["readme"] == "README.md" and len(planned["tables"]) == 5
+    assert planned["readme"] == "README.md" and len(planned["tables"]) == 6
     assert planned["csv"] == [str(Path("tables", f"{name}.csv")) for name in TABLES]
     assert Path("README.md").read_text() == f"{START}\n{END}\n" and len(list(Path().iterdir())) == 1
 

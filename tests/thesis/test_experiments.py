@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganopt.metrics import evaluation, features
-from ganopt.thesis import release, tables
+from ganopt.thesis import release, table_text, tables
 from ganopt.thesis.experiments import EXPERIMENTS, Setting, choose, recipes, runs
 from ganopt.thesis.measurements import measure
 from ganopt.training import run_folder
@@ -113,7 +113,7 @@ def test_models_are_measured_and_stand_in_the_tables(trained, checkpoints, extra
     assert points[-1]["fid"] > 0 and points[-1]["images"] == records["cost", "race-ours"]["images"]
     forms = records["storage", "cats-student"]["forms"]
     assert forms["int8"]["bytes"] < forms["float16"]["bytes"] < forms["float32"]["bytes"]
-    text = tables.page(tables.tables(records))
+    text = table_text.page(tables.tables(records))
     for name in MEASURED:
         assert f"| {name} |" in text
     for name in ("cats-teacher", "floor-cats"):

@@ -3,12 +3,14 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
 from ganopt.thesis import tables
 from ganopt.thesis.published import THESIS
-from ganopt.thesis.tables import END, MODELS, START, STUDENTS, Table, as_csv, insert, markdown, page
+from ganopt.thesis.table_text import END, START, Table, as_csv, insert, markdown, page
+from ganopt.thesis.tables import MODELS, STUDENTS
 
 
 def score(name: str, fid: float = 40.0, **changes) -> dict:
@@ -156,6 +158,22 @@ def test_the_floor_that_the_fid_command_writes_will_do():
     assert "floor" not in row_of(built(score("cats-teacher"), dogs)["table-3.1"], "cats-teacher")
 
 
+def test_all_metrics_stand_below_those_of_the_floor():
+    measured = {"kid": 0.0044, "precision": 0.66, "recall": 0.375, "swd": 16.25, "diversity": 0.94}
+    found = built(score("cats-teacher", 27.7, **measured), floor("cats"), score("dogs-transfer", 54.0))["metrics"]
+    assert [row[0] for row in found.rows] == ["cats: real against real", "cats-teacher", "dogs-transfer"]
+    assert row_of(found, "cats-teacher") == {
+        "pictures": "cats-teacher",
+        "FID": "27.70",
+        "KID x 1000": "4.40",
+        "precision": "0.66",
+        "recall": "0.38",
+        "SWD x 1000": "16.25",
+        "diversity": "0.94",
+    }
+    assert row_of(found, "dogs-transfer") == {"pictures": "dogs-transfer", "FID": "54.00"}  # an older record
+
+
 def test_storages_and_curves_are_of_one_protocol_too():
     usual = [storage("cats-teacher"), curve("race-ours", (30, 50.0)), curve("dogs-transfer", (30, 90.0))]
     found = built(*usual, storage("cats-student"), curve("race-thesis", (30, 300.0), count=250))
@@ -242,7 +260,7 @@ def test_markdown_leaves_out_what_only_the_thesis_has_measured_and_csv_does_not(
     found = built(score("cats-teacher"), cost("dogs-scratch"))
     text = page(list(found.values()))
     titled = [line for line in text.splitlines() if line.startswith("**")]
-    assert titled == [f"**{found[name].title}**" for name in ("table-3.1", "table-3.3")]
+    assert titled == [f"**{found[name].title}**" for name in ("table-3.1", "table-3.3", "metrics")]
     assert [line.split(" | ")[0] for line in markdown(found["table-3.1"]).splitlines() if line.startswith("| ")] == [
         "| model",
         "| ---",
@@ -251,7 +269,7 @@ def test_markdown_leaves_out_what_only_the_thesis_has_measured_and_csv_does_not(
     ]
     assert "| 114.58 |" in text and "63.95" not in text
     assert [line.split(",")[0] for line in as_csv(found["table-3.2"]).splitlines()[1:]] == list(STUDENTS)
-    assert text.endswith(f"\n\n{found['table-3.3'].notes}\n") and "\n\n\n" not in text
+    assert text.endswith(f"\n\n{found['metrics'].notes}\n") and "\n\n\n" not in text
 
 
 def test_insert_puts_the_tables_between_the_markers_and_leaves_the_rest():
@@ -260,7 +278,7 @@ def test_insert_puts_the_tables_between_the_markers_and_leaves_the_rest():
     assert once.startswith(f"# Title\n\n{START}\n**Table 3.1") and once.endswith(f"\n{END}\n\nMore.\n")
     assert "old figures" not in once and "| 40.00 (39.00 to 41.00) |" in once
     assert insert(once, first) == once
-    assert insert(once, second) == once.replace("40.00 (39.00 to 41.00)", "50.00 (49.00 to 51.00)")
+    assert insert(once, second) == re.sub(r"\b(40|39|41)\.00", lambda match: f"{float(match[0]) + 10:.2f}", once)
 
 
 @pytest.mark.parametrize("text", ["", "# Title\n", START, END, f"{END}\n{START}\n"])
