@@ -55,7 +55,9 @@ def ship(
     one must be too. Raises UserError if the run has saved nothing or checkpoints/ cannot be written.
     """
     recipe = read_recipe(run)
-    source = recipe.source if isinstance(recipe, Transfer) and recipe.source in set(catalogue()) - {name} else ""
+    source = ""
+    if isinstance(recipe, Transfer) and recipe.widen == 1 and recipe.source in set(catalogue()) - {name}:
+        source = recipe.source
     files: dict[str, File | None] = {"generator": None, "critic": None}
     for kind, file, dtype in (
         ("generator", f"{name}.safetensors", weights.STORAGES[storage]),

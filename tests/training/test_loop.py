@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from ganopt.data import image_folder
-from ganopt.models import weights
+from ganopt.models import weights, zoo
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
 from ganopt.training import loop, run_folder, train_step
@@ -466,6 +466,16 @@ def test_a_transfer_starts_from_its_source(few, source):
             assert torch.equal(network.state_dict()[key], value)
 
 
+def test_a_transfer_can_widen_its_source_and_go_on(few, source, tmp_path):
+    state = new_state(make("transfer", source, widen=2), few)
+    assert state.recipe.generator == "big/16@32"
+    z = latents(range(4))
+    state.generator.eval()
+    assert torch.allclose(state.generator(z), zoo.load(source)(z), atol=1e-5)
+    consume(loop.train(make("transfer", source, widen=2, steps=2), tmp_path / "run", few))
+    assert zoo.load(tmp_path / "run").architecture.divisor == 16
+
+
 def test_a_transfer_reads_pictures_of_its_sources_side(source, draw_faces, tmp_path):
     draw_faces(tmp_path / "faces", 16, (48, 48))
     recipe = Transfer(source=str(source), data=str(tmp_path / "faces"), freeze_d=2, n_critic=1, batch=4, steps=1)
@@ -728,6 +738,7 @@ def test_pictures_that_do_not_fit_are_one_sentence(few, refuses):
     ("case", "settings", "fragments"),
     [
         ("transfer", {"freeze_g": 4}, ["big/32@32 has 4 layers"]),
+        ("transfer", {"widen": 3}, ["big/32@32 cannot be widened 3 times"]),
         ("transfer", {"freeze_d": 4}, ["critic/16@32 has 4 layers"]),
         ("transfer", {"source": "/nowhere/at/all"}, ["/nowhere/at/all"]),
         ("distill-0.05", {"generator": "kd/16@64"}, ["teacher draws 32 pixels", "student 64"]),

@@ -5,7 +5,8 @@ from typing import ClassVar
 
 from ganopt.errors import UserError
 from ganopt.models import zoo
-from ganopt.models.networks import Network, build_critic
+from ganopt.models.networks import Network, build_critic, parse_architecture
+from ganopt.models.widening import widened, wider
 from ganopt.training.methods.registry import Method, Networks, architecture_of, first_critic, register
 from ganopt.training.recipes import WganGp
 from ganopt.training.settings import setting
@@ -18,6 +19,7 @@ class Transfer(WganGp):
     name: ClassVar[str] = "transfer"
     origin_setting: ClassVar[str] = "source"
     source: str = setting("", "model to start from: a name, a file or user/repo")
+    widen: int = setting(1, "factor for the generator's widths; at first, it draws the same (Net2Net)", low=1, high=64)
     freeze_g: int = setting(2, "first generator layers to freeze", low=0, high=5)
     critic_chunk: int = setting(4, "pictures in a critic's chunk; fewer need less memory; 0 for the whole batch", low=0)
     freeze_d: int = setting(4, "first critic layers to freeze", low=0, high=5)
@@ -30,11 +32,14 @@ class Transfer(WganGp):
 
 def _architectures(recipe: Transfer) -> dict[str, str]:
     critic = first_critic(recipe, architecture_of(recipe.source, "critic"))
-    return {"generator": architecture_of(recipe.source, "generator"), "critic": critic}
+    generator = parse_architecture(architecture_of(recipe.source, "generator"))
+    return {"generator": str(wider(generator, recipe.widen)) if recipe.widen > 1 else str(generator), "critic": critic}
 
 
 def _networks(recipe: Transfer) -> Networks:
     generator, critic = zoo.load(recipe.source), zoo.load_critic(recipe.source)
+    if recipe.widen > 1:
+        generator = widened(generator, recipe.widen)
     _freeze(generator, recipe.freeze_g)
     _freeze(critic, recipe.freeze_d)
     return Networks(generator, [critic, *(build_critic(name) for name, _ in recipe.critics[1:])])

@@ -1,0 +1,52 @@
+"""Widening a generator: a wider one that draws the same pictures (Net2Net, Chen et al. 2016)."""
+
+import dataclasses
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ganopt.errors import UserError
+from ganopt.models.networks import Architecture, Generator, build_network, can_inherit
+
+UNEVENNESS = 0.25  # standard deviation of the share of each copy, relative to the mean share
+
+
+def wider(architecture: Architecture, factor: int) -> Architecture:
+    """The architecture of `widened`. Raises UserError if this one cannot be widened by the factor."""
+    divisor, remainder = divmod(architecture.divisor, factor)
+    wide = dataclasses.replace(architecture, divisor=divisor)
+    if remainder or not can_inherit(architecture, wide):
+        raise UserError(f"{architecture} cannot be widened {factor} times; use big or kd, and a factor of its divisor.")
+    return wide
+
+
+@torch.no_grad()
+def widened(narrow: Generator, factor: int, seed: int = 0) -> Generator:
+    """A generator with all widths multiplied, on the CPU, that draws the same pictures up to rounding.
+
+    Each channel is copied `factor` times, and each weight of the next stage for it is divided among the copies,
+    unevenly and at random, so that they become different in training. Raises UserError as `wider` does.
+    """
+    generator = build_network(wider(narrow.architecture, factor))
+    assert isinstance(generator, Generator)
+    random = torch.Generator().manual_seed(seed)
+    stages: Any = zip(generator.stages, narrow.stages, strict=True)
+    last = len(narrow.stages) - 1
+    for index, (to, source) in enumerate(stages):
+        weight = source[0].weight  # (in, out, k, k), of a transposed convolution
+        if index:
+            weight = _divided(weight, factor, random)
+        copies = 1 if index == last else factor  # the last stage has three colours
+        to[0].weight.copy_(weight.repeat(1, copies, 1, 1))
+        to[0].bias.copy_(source[0].bias.repeat(copies))
+        if index < last:
+            for name in ("weight", "bias", "running_mean", "running_var"):
+                getattr(to[1], name).copy_(getattr(source[1], name).repeat(copies))
+    return generator.train(narrow.training)
+
+
+def _divided(weight: Tensor, copies: int, random: torch.Generator) -> Tensor:
+    """The weights for copies of each input, which add up to the weight: (in, ...) -> (copies * in, ...)."""
+    shares = 1 + UNEVENNESS * torch.randn(copies, *weight.shape, generator=random)
+    return (weight * shares / shares.sum(dim=0)).flatten(0, 1)
