@@ -64,6 +64,15 @@ def test_four_heads_score_pictures_of_any_side(side):
     assert [tuple(y.shape[1:]) for y in critic.features(x)] == [(32, 64, 64), (32, 32, 32), (64, 16, 16), (128, 8, 8)]
 
 
+def test_the_fine_one_sees_enlarged_pictures():
+    coarse, fine, x = build_critic("projected"), build_critic("projected-fine"), pictures(2, 128)
+    assert [tuple(y.shape[2:]) for y in fine.features(x)] == [(side, side) for side in (128, 64, 32, 16)]
+    assert fine.scores(x).shape == (2, 4 * 13**2)
+    large = torch.nn.functional.interpolate(x, 256, mode="bilinear", align_corners=False)
+    assert torch.equal(fine.features(x)[0], fine.features(large)[0])
+    fine.load_state_dict(coarse.state_dict())
+
+
 def test_only_the_heads_are_trained_and_saved():
     critic = build_critic("projected")
     assert all(name.startswith("heads.") for name, _ in critic.named_parameters())

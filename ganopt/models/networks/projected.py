@@ -1,6 +1,7 @@
 """A projected critic: small heads on the features of a frozen pretrained network (Sauer et al. 2021).
 
-* `projected`: EfficientNet-Lite0, fixed random projections of its feature maps, and four heads, one per resolution.
+* `projected`: EfficientNet-Lite0, fixed random projections of its feature maps, and four heads, one per resolution;
+* `projected-fine`: the same for pictures that are first enlarged to 256x256 pixels, about four times as expensive.
 
 Only the heads are trained and saved. The projections are drawn from a fixed seed, and the frozen network is read from
 `checkpoints/`.
@@ -25,32 +26,35 @@ from ganopt.models.networks.efficientnet import FEATURE_BLOCKS, EfficientNetLite
 from ganopt.models.networks.registry import Architecture, register
 
 BACKBONE = "efficientnet-lite0.safetensors"  # in checkpoints/
-SIDE = 128  # pixels to which pictures are resized
 LATERAL = (32, 64, 128, 256)  # channels that each map is projected to
 FUSED = (32, 32, 64, 128)  # channels after it is summed with the coarser maps
-HEADS = {32: 64, 16: 128, 8: 256}  # side in pixels -> channels of a head at that side
+HEADS = (64, 128, 256)  # channels of a head when it has halved the side of the finest map once, twice, three times
 SEED = 0  # of the projections
 
 
 class ProjectedCritic(Critic):
-    """Scores of four heads on maps of 64, 32, 16 and 8 pixels: (N, 3, side, side) -> (N, 100)."""
+    """Scores of four heads on feature maps of pictures resized to S pixels: (N, 3, side, side) -> (N, K).
+
+    The maps have S/2, S/4, S/8 and S/16 pixels, and K is four times the square of S/16 - 3.
+    """
 
     needs_separate_batches: ClassVar[bool] = True
 
-    def __init__(self, backbone: EfficientNetLite0):
+    def __init__(self, backbone: EfficientNetLite0, resized_to: int):
         super().__init__()
+        self.resized_to = resized_to
         self.backbone = backbone
         self.frozen_digest = backbone_digest()
         random = torch.Generator().manual_seed(SEED)
         for level, (width, lateral, fused) in enumerate(zip(FEATURE_BLOCKS.values(), LATERAL, FUSED, strict=True)):
             self.register_buffer(f"lateral_{level}", _projection(width, lateral, random), persistent=False)
             self.register_buffer(f"fused_{level}", _projection(lateral, fused, random), persistent=False)
-        self.heads = nn.ModuleList(_head(width, side) for width, side in zip(FUSED, (64, 32, 16, 8), strict=True))
+        self.heads = nn.ModuleList(_head(width, halvings) for width, halvings in zip(FUSED, (3, 2, 1, 0), strict=True))
 
     def features(self, x: Tensor) -> list[Tensor]:
-        """The input maps of the heads, the finest first: (N, 32, 64, 64) to (N, 128, 8, 8)."""
-        if x.shape[-1] != SIDE:
-            x = interpolate(x, size=SIDE, mode="bilinear", align_corners=False)
+        """The input maps of the heads, the finest first: (N, 32, S/2, S/2) to (N, 128, S/16, S/16)."""
+        if x.shape[-1] != self.resized_to:
+            x = interpolate(x, size=self.resized_to, mode="bilinear", align_corners=False)
         # on a CPU, the backward pass to the pixels is slower in bfloat16
         with torch.autocast(x.device.type, enabled=not x.requires_grad and torch.is_autocast_enabled(x.device.type)):
             maps = self.backbone(x)
@@ -74,14 +78,13 @@ def _projection(width_in: int, width_out: int, random: torch.Generator) -> Tenso
     return weight * math.sqrt(2 / width_in)
 
 
-def _head(width: int, side: int) -> nn.Sequential:
-    """A head: halves the side of a map down to 8 pixels and returns 5x5 scores."""
+def _head(width: int, halvings: int) -> nn.Sequential:
+    """A head: halves the side of a map to that of the coarsest one, and scores each window of 4x4."""
     layers: list[nn.Module] = []
-    while side > 8:
-        side //= 2
-        down = spectral_norm(nn.Conv2d(width, HEADS[side], 4, 2, 1, bias=False))
-        layers += [down, nn.BatchNorm2d(HEADS[side]), nn.LeakyReLU(0.2, inplace=True)]
-        width = HEADS[side]
+    for channels in HEADS[len(HEADS) - halvings :]:
+        down = spectral_norm(nn.Conv2d(width, channels, 4, 2, 1, bias=False))
+        layers += [down, nn.BatchNorm2d(channels), nn.LeakyReLU(0.2, inplace=True)]
+        width = channels
     return nn.Sequential(*layers, spectral_norm(nn.Conv2d(width, 1, 4)))
 
 
@@ -106,6 +109,16 @@ def backbone_digest() -> str:
 @register("projected", "critic")
 def projected(architecture: Architecture) -> Critic:
     """The projected critic; the divisor has no effect on it. Raises UserError if the frozen network is missing."""
+    return _critic(resized_to=128)
+
+
+@register("projected-fine", "critic")
+def projected_fine(architecture: Architecture) -> Critic:
+    """The projected critic for enlarged pictures, in which it sees small parts such as eyes better."""
+    return _critic(resized_to=256)
+
+
+def _critic(resized_to: int) -> Critic:
     with torch.device("cpu"):
         backbone = EfficientNetLite0(_weights())
-    return ProjectedCritic(backbone)
+    return ProjectedCritic(backbone, resized_to)

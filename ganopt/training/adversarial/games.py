@@ -48,7 +48,6 @@ GAMES = {
         losses.relativistic_critic, losses.relativistic_generator, penalties.r1_and_r2, generator_sees_real=True
     ),
 }
+_PROJECTED = Rules("hinge", 2e-4, (0.0, 0.99), ("color", "translation", "cutout"))
 # by kind of critic
-RULES = {
-    "projected": Rules("hinge", 2e-4, (0.0, 0.99), ("color", "translation", "cutout")),
-}
+RULES = {"projected": _PROJECTED, "projected-fine": _PROJECTED}
