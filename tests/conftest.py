@@ -20,6 +20,7 @@ from ganopt.errors import UserError
 from ganopt.metrics import features, inception_weights
 from ganopt.metrics.features import Extractor
 from ganopt.models import networks, weights
+from ganopt.models.networks.projected import BACKBONE
 from ganopt.thesis import release
 from ganopt.training import loop
 from ganopt.training.recipes import WganGp
@@ -135,6 +136,7 @@ def three_models(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path
         reference = "dogs" if name.startswith("dogs") else "cats"
         records.append(record | {"reference": reference, "reference_hash": reference, "arithmetic": "float32"})
     (folder / "results.json").write_text(json.dumps({"records": records}))
+    (folder / BACKBONE).symlink_to(Path(__file__).parents[1] / "checkpoints" / BACKBONE)
     return folder
 
 

@@ -21,7 +21,7 @@ from ganopt.training.methods import Transfer
 from ganopt.training.recipes import Recipe
 
 PUBLIC_MINUTES = 5
-PUBLIC_BATCH, PUBLIC_PARAMETERS, PUBLIC_RUNS, PUBLIC_QUEUE, PUBLIC_FIDS = 32, 5_000_000, 20, 4, 8
+PUBLIC_BATCH, PUBLIC_PARAMETERS, PUBLIC_RUNS, PUBLIC_QUEUE, PUBLIC_FIDS = 32, 7_000_000, 20, 4, 8
 # headers that proxies and tunnels add, or the beginnings of their names
 FORWARDED = (
     *("forwarded", "via", "x-forwarded", "x-real-ip", "x-original-", "x-client-ip", "x-cluster-client-ip"),

@@ -1,22 +1,31 @@
-"""From a request for a run to a recipe within the limits of the page."""
+"""From a request for a run to a recipe within the limits of the page, its cost, and its start."""
 
+import contextlib
 import dataclasses
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
+from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.hub import AbsentError
 from ganopt.models.networks import can_inherit, parse_architecture
-from ganopt.runs.status import Run
+from ganopt.runs import manager
+from ganopt.runs.status import Run, find
 from ganopt.thesis.experiments import EXPERIMENTS
+from ganopt.training import profiling
 from ganopt.training.methods import METHODS, check
+from ganopt.training.profiling import TrainingCost
 from ganopt.training.recipe_text import parse
 from ganopt.training.recipes import Recipe
+from ganopt.ui import access
 from ganopt.ui.access import check_limits, check_minutes, refusal
 
-NETWORKS = ("big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
+NETWORKS = ("sle", "sle/4", "sle-thin/4", "big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
 # the settings of the shipped models; a student uses this critic if its teacher has none
 TUNED = {
     "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0},
@@ -37,6 +46,7 @@ SETTINGS = {
     "freeze_g": "Frozen generator layers",
     "freeze_d": "Frozen critic layers",
 }
+SECOND_CRITIC = "projected:0.5"
 SHORT = 10  # minutes; runs up to this have more frequent previews
 
 
@@ -51,6 +61,7 @@ class RunRequest:
     network: str = "big/8"
     side: int = 64
     more: dict[str, Any] = dataclasses.field(default_factory=dict)
+    second_critic: bool = False  # whether a projected critic is added
 
 
 PRESETS = {
@@ -94,6 +105,10 @@ def make_recipe(request: RunRequest, public: bool) -> Recipe:
     values |= {"minutes": request.minutes, "device": "auto"}
     values |= {"save_every": 100, "preview_every": 20 if request.minutes <= SHORT else 100}
     recipe = parse(values | {name: value for name, value in request.more.items() if value is not None})
+    if request.second_critic:
+        if not recipe.needs_pictures:
+            raise UserError("Without pictures there is no critic; choose some, or switch the second critic off.")
+        recipe = dataclasses.replace(recipe, critic=f"{recipe.critic},{SECOND_CRITIC}")
     if not recipe.needs_pictures:
         recipe = dataclasses.replace(recipe, data="")
     check_limits(recipe, public)
@@ -109,8 +124,12 @@ def from_api(
     `data` is UPLOAD if files were uploaded.
     """
     settings = dict(settings or {})
+    second_critic = settings.pop("second_critic", False)
+    if not isinstance(second_critic, bool):
+        raise UserError(f"second_critic is {str(second_critic)[:40]!r}; use true or false.")
     if unknown := set(settings) - set(SETTINGS):
-        raise UserError(f"Unknown setting {str(min(unknown))[:40]!r}; use any of {', '.join(SETTINGS)}.")
+        known = ("second_critic", *SETTINGS)
+        raise UserError(f"Unknown setting {str(min(unknown))[:40]!r}; use any of {', '.join(known)}.")
     if data.startswith(PREFIX):
         zoo.check_offered([data.removeprefix(PREFIX)])
     elif not data and method == "distill":
@@ -118,7 +137,37 @@ def from_api(
     if method in WITH_ORIGIN:
         zoo.check_offered([origin])
     data = "" if data == UPLOAD else data
-    return RunRequest(method, minutes, data, origin if method in WITH_ORIGIN else "", network, side, settings)
+    origin = origin if method in WITH_ORIGIN else ""
+    return RunRequest(method, minutes, data, origin, network, side, settings, second_critic)
+
+
+def estimate(request: RunRequest, public: bool) -> Iterator[str]:
+    """Estimate the cost of a run: yields the elapsed time, and finally the result, as text for the page.
+
+    Closing the iterator, as when the visitor leaves, stops the estimate.
+    """
+    recipe, start = make_recipe(request, public), time.monotonic()
+    with contextlib.closing(profiling.follow_trial(recipe)) as updates:
+        for cost in updates:
+            yield _cost_text(request.minutes, cost) if cost else f"Estimating: {time.monotonic() - start:.0f} s."
+
+
+def _cost_text(minutes: float, cost: TrainingCost) -> str:
+    steps = 60 * minutes / cost.seconds
+    pictures = f", {steps * cost.images:,.0f} pictures" if cost.images else ""
+    text = f"A step takes {cost.seconds:.2g} s, so {minutes:g} minutes are about {steps:,.0f} steps{pictures}."
+    return f"{text} Memory: {cost.peak / 1e9:.1f} GB of {cost.peak_of}."
+
+
+def start(request: RunRequest, files: list[Path], name: str, public: bool) -> tuple[str, str]:
+    """Start a run; returns a message and its name."""
+    recipe, runs = make_recipe(request, public), runs_folder()
+    limit = access.PUBLIC_QUEUE if public else None
+    name = manager.start(runs, name or None, recipe, files if recipe.needs_pictures else [], limit).name
+    if public:
+        manager.forget(runs, access.PUBLIC_RUNS)
+    training = [run.name for run in find(runs) if run.status == "training" and run.name != name]
+    return f"'{name}' is waiting for '{training[0]}'." if training else f"'{name}' has been started.", name
 
 
 def _networks(request: RunRequest) -> dict[str, Any]:

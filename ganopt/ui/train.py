@@ -1,8 +1,6 @@
 """The tab Train: a form to estimate and start a run, beside the view of all runs."""
 
-import contextlib
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,14 +11,9 @@ from gradio.components import Component
 
 from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
-from ganopt.files import runs_folder
 from ganopt.models import zoo
-from ganopt.runs import manager
 from ganopt.runs.queue import check_system
-from ganopt.runs.status import find
-from ganopt.training import profiling
 from ganopt.training.methods import METHODS
-from ganopt.training.profiling import TrainingCost
 from ganopt.ui import access, requests
 from ganopt.ui.api import add_endpoint, uploaded_path
 from ganopt.ui.common import (
@@ -52,11 +45,11 @@ def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
 
     @show_errors
     def show_cost(request: gr.Request, *values):
-        yield from _estimate(_parse_form(values)[0], access.is_public(request))
+        yield from requests.estimate(_parse_form(values)[0], access.is_public(request))
 
     @show_errors
     def start(request: gr.Request, *values):
-        return _start(*_parse_form(values), access.is_public(request))
+        return requests.start(*_parse_form(values), access.is_public(request))
 
     @show_errors
     def show_limits(request: gr.Request) -> list:
@@ -93,7 +86,7 @@ def _add_endpoints(model: str) -> None:
         The parameters are those of /train without the files and the name.
         """
         run_request = requests.from_api(method, minutes, data, origin, network, side, settings)
-        yield from _estimate(run_request, access.is_public(request))
+        yield from requests.estimate(run_request, access.is_public(request))
 
     def train(
         request: gr.Request,
@@ -111,49 +104,20 @@ def _add_endpoints(model: str) -> None:
 
         `data` is sample:MODEL for faces drawn by a model, a folder on the server, or "" for distillation without
         pictures; uploaded `files`, pictures or a zip file of them, replace it. `origin` is the source of a transfer or
-        the teacher of a distillation. `settings` may contain batch, lr_g, lr_d, penalty, ema, seed, live_fids, alpha,
-        freeze_g and freeze_d; the others have the method's defaults.
+        the teacher of a distillation. `settings` may contain second_critic (true or false), batch, lr_g, lr_d, penalty,
+        ema, seed, live_fids, alpha, freeze_g and freeze_d; the others have the method's defaults.
         """
         run_request = requests.from_api(method, minutes, UPLOAD if files else data, origin, network, side, settings)
         paths = [uploaded_path(file) for file in files or []]
-        return _start(run_request, paths, name.strip(), access.is_public(request))
+        return requests.start(run_request, paths, name.strip(), access.is_public(request))
 
     add_endpoint("cost", cost, "cost")
     add_endpoint("train", train, "start")
 
 
-def _estimate(request: RunRequest, public: bool) -> Iterator[str]:
-    """Estimate the cost of a run: yields the elapsed time, and finally the result, as text for the page.
-
-    Closing the iterator, as when the visitor leaves, stops the estimate.
-    """
-    recipe, start = requests.make_recipe(request, public), time.monotonic()
-    with contextlib.closing(profiling.follow_trial(recipe)) as updates:
-        for cost in updates:
-            yield _cost_text(request.minutes, cost) if cost else f"Estimating: {time.monotonic() - start:.0f} s."
-
-
-def _cost_text(minutes: float, cost: TrainingCost) -> str:
-    steps = 60 * minutes / cost.seconds
-    pictures = f", {steps * cost.images:,.0f} pictures" if cost.images else ""
-    text = f"A step takes {cost.seconds:.2g} s, so {minutes:g} minutes are about {steps:,.0f} steps{pictures}."
-    return f"{text} Memory: {cost.peak / 1e9:.1f} GB of {cost.peak_of}."
-
-
-def _start(request: RunRequest, files: list[Path], name: str, public: bool) -> tuple[str, str]:
-    """Start a run; returns a message and its name."""
-    recipe, runs = requests.make_recipe(request, public), runs_folder()
-    limit = access.PUBLIC_QUEUE if public else None
-    name = manager.start(runs, name or None, recipe, files if recipe.needs_pictures else [], limit).name
-    if public:
-        manager.forget(runs, access.PUBLIC_RUNS)
-    training = [run.name for run in find(runs) if run.status == "training" and run.name != name]
-    return f"'{name}' is waiting for '{training[0]}'." if training else f"'{name}' has been started.", name
-
-
 def _parse_form(values: tuple) -> tuple[RunRequest, list[Path], str]:
     """The request in the form, the uploaded files, and the name of the run."""
-    method, origin, choice, files, folder, network, side, minutes, name, *more = values
+    method, origin, choice, files, folder, network, side, minutes, name, second_critic, *more = values
     data = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(choice, choice)
     known = METHODS[method].settings if method in METHODS else {}
     settings = {
@@ -162,7 +126,8 @@ def _parse_form(values: tuple) -> tuple[RunRequest, list[Path], str]:
     if choice == NONE:
         settings["alpha"] = settings.get("alpha") or 0.0  # the student learns from the teacher only
     _check_pictures(choice, files, method, settings)
-    request = RunRequest(method, minutes, data, origin if method in WITH_ORIGIN else "", network, side, settings)
+    origin = origin if method in WITH_ORIGIN else ""
+    request = RunRequest(method, minutes, data, origin, network, side, settings, bool(second_critic))
     return request, [Path(file) for file in files or []] if choice == UPLOAD else [], (name or "").strip()
 
 
@@ -193,13 +158,19 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     with gr.Row():
         minutes = gr.Number(first.minutes, label="Minutes", elem_id="train-minutes")
         name = gr.Textbox(label="Name", placeholder="automatic", elem_id="train-name")
+    second_critic = gr.Checkbox(
+        first.second_critic,
+        label="Second critic",
+        info="Pretrained on photographs: better faces from fewer pictures, but steps take longer",
+        elem_id="train-second-critic",
+    )
     with gr.Accordion("More settings", open=False):
         gr.Markdown("Leave empty for the method's default.")
         more = [_setting(name, first) for name in SETTINGS]
     with gr.Row():
         estimate = gr.Button("Estimate cost", min_width=170, elem_id="train-cost")
         button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
-    filled = [method, origin, data, network, side, minutes, *more]
+    filled = [method, origin, data, network, side, minutes, second_critic, *more]
     for preset_button, preset in presets.items():
         # in the browser, so that Start sends the new values even if it is clicked at once
         fill = f"(...old) => {_form_values(preset)}.map((value, index) => value ?? old[index])"
@@ -208,7 +179,8 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     method.change(_show_method_inputs, method, [origin, network, side, *more], **QUIET)
     data.change(_show_picture_inputs, data, [files, folder], **QUIET)
     refresh_models(tab, origin, model_choices)
-    return [method, origin, data, files, folder, network, side, minutes, name, *more], estimate, button
+    inputs = [method, origin, data, files, folder, network, side, minutes, name, second_critic, *more]
+    return inputs, estimate, button
 
 
 def _pictures(public: bool) -> list[tuple[str, str]]:
@@ -231,7 +203,7 @@ def _setting(name: str, preset: RunRequest) -> gr.Textbox:
 def _form_values(preset: RunRequest) -> str:
     """The values of a preset for the form, as JSON; null keeps the current value."""
     values = [preset.method, preset.origin or None, preset.data or NONE, preset.network, preset.side, preset.minutes]
-    return json.dumps(values + [optional_text(preset.more.get(name)) for name in SETTINGS])
+    return json.dumps([*values, preset.second_critic, *(optional_text(preset.more.get(name)) for name in SETTINGS)])
 
 
 def _show_picture_inputs(data: str) -> tuple[gr.File, gr.Textbox]:

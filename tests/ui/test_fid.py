@@ -36,7 +36,7 @@ def measure(path, as_reference):
 
 def start(path):
     request = requests.from_api("r1", 1, train.UPLOAD, "cats-teacher", "big/64", 32, {"batch": 4})
-    return train._start(request, [Path(path)], "mine", True)
+    return requests.start(request, [Path(path)], "mine", True)
 
 folder, ordinary, large = Path(sys.argv[1]), *sys.argv[2:]
 measure(ordinary, True)

@@ -73,6 +73,26 @@ def test_a_model_without_a_critic_is_refused_as_a_source(refuses, three_models, 
         private_recipe(RunRequest("transfer", 1, "pictures", "cats-student"))
 
 
+def test_the_switch_adds_a_second_critic(refuses):
+    for request in (RunRequest("r1", 1, "pictures", **TINY), RunRequest("transfer", 1, "pictures", "cats-teacher")):
+        plain, both = (private_recipe(dataclasses.replace(request, second_critic=each)) for each in (False, True))
+        assert len(plain.critics) == 1 and both.critics[0] == plain.critics[0]
+        assert [(name.partition("@")[0], weight) for name, weight in both.critics[1:]] == [("projected", 0.5)]
+    student = RunRequest("distill", 1, "pictures", "cats-teacher", network="big/64", more={"alpha": 0.3})
+    assert len(private_recipe(dataclasses.replace(student, second_critic=True)).critics) == 2
+    with refuses("Without pictures there is no critic"):
+        private_recipe(dataclasses.replace(student, more={"alpha": 0.0}, second_critic=True))
+
+
+def test_the_switch_is_a_setting_of_the_api(refuses):
+    arguments = ("r1", 1, "pictures", "", "big/64", 32)
+    assert requests.from_api(*arguments, {"second_critic": True, "batch": 4}).second_critic
+    assert not requests.from_api(*arguments, None).second_critic
+    for wrong in ("yes", 1, None):
+        with refuses("second_critic", "true or false"):
+            requests.from_api(*arguments, {"second_critic": wrong})
+
+
 def test_a_private_page_has_no_limits():
     assert access.limits(public=False) == "" and access.most_minutes(public=False) is None
     assert private_recipe(RunRequest("r1", 600, "a folder", network="big", side=128, more={"batch": 64})).batch == 64
