@@ -19,10 +19,10 @@ from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import CONFIG
 
 ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are controls
-R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "lr_g": 2e-4, "lr_d": 2e-4, "beta2": 0.99}
+R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "critic_chunk": 0, "beta2": 0.99}
 AUGMENTED = {"augment": ("color", "translation")}
-WITH_CRITIC = {"inherit_critic": True, "critic_chunk": 0} | R1_TUNED | {"lr_g": 5e-4} | AUGMENTED  # for students
-IMITATION = {"pixel": "l1", "feature": 1.0, "alpha": 0.3, "snapshots": 6}  # for the best students
+BOTH = {"critic": "plain-critic/2,projected:0.5", "lr_decay": 0.5}
+STUDENT = R1_TUNED | AUGMENTED | BOTH | {"batch": 16, "lr_g": 5e-4, "lr_d": 2e-4, "inherit_critic": True}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,7 @@ class Experiment:
     share: float  # of the budget, relative to the other experiments
     settings: dict[str, Any] = field(default_factory=dict)
     needs: str = ""  # the experiment that trains its source or teacher
+    divisor: int = 1  # of the widths in its settings, relative to the thesis's networks
 
     @property
     def reference(self) -> str:
@@ -50,56 +51,94 @@ class Experiment:
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
-        Experiment(name="cats-teacher", recipe="r1", classes="cat", share=30, settings={"generator": "big"}),
-        Experiment(name="cats-thesis", recipe="wgan-gp", classes="cat", share=10, settings={"generator": "big"}),
-        Experiment(name="cats-small", recipe="r1", classes="cat", share=8, settings={"generator": "kd"}),
-        Experiment(name="dogs-scratch", recipe="r1", classes="dog", share=10, settings={"generator": "big"}),
+        # ours, with both critics
         Experiment(
-            name="dogs-transfer-thesis",
-            recipe="transfer",
-            classes="dog",
-            share=5,
-            settings={"freeze_g": 2, "freeze_d": 4},
-            needs="cats-teacher",
+            name="cats-teacher", recipe="r1", classes="cat", share=30, divisor=4, settings={"generator": "sle"} | BOTH
+        ),
+        Experiment(
+            name="cats-thin", recipe="r1", classes="cat", share=20, divisor=4, settings={"generator": "big/4"} | BOTH
+        ),
+        Experiment(
+            name="dogs-scratch", recipe="r1", classes="dog", share=10, divisor=4, settings={"generator": "sle"} | BOTH
         ),
         Experiment(
             name="dogs-transfer",
             recipe="transfer",
             classes="dog",
             share=10,
-            settings={"freeze_g": 1, "freeze_d": 2, "critic_chunk": 0, "snapshots": 10} | R1_TUNED | AUGMENTED,
+            divisor=4,
+            settings=R1_TUNED | AUGMENTED | BOTH | {"freeze_g": 1, "freeze_d": 0, "snapshots": 10},
             needs="cats-teacher",
         ),
-        *(
-            Experiment(
-                name=f"cats-kd-{alpha:g}",
-                recipe="distill",
-                classes="cat",
-                share=3,
-                settings={"generator": "kd", "alpha": alpha} | WITH_CRITIC,
-                needs="cats-teacher",
-            )
-            for alpha in ALPHAS
+        Experiment(
+            name="cats-big",
+            recipe="transfer",
+            classes="cat",
+            share=20,
+            divisor=4,
+            settings=R1_TUNED
+            | AUGMENTED
+            | BOTH
+            | {"widen": 4, "freeze_g": 0, "freeze_d": 0, "lr_g": 1e-4, "lr_d": 1e-4},
+            needs="cats-thin",
         ),
         Experiment(
             name="cats-student",
             recipe="distill",
             classes="cat",
-            share=9,
-            settings={"generator": "big/4", "inherit": True} | WITH_CRITIC | IMITATION,
+            share=20,
+            divisor=4,
+            settings=STUDENT | {"generator": "sle-thin/4", "alpha": 0.3, "snapshots": 6},
             needs="cats-teacher",
         ),
         Experiment(
             name="cats-fast",
             recipe="distill",
             classes="cat",
-            share=9,
-            settings={"generator": "shuffle"} | WITH_CRITIC | IMITATION,
+            share=20,
+            divisor=4,
+            settings=STUDENT | {"generator": "shuffle/4", "alpha": 0.3, "snapshots": 6},
             needs="cats-teacher",
         ),
-        # two recipes from scratch, with the same generator and budget
+        # the thesis's networks and methods
+        Experiment(name="cats-thesis", recipe="wgan-gp", classes="cat", share=10, settings={"generator": "big"}),
         Experiment(
-            name="race-ours", recipe="r1", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
+            name="dogs-transfer-thesis",
+            recipe="transfer",
+            classes="dog",
+            share=5,
+            settings={"freeze_g": 2, "freeze_d": 4},
+            needs="cats-thin",
+        ),
+        *(
+            Experiment(
+                name=f"cats-kd-{alpha:g}",
+                recipe="distill",
+                classes="cat",
+                share=5,
+                settings=STUDENT | {"generator": "kd", "critic": "plain-critic,projected:0.5", "alpha": alpha},
+                needs="cats-teacher",
+            )
+            for alpha in ALPHAS
+        ),
+        Experiment(
+            name="cats-small",
+            recipe="r1",
+            classes="cat",
+            share=5,
+            settings={"generator": "kd", "critic": "plain-critic,projected:0.5", "lr_decay": 0.5},
+        ),
+        # recipes from scratch with the same budget: both critics, one, and the thesis's
+        Experiment(
+            name="race-ours",
+            recipe="r1",
+            classes="cat",
+            share=4,
+            divisor=4,
+            settings={"generator": "sle/2", "snapshots": 15} | BOTH,
+        ),
+        Experiment(
+            name="race-plain", recipe="r1", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
         ),
         Experiment(
             name="race-thesis", recipe="wgan-gp", classes="cat", share=4, settings={"generator": "big", "snapshots": 3}
@@ -144,9 +183,12 @@ def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experi
             field.name: field.default for field in dataclasses.fields(METHODS[experiment.recipe].recipe)
         }
         if experiment.recipe != "transfer":  # its networks are those of its source
-            divisors = {"generator": setting.divisor, "critic": max(setting.divisor // 2, 1)}  # the critic is wider
-            for name, divisor in divisors.items():
-                values[name] = _scaled(values.get(name, defaults[name]), divisor, setting.side)
+            first, *others = values.get("critic", defaults["critic"]).split(",")
+            relative = setting.divisor / experiment.divisor
+            generator = _scaled(values.get("generator", defaults["generator"]), relative, setting.side)
+            # a critic is twice as wide, if its width is that of the thesis's
+            critic = _scaled(first, relative / 2 if experiment.divisor == 1 else relative, setting.side)
+            values |= {"generator": generator, "critic": ",".join([critic, *others])}
         if experiment.needs:
             source = locate(setting, experiment.needs)
             if source is None:
@@ -176,7 +218,8 @@ def locate(setting: Setting, name: str) -> str | None:
     return name if name in catalogue() else None
 
 
-def _scaled(name: str, divisor: int, side: int) -> str:
-    """A network with its widths divided further, for pictures of a side."""
+def _scaled(name: str, divisor: float, side: int) -> str:
+    """A network with its widths divided further, if the divisor is above 1, for pictures of a side."""
     architecture = parse_architecture(name)
-    return str(dataclasses.replace(architecture, divisor=min(architecture.divisor * divisor, 64), side=side))
+    narrower = min(architecture.divisor * max(int(divisor), 1), 64)
+    return str(dataclasses.replace(architecture, divisor=narrower, side=side))

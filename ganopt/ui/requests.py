@@ -28,7 +28,7 @@ from ganopt.ui.access import check_limits, check_minutes, refusal
 NETWORKS = ("sle", "sle/4", "sle-thin/4", "big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
 # the settings of the shipped models; a student uses this critic if its teacher has none
 TUNED = {
-    "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0},
+    "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0, "critic": "critic"},
     "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0, "critic": "plain-critic"},
 }
 UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # choices of pictures that are not drawn by a model
@@ -190,8 +190,9 @@ def _networks(request: RunRequest) -> dict[str, Any]:
             "teacher": request.origin,
             "inherit": can_inherit(generator, teacher),
             "inherit_critic": has_critic,
-            "feature": float(has_critic),
         }
+        if request.more.get("alpha") == 0:  # nothing else than imitation makes its pictures sharp
+            settings |= {"pixel": "l1", "feature": float(has_critic)}
     defaults: dict[str, Any] = {
         field.name: field.default for field in dataclasses.fields(METHODS[request.method].recipe)
     }

@@ -1,11 +1,13 @@
 """The experiments, at toy size: trained, stopped and resumed, measured, and in the tables."""
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
 from ganopt.metrics import evaluation, features
+from ganopt.models.networks.projected import BACKBONE
 from ganopt.thesis import release, table_text, tables
 from ganopt.thesis.experiments import EXPERIMENTS, Setting, choose, recipes, runs
 from ganopt.thesis.measurements import measure
@@ -51,6 +53,7 @@ def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
         for name, size in (("cats", (32, 32)), ("dogs", (32, 30))):
             draw_faces(folder / name, 50, size)
             release.ship_reference(name, folder / name, folder / name, str(thin_inception))
+        (folder / "checkpoints" / BACKBONE).symlink_to(Path(__file__).parents[2] / "checkpoints" / BACKBONE)
     return folder / "checkpoints"
 
 
@@ -64,7 +67,12 @@ def test_every_experiment_trains_what_it_says(trained):
         assert run_folder.read_counters(trained.folder / name)["seconds"] >= 60 * recipe.minutes
     assert sum(recipe.minutes for recipe in planned.values()) == pytest.approx(trained.minutes)
     ((_, alone),) = recipes(trained, choose(["race-ours"]))
-    assert alone.minutes == trained.minutes and alone.generator == "big/32@64" and alone.critic == "plain-critic/16@64"
+    assert alone.minutes == trained.minutes and alone.generator == "sle/16@64"
+    assert alone.critic == "plain-critic/16@64,projected@64:0.5"
+    ((_, plain),) = recipes(trained, choose(["race-plain"]))
+    assert (plain.generator, plain.critic) == ("big/32@64", "plain-critic/16@64")
+    ((_, whole),) = recipes(dataclasses.replace(trained, divisor=1, side=128), choose(["cats-teacher"]))
+    assert (whole.generator, whole.critic) == ("sle", "plain-critic/2,projected:0.5")
 
 
 NETWORKS = ("generator", "critic")

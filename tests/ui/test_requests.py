@@ -39,7 +39,7 @@ def test_a_transfer_has_the_networks_of_its_source_and_our_tuned_settings():
     made = private_recipe(
         RunRequest("transfer", 20, "pictures", "cats-teacher", more={"freeze_g": 0, "freeze_d": None})
     )
-    assert isinstance(made, Transfer) and (made.loss, made.freeze_g, made.freeze_d) == ("r1", 0, 2)
+    assert isinstance(made, Transfer) and (made.loss, made.freeze_g, made.freeze_d) == ("r1", 0, 0)
     assert (
         made.preview_every == 100
         and private_recipe(dataclasses.replace(PRESETS["Transfer from cats to dogs"])).preview_every == 20
@@ -167,10 +167,13 @@ def test_a_teacher_without_a_critic_is_imitated_without_feature_term(monkeypatch
     entries["cats-student"] = dataclasses.replace(entries["cats-student"], critic=None)
     monkeypatch.setattr(zoo, "catalogue", lambda: entries)
     without, with_critic = (
-        private_recipe(RunRequest("distill", 1, "pictures", name, **TINY)) for name in ("cats-student", "cats-teacher")
+        private_recipe(RunRequest("distill", 1, "", name, **TINY, more={"alpha": 0.0}))
+        for name in ("cats-student", "cats-teacher")
     )
     assert (without.feature, without.inherit_critic, without.critic) == (0, False, "plain-critic/32@32")
     assert (with_critic.feature, with_critic.inherit_critic) == (1, True)
+    judged = private_recipe(RunRequest("distill", 1, "pictures", "cats-teacher", **TINY))
+    assert (judged.feature, judged.pixel, judged.alpha) == (0, "mse", 0.3)
 
 
 @pytest.mark.parametrize("method", METHODS)
