@@ -128,20 +128,31 @@ EXPERIMENTS = {
             share=5,
             settings={"generator": "kd", "critic": "plain-critic,projected:0.5", "lr_decay": 0.5},
         ),
-        # recipes from scratch with the same budget: both critics, one, and the thesis's
+        # recipes from scratch: both critics, each alone, and the thesis's
         Experiment(
             name="race-ours",
             recipe="r1",
             classes="cat",
             share=4,
             divisor=4,
-            settings={"generator": "sle/2", "snapshots": 15} | BOTH,
+            settings={"generator": "sle/2", "snapshots": 30} | BOTH,
         ),
         Experiment(
             name="race-plain", recipe="r1", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
         ),
         Experiment(
-            name="race-thesis", recipe="wgan-gp", classes="cat", share=4, settings={"generator": "big", "snapshots": 3}
+            name="race-features",
+            recipe="r1",
+            classes="cat",
+            share=4,
+            divisor=4,
+            settings={
+                **{"generator": "sle/2", "critic": "projected", "loss": "hinge", "penalty": 0, "lr_d": 2e-4},
+                **{"augment": ("color", "translation", "cutout"), "snapshots": 15},
+            },
+        ),
+        Experiment(
+            name="race-thesis", recipe="wgan-gp", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
         ),
     )
 }

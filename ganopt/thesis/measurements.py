@@ -11,7 +11,7 @@ import torch
 from ganopt.metrics import evaluation, features, references
 from ganopt.metrics.evaluation import FLOOR, Plan
 from ganopt.metrics.features import Extractor
-from ganopt.metrics.fid import frechet_distance
+from ganopt.metrics.fid import frechet_distance, precision_and_recall
 from ganopt.metrics.samples import Sample
 from ganopt.models import weights, zoo
 from ganopt.models.catalogue import catalogue
@@ -94,7 +94,7 @@ def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.de
 
 
 def _curve(snapshots: list[Path], reference: Sample, extractor: Extractor, count: int) -> list[dict[str, float]]:
-    """FID at each snapshot of a run, with the pictures seen and the minutes of training until then."""
+    """FID, precision and recall at each snapshot of a run, with the pictures and the minutes until then."""
     run = snapshots[0].parent.parent
     lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
     steps = {line["step"]: line for line in lines}
@@ -102,7 +102,10 @@ def _curve(snapshots: list[Path], reference: Sample, extractor: Extractor, count
     for path in snapshots:
         line = steps[int(path.stem)]
         point = {"step": line["step"], "images": line["images"], "minutes": line["seconds"] / 60}
-        points.append(point | {"fid": _fid(path, reference, extractor, count)})
+        sample = _sample(path, extractor, count)
+        point["fid"] = frechet_distance(sample.gaussian, reference.gaussian)
+        point["precision"], point["recall"] = precision_and_recall(reference.rows, sample.rows)
+        points.append(point)
     return points
 
 
@@ -113,10 +116,12 @@ def _storages(model: str, reference: Sample, extractor: Extractor, count: int) -
         for name, dtype in weights.STORAGES.items():
             path = Path(folder, f"{name}.safetensors")
             weights.save(network, path, dtype=dtype)
-            forms[name] = {"bytes": path.stat().st_size, "fid": _fid(path, reference, extractor, count)}
+            forms[name] = {
+                "bytes": path.stat().st_size,
+                "fid": frechet_distance(_sample(path, extractor, count).gaussian, reference.gaussian),
+            }
     return forms
 
 
-def _fid(path: Path, reference: Sample, extractor: Extractor, count: int) -> float:
-    sample = features.finish(features.of_model(str(path), range(count), extractor))
-    return frechet_distance(sample.gaussian, reference.gaussian)
+def _sample(path: Path, extractor: Extractor, count: int) -> Sample:
+    return features.finish(features.of_model(str(path), range(count), extractor))

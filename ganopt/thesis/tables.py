@@ -12,10 +12,15 @@ from ganopt.thesis.published import THESIS
 from ganopt.thesis.results import Record, Records
 from ganopt.thesis.table_text import THEIRS, Table
 
-MODELS = ("cats-thesis", "cats-teacher", "dogs-scratch", "dogs-transfer-thesis", "dogs-transfer")
+MODELS = (
+    *("cats-thesis", "cats-thin", "cats-big", "cats-teacher"),
+    *("dogs-scratch", "dogs-transfer-thesis", "dogs-transfer"),
+)
 STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student", "cats-fast")
 METHODS = {  # a model -> its baseline
     "cats-thesis": "",
+    "cats-thin": "",
+    "cats-big": "",
     "cats-teacher": "",
     "dogs-scratch": "",
     "dogs-transfer-thesis": "dogs-scratch",
@@ -25,6 +30,13 @@ METHODS = {  # a model -> its baseline
     "cats-fast": "cats-teacher",
 }
 CROSSED = {"cats": "cats-thesis", "dogs": "dogs-transfer-thesis"}  # reference -> published FID to compare curves with
+RACE = {  # runs from scratch, with their critics
+    "race-ours": "pixels and features",
+    "race-plain": "pixels",
+    "race-features": "features",
+    "race-thesis": "pixels, the thesis's recipe",
+}
+MINUTES = (2, 4, 8, 16, 30, 60)
 OTHER_METRICS = ["pictures", "FID", "KID x 1000", "precision", "recall", "SWD x 1000", "diversity"]
 COSTS = ["epoch, s", f"{THEIRS}epoch, s", "training memory, GB", f"{THEIRS}training memory, GB"]
 
@@ -46,6 +58,12 @@ def tables(records: Records) -> list[Table]:
         return _tables(records)
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise UserError(f"A record of the results is damaged ({error}); measure its model again.") from error
+
+
+def race_curves(records: Records) -> dict[str, list[tuple[float, float]]]:
+    """FID against minutes for each recipe from scratch, by its critics."""
+    known = {critics: records[key] for name, critics in RACE.items() if (key := ("curve", name)) in records}
+    return {critics: [(each["minutes"], each["fid"]) for each in record["points"]] for critics, record in known.items()}
 
 
 def _tables(records: Records) -> list[Table]:
@@ -97,7 +115,14 @@ def _tables(records: Records) -> list[Table]:
             "FID while training",
             ["run", *curve],
             _curves(known),
-            " ".join(filter(None, [notes(EXPERIMENTS, "curve"), twice, _race(known)])),
+            f"{notes(EXPERIMENTS, 'curve')} {twice}".strip(),
+        ),
+        Table(
+            "race",
+            "From scratch in the same time",
+            ["run", "critics", "network", *(f"{minutes} min" for minutes in MINUTES), "recall at the end"],
+            _race(known),
+            notes(RACE, "curve"),
         ),
     ]
 
@@ -205,14 +230,15 @@ def _curves(records: Records) -> list[list[str]]:
     return rows
 
 
-def _race(records: Records) -> str:
-    """A sentence that compares our recipe with the thesis's after the same time."""
-    ours, theirs = (records.get(("curve", name), {}).get("points", []) for name in ("race-ours", "race-thesis"))
-    reached = theirs and curves.at_minutes(ours, theirs[-1]["minutes"])
-    if not reached:
-        return ""
-    last = theirs[-1]
-    return (
-        f"From scratch, our recipe reached {reached['fid']:.2f} after {reached['minutes']:.0f} minutes, "
-        f"that of the thesis {last['fid']:.2f} after {last['minutes']:.0f}."
-    )
+def _race(records: Records) -> list[list[str]]:
+    """FID of the recipes from scratch after the same minutes, and the last recall."""
+    rows = []
+    for name, recipe in RACE.items():
+        if points := records.get(("curve", name), {}).get("points", []):
+            last = points[-1]
+            reached = [curves.at_minutes(points, minutes) for minutes in MINUTES if minutes <= last["minutes"] + 1]
+            fids = [f"{point['fid']:.2f}" if point else "" for point in reached]
+            recall = f"{last['recall']:.2f}" if "recall" in last else ""
+            row = [name, recipe, _run(records, name)[0], *fids]
+            rows.append([*row, *[""] * (len(MINUTES) + 3 - len(row)), recall])
+    return rows

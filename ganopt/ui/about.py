@@ -9,6 +9,7 @@ from ganopt.thesis import comparison, tables
 from ganopt.ui import gpu
 from ganopt.ui.common import Scratch, captioned, face_gallery, show_errors
 from ganopt.ui.result_tables import build_tables
+from ganopt.viz import charts
 
 HERE = Path(__file__).parent
 MODEL = "cats-teacher"
@@ -32,7 +33,10 @@ def build_about(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scr
     )
     gallery = face_gallery("Faces with faults", "flaws", columns=6, enlarge=True)
     gr.Markdown("## Results")
-    build_tables(tables.tables(comparison.results()), folded=False)
+    records = comparison.results()
+    if race := tables.race_curves(records):
+        gr.HTML(f'<div class="plots">{charts.lines("fid500 from scratch", race, "minutes")}</div>', elem_classes="bare")
+    build_tables(tables.tables(records), folded=False)
     gr.Markdown((HERE / "sources.md").read_text(encoding="utf-8"), elem_classes="reading")
 
     @show_errors

@@ -252,7 +252,7 @@ def results(tmp_path, monkeypatch) -> Path:
     return path
 
 
-TABLES = ("table-3.1", "table-3.2", "table-3.3", "metrics", "storage", "curves")
+TABLES = ("table-3.1", "table-3.2", "table-3.3", "metrics", "storage", "curves", "race")
 
 
 def test_report_prints_the_tables_as_markdown(results, tmp_path, capsys):
@@ -294,7 +294,7 @@ def test_report_dry_run_says_what_would_be_written_and_writes_nothing(results, c
     Path("README.md").write_text(f"{START}\n{END}\n")
     main(["report", "--readme", "README.md", "--csv", "tables", "--dry-run"])
     planned = json.loads(capsys.readouterr().out)
-    assert planned["readme"] == "README.md" and len(planned["tables"]) == 6
+    assert planned["readme"] == "README.md" and len(planned["tables"]) == 7
     assert planned["csv"] == [str(Path("tables", f"{name}.csv")) for name in TABLES]
     assert Path("README.md").read_text() == f"{START}\n{END}\n" and len(list(Path().iterdir())) == 1
 

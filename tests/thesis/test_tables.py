@@ -185,10 +185,7 @@ def test_storages_and_curves_are_of_one_protocol_too():
     ]
     assert found["storage"].notes == "FID is fid500, of one sample; Inception in float32."
     assert [row[0] for row in found["curves"].rows] == ["race-ours", "dogs-transfer"]
-    assert (
-        "Left out, because the protocol differs: race-thesis." in found["curves"].notes
-        and "From scratch" not in found["curves"].notes
-    )
+    assert "Left out, because the protocol differs: race-thesis." in found["curves"].notes
     found = built(storage("cats-teacher"), storage("cats-student", arithmetic="bfloat16"))
     assert {row[0] for row in found["storage"].rows} == {"cats-teacher"}
 
@@ -218,33 +215,24 @@ def test_a_curve_says_when_it_fell_below_the_thesis_and_where_it_leads():
     }
 
 
-@pytest.mark.parametrize(
-    ("ours", "theirs", "sentence"),
-    [
-        (
-            [(10, 90.0), (20, 60.0), (30, 50.0)],
-            [(10, 400.0), (30, 200.0)],
-            "our recipe reached 50.00 after 30 minutes, that of the thesis 200.00 after 30.",
-        ),
-        (
-            [(10, 90.0), (20, 60.0), (30, 50.0)],
-            [(24, 200.0)],
-            "our recipe reached 60.00 after 20 minutes, that of the thesis 200.00 after 24.",
-        ),
-        (
-            [(10, 90.0), (20, 60.0)],
-            [(10, 400.0), (20.3, 200.0)],  # its last step was a long one
-            "our recipe reached 60.00 after 20 minutes, that of the thesis 200.00 after 20.",
-        ),
-        ([(10, 90.0)], [(5, 200.0)], None),
-        ([(10, 90.0)], [], None),
-        ([], [(5, 200.0)], None),
-    ],
-)
-def test_the_race_gives_our_recipe_no_more_time_than_the_thesis(ours, theirs, sentence):
-    records = [curve(name, *points) for name, points in (("race-ours", ours), ("race-thesis", theirs)) if points]
-    notes = built(*records)["curves"].notes
-    assert notes.endswith(f"From scratch, {sentence}") if sentence else "From scratch" not in notes
+def test_the_race_compares_recipes_after_the_same_minutes():
+    ours = curve("race-ours", (4.005, 90.0), (8, 60.0), (28, 50.0), (60, 30.0))
+    ours["points"][-1]["recall"] = 0.126
+    found = built(ours, curve("race-thesis", (4, 400.0), (15.5, 200.0)), curve("cats-teacher", (4, 1.0)))["race"]
+    assert [row[0] for row in found.rows] == ["race-ours", "race-thesis"]
+    assert row_of(found, "race-ours") == {
+        **{"run": "race-ours", "critics": "pixels and features", "4 min": "90.00", "8 min": "60.00"},
+        **{"16 min": "60.00", "30 min": "50.00", "60 min": "30.00", "recall at the end": "0.13"},
+    }
+    slow = row_of(found, "race-thesis")
+    assert (slow["4 min"], slow["8 min"], slow["16 min"]) == ("400.00", "400.00", "200.00") and "30 min" not in slow
+
+
+def test_the_curves_of_the_race_are_named_by_their_critics():
+    records = [curve("race-ours", (4, 90.0), (8, 60.0)), curve("race-plain", (4, 99.0)), curve("cats-fast", (4, 50.0))]
+    found = tables.race_curves({(each["kind"], each["name"]): each for each in records})
+    assert found == {"pixels and features": [(4, 90.0), (8, 60.0)], "pixels": [(4, 99.0)]}
+    assert tables.race_curves({}) == {}
 
 
 def test_nothing_measured_is_said_in_a_sentence_and_all_rows_are_in_the_csv():
