@@ -32,14 +32,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--second-critic", choices=("on", "off"))
     parser.add_argument("--network")
+    parser.add_argument("--side", type=int)
+    parser.add_argument("--minutes", type=float)
     parser.add_argument("--data", type=Path, help="folder of pictures to use instead of the preset's")
     parser.add_argument("--classes", default="")
     parser.add_argument("--count", type=int, default=200, help="pictures of the folder, evenly chosen")
     options = parser.parse_args()
     name, asked = list(requests.PRESETS.items())[options.preset]
     second_critic = asked.second_critic if options.second_critic is None else options.second_critic == "on"
-    asked = dataclasses.replace(asked, second_critic=second_critic, network=options.network or asked.network)
-    print(f"{name}: {asked.network}, {'two critics' if second_critic else 'one critic'}")
+    changes = {key: value for key in ("network", "side", "minutes") if (value := getattr(options, key))}
+    asked = dataclasses.replace(asked, second_critic=second_critic, **changes)
+    if options.side and options.side > 32:
+        asked.more.clear()  # they are for small pictures
+    critics = "two critics" if second_critic else "one critic"
+    print(f"{name}: {asked.network}, {asked.side} pixels, {asked.minutes:g} minutes, {critics}")
     for seed in range(options.runs):
         recipe = requests.make_recipe(
             dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4}), public=False
