@@ -30,7 +30,7 @@ def environment(three_models, monkeypatch, tmp_path):
 def test_each_preset_is_a_recipe():
     made = {text: private_recipe(request) for text, request in PRESETS.items() if request.method != "transfer"}
     scratch, student = made.values()
-    assert isinstance(scratch, R1) and scratch.generator == "big/8@32" and scratch.critic == "plain-critic/4@32"
+    assert isinstance(scratch, R1) and scratch.generator == "big/4@32" and scratch.critic == "plain-critic/2@32"
     assert scratch.data == "sample:cats-teacher" and (scratch.minutes, scratch.batch) == (2, 32)
     assert isinstance(student, Distill) and not student.needs_pictures and student.side == 32  # that of its teacher
 
