@@ -43,19 +43,6 @@ def counting(extractor) -> Extractor:
 
 
 @pytest.fixture
-def few(monkeypatch) -> None:
-    """Ten pictures are enough."""
-    monkeypatch.setattr(features, "FEWEST", 10)
-
-
-@pytest.fixture
-def faces(few, tmp_path, draw_faces) -> Path:
-    """A folder of 12 drawn faces."""
-    draw_faces(tmp_path / "faces", 12)
-    return tmp_path / "faces"
-
-
-@pytest.fixture
 def model(tmp_path) -> str:
     """A run folder with a generator of 32 pixels."""
     weights.save(random_generator(5), tmp_path / "run/generator.safetensors")

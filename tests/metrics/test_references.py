@@ -1,29 +1,14 @@
 """The references that come with the project."""
 
-from pathlib import Path
-
 import pytest
 import torch
 from safetensors.torch import save_file
 
-from ganopt.metrics import features, references
+from ganopt.metrics import references
 from ganopt.metrics.features import finish, of_folder
 from ganopt.metrics.fid import frechet_distance
 from ganopt.metrics.sliced_wasserstein import sliced_wasserstein
 from ganopt.thesis import release
-
-
-@pytest.fixture
-def few(monkeypatch) -> None:
-    """Ten pictures are enough."""
-    monkeypatch.setattr(features, "FEWEST", 10)
-
-
-@pytest.fixture
-def faces(few, tmp_path, draw_faces) -> Path:
-    """A folder of 12 drawn faces."""
-    draw_faces(tmp_path / "faces", 12)
-    return tmp_path / "faces"
 
 
 class TestReferences:

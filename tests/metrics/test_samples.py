@@ -7,23 +7,9 @@ import numpy as np
 import pytest
 import torch
 
-from ganopt.metrics import features
 from ganopt.metrics.features import finish, of_folder, of_path
 from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.metrics.samples import read_statistics, write_statistics
-
-
-@pytest.fixture
-def few(monkeypatch) -> None:
-    """Ten pictures are enough."""
-    monkeypatch.setattr(features, "FEWEST", 10)
-
-
-@pytest.fixture
-def faces(few, tmp_path, draw_faces) -> Path:
-    """A folder of 12 drawn faces."""
-    draw_faces(tmp_path / "faces", 12)
-    return tmp_path / "faces"
 
 
 class TestStatistics:
