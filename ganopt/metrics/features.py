@@ -165,12 +165,14 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
 
     def describe(batch: Tensor) -> tuple[Tensor, Tensor]:
         pictures = pictures_of(batch)
-        return extractor.network(pictures), sliced_wasserstein.resized(pictures)
+        wanted = pictures if taken < sliced_wasserstein.PICTURES else pictures[:0]
+        return extractor.network(pictures), sliced_wasserstein.resized(wanted)
 
     moments = Moments()
     kept: list[Tensor] = []
     block: list[Tensor] = []
     first: list[Tensor] = []  # pictures
+    taken = 0  # pictures in it
     for described in extract(batches, describe, extractor.device):
         if described is None:
             yield 0
@@ -178,8 +180,9 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
         rows, pictures = described
         yield len(rows)
         block.append(rows)
-        if sum(map(len, first)) < sliced_wasserstein.PICTURES:
+        if taken < sliced_wasserstein.PICTURES:
             first.append(pictures)
+            taken += len(pictures)
         if sum(map(len, block)) >= BLOCK:
             _take(torch.cat(block), moments, kept)
             block = []

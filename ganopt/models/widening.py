@@ -14,6 +14,8 @@ UNEVENNESS = 0.25  # standard deviation of the share of each copy, relative to t
 
 def wider(architecture: Architecture, factor: int) -> Architecture:
     """The architecture of `widened`. Raises UserError if this one cannot be widened by the factor."""
+    if factor == 1:
+        return architecture
     divisor, remainder = divmod(architecture.divisor, factor)
     wide = dataclasses.replace(architecture, divisor=divisor)
     if remainder or not can_inherit(architecture, wide):
@@ -28,6 +30,8 @@ def widened(narrow: Generator, factor: int, seed: int = 0) -> Generator:
     Each channel is copied `factor` times, and each weight of the next stage for it is divided among the copies,
     unevenly and at random, so that they become different in training. Raises UserError as `wider` does.
     """
+    if factor == 1:
+        return narrow
     generator = build_network(wider(narrow.architecture, factor))
     assert isinstance(generator, Generator)
     random = torch.Generator().manual_seed(seed)

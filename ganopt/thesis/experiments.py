@@ -21,7 +21,8 @@ from ganopt.training.run_folder import CONFIG
 ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are controls
 R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "critic_chunk": 0, "beta2": 0.99}
 AUGMENTED = {"augment": ("color", "translation")}
-BOTH = {"critic": "plain-critic/2,projected:0.5", "lr_decay": 0.5}
+SECOND_CRITIC = "projected:0.5"
+BOTH = {"critic": f"plain-critic/2,{SECOND_CRITIC}", "lr_decay": 0.5}
 STUDENT = R1_TUNED | AUGMENTED | BOTH | {"batch": 16, "lr_g": 5e-4, "lr_d": 2e-4, "inherit_critic": True}
 
 
@@ -116,7 +117,7 @@ EXPERIMENTS = {
                 recipe="distill",
                 classes="cat",
                 share=5,
-                settings=STUDENT | {"generator": "kd", "critic": "plain-critic,projected:0.5", "alpha": alpha},
+                settings=STUDENT | {"generator": "kd", "critic": f"plain-critic,{SECOND_CRITIC}", "alpha": alpha},
                 needs="cats-teacher",
             )
             for alpha in ALPHAS
@@ -126,7 +127,7 @@ EXPERIMENTS = {
             recipe="r1",
             classes="cat",
             share=5,
-            settings={"generator": "kd", "critic": "plain-critic,projected:0.5", "lr_decay": 0.5},
+            settings={"generator": "kd", "critic": f"plain-critic,{SECOND_CRITIC}", "lr_decay": 0.5},
         ),
         # recipes from scratch: both critics, each alone, and the thesis's
         Experiment(
@@ -147,8 +148,13 @@ EXPERIMENTS = {
             share=4,
             divisor=4,
             settings={
-                **{"generator": "sle/2", "critic": "projected", "loss": "hinge", "penalty": 0, "lr_d": 2e-4},
-                **{"augment": ("color", "translation", "cutout"), "snapshots": 15},
+                "generator": "sle/2",
+                "critic": "projected",
+                "loss": "hinge",
+                "penalty": 0,
+                "lr_d": 2e-4,
+                "augment": ("color", "translation", "cutout"),
+                "snapshots": 15,
             },
         ),
         Experiment(

@@ -13,8 +13,13 @@ from ganopt.thesis.results import Record, Records
 from ganopt.thesis.table_text import THEIRS, Table
 
 MODELS = (
-    *("cats-thesis", "cats-thin", "cats-big", "cats-teacher"),
-    *("dogs-scratch", "dogs-transfer-thesis", "dogs-transfer"),
+    "cats-thesis",
+    "cats-thin",
+    "cats-big",
+    "cats-teacher",
+    "dogs-scratch",
+    "dogs-transfer-thesis",
+    "dogs-transfer",
 )
 STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student", "cats-fast")
 METHODS = {  # a model -> its baseline
@@ -236,9 +241,8 @@ def _race(records: Records) -> list[list[str]]:
     for name, recipe in RACE.items():
         if points := records.get(("curve", name), {}).get("points", []):
             last = points[-1]
-            reached = [curves.at_minutes(points, minutes) for minutes in MINUTES if minutes <= last["minutes"] + 1]
+            reached = [minutes <= last["minutes"] + 1 and curves.at_minutes(points, minutes) for minutes in MINUTES]
             fids = [f"{point['fid']:.2f}" if point else "" for point in reached]
             recall = f"{last['recall']:.2f}" if "recall" in last else ""
-            row = [name, recipe, _run(records, name)[0], *fids]
-            rows.append([*row, *[""] * (len(MINUTES) + 3 - len(row)), recall])
+            rows.append([name, recipe, _run(records, name)[0], *fids, recall])
     return rows

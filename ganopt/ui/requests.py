@@ -16,7 +16,7 @@ from ganopt.models.hub import AbsentError
 from ganopt.models.networks import can_inherit, parse_architecture
 from ganopt.runs import manager
 from ganopt.runs.status import Run, find
-from ganopt.thesis.experiments import EXPERIMENTS
+from ganopt.thesis.experiments import EXPERIMENTS, SECOND_CRITIC
 from ganopt.training import profiling
 from ganopt.training.methods import METHODS, check
 from ganopt.training.profiling import TrainingCost
@@ -46,7 +46,6 @@ SETTINGS = {
     "freeze_g": "Frozen generator layers",
     "freeze_d": "Frozen critic layers",
 }
-SECOND_CRITIC = "projected:0.5"
 SHORT = 10  # minutes; runs up to this have more frequent previews
 
 

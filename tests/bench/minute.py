@@ -43,7 +43,7 @@ def main() -> None:
     changes = {key: value for key in ("network", "side", "minutes") if (value := getattr(options, key))}
     asked = dataclasses.replace(asked, second_critic=second_critic, **changes)
     if options.side and options.side > 32:
-        asked.more.clear()  # they are for small pictures
+        asked = dataclasses.replace(asked, more={})  # the preset's are for small pictures
     critics = "two critics" if second_critic else "one critic"
     print(f"{name}: {asked.network}, {asked.side} pixels, {asked.minutes:g} minutes, {critics}")
     for seed in range(options.runs):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from ganopt.models.networks.base import LATENT_SIZE, Generator
-from ganopt.models.networks.folding import fold_stages
+from ganopt.models.networks.dcgan import StagedGenerator
 from ganopt.models.networks.initialisation import initialise, normal_init
 from ganopt.models.networks.registry import Architecture, register
 
@@ -23,14 +23,12 @@ DEEP = (16, 32)  # sides with a second convolution
 SPAN = 16  # between the sides of a map and of the one whose channels it scales
 
 
-class ExcitationGenerator(Generator):
+class ExcitationGenerator(StagedGenerator):
     """A stage for each side, from 4 pixels to the picture's, then one to colours."""
 
     cpu_batch: ClassVar[int] = 1  # on a CPU, the rounding of its convolutions depends on the batch size
 
     def __init__(self, widths: dict[int, int]):
-        super().__init__()
-        self.sides = tuple(widths)
         first, *others = widths.values()
         stages = [nn.Sequential(nn.ConvTranspose2d(LATENT_SIZE, 2 * first, 4), nn.BatchNorm2d(2 * first), nn.GLU(1))]
         for below, (side, width) in zip(widths.values(), list(widths.items())[1:], strict=False):
@@ -39,14 +37,12 @@ class ExcitationGenerator(Generator):
                 layers += _convolution(width, width)
             stages.append(nn.Sequential(*layers))
         stages.append(nn.Sequential(nn.Conv2d(others[-1], 3, 3, padding=1), nn.Tanh()))
-        self.layers = nn.Sequential(*stages)
-        scaled = (side for side in self.sides if side // SPAN in widths)
-        self.gates = nn.ModuleDict({str(side): _gate(widths[side // SPAN], widths[side]) for side in scaled})
-        initialise(self, normal_init)
-
-    @property
-    def stages(self) -> nn.Sequential:
-        return self.layers
+        scaled = (side for side in widths if side // SPAN in widths)
+        gates = {str(side): _gate(widths[side // SPAN], widths[side]) for side in scaled}
+        super().__init__(stages)
+        self.sides = tuple(widths)
+        self.gates = nn.ModuleDict(gates)
+        initialise(self.gates, normal_init)
 
     def forward(self, z: Tensor) -> Tensor:
         x = z
@@ -57,11 +53,6 @@ class ExcitationGenerator(Generator):
                 x = x * self.gates[str(side)](maps[side // SPAN])
             maps[side] = x
         return self.layers[-1](x)
-
-    def folded(self) -> Generator:
-        copied = super().folded()
-        copied.layers = fold_stages(copied.stages)
-        return copied
 
 
 @register("sle", "generator")

@@ -7,7 +7,7 @@ from torch import nn
 
 def initialise(network: nn.Module, init: Callable[[nn.Module], None]) -> None:
     """Apply `init` to each module, but not on the meta device: there `normal_` imports torch's compiler (slow)."""
-    if not next(network.parameters()).is_meta:
+    if not any(parameter.is_meta for parameter in network.parameters()):
         network.apply(init)
 
 

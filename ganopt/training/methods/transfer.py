@@ -33,13 +33,11 @@ class Transfer(WganGp):
 def _architectures(recipe: Transfer) -> dict[str, str]:
     critic = first_critic(recipe, architecture_of(recipe.source, "critic"))
     generator = parse_architecture(architecture_of(recipe.source, "generator"))
-    return {"generator": str(wider(generator, recipe.widen)) if recipe.widen > 1 else str(generator), "critic": critic}
+    return {"generator": str(wider(generator, recipe.widen)), "critic": critic}
 
 
 def _networks(recipe: Transfer) -> Networks:
-    generator, critic = zoo.load(recipe.source), zoo.load_critic(recipe.source)
-    if recipe.widen > 1:
-        generator = widened(generator, recipe.widen)
+    generator, critic = widened(zoo.load(recipe.source), recipe.widen), zoo.load_critic(recipe.source)
     _freeze(generator, recipe.freeze_g)
     _freeze(critic, recipe.freeze_d)
     return Networks(generator, [critic, *(build_critic(name) for name, _ in recipe.critics[1:])])
