@@ -59,8 +59,9 @@ def ship(
     """
     recipe = read_recipe(run)
     source = ""
-    if isinstance(recipe, Transfer) and recipe.widen == 1 and recipe.source in set(catalogue()) - {name}:
-        source = recipe.source
+    if isinstance(recipe, Transfer) and recipe.source in set(catalogue()) - {name}:
+        same = catalogue()[recipe.source].architecture == recipe.generator  # neither widened nor grown
+        source = recipe.source if same else ""
     files: dict[str, File | None] = {"generator": None, "critic": None}
     for kind, file, dtype in (
         ("generator", f"{name}.safetensors", weights.STORAGES[storage]),

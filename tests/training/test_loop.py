@@ -476,6 +476,28 @@ def test_a_transfer_can_widen_its_source_and_go_on(few, source, tmp_path):
     assert zoo.load(tmp_path / "run").architecture.divisor == 16
 
 
+def test_a_transfer_can_grow_its_source_and_go_on(few, source, tmp_path):
+    recipe = make("transfer", source, grow=True, freeze_g=2, steps=2)
+    state = new_state(recipe, few)
+    assert state.recipe.generator == "big-res/32@32"
+    z = latents(range(4))
+    state.generator.eval()
+    assert torch.equal(state.generator(z), zoo.load(source)(z))
+    consume(loop.train(recipe, tmp_path / "run", few))
+    trained, frozen = zoo.load(tmp_path / "run").state_dict(), state.generator.state_dict()
+    changed = {name.split(".")[1] for name in trained if not torch.equal(trained[name], frozen[name])}
+    assert changed == {"2", "3"}  # the stages that were not frozen
+
+
+def test_a_student_can_start_from_a_trained_model(few, source, tmp_path, refuses):
+    recipe = make("distill-0.05", source, generator="big/32@32", start=str(source), steps=2)
+    student = new_state(recipe, few).generator
+    assert all(torch.equal(value, student.state_dict()[name]) for name, value in zoo.load(source).state_dict().items())
+    consume(loop.train(recipe, tmp_path / "run", few))
+    with refuses("is a big/32@32, but the student a big/64@32; use the same"):
+        new_state(make("distill-0.05", source, generator="big/64@32", start=str(source)), few)
+
+
 def test_a_transfer_reads_pictures_of_its_sources_side(source, draw_faces, tmp_path):
     draw_faces(tmp_path / "faces", 16, (48, 48))
     recipe = Transfer(source=str(source), data=str(tmp_path / "faces"), freeze_d=2, n_critic=1, batch=4, steps=1)
@@ -739,6 +761,7 @@ def test_pictures_that_do_not_fit_are_one_sentence(few, refuses):
     [
         ("transfer", {"freeze_g": 4}, ["big/32@32 has 4 layers"]),
         ("transfer", {"widen": 3}, ["big/32@32 cannot be widened 3 times"]),
+        ("transfer", {"grow": True, "widen": 3}, ["big/32@32 cannot be widened 3 times"]),
         ("transfer", {"freeze_d": 4}, ["critic/16@32 has 4 layers"]),
         ("transfer", {"source": "/nowhere/at/all"}, ["/nowhere/at/all"]),
         ("distill-0.05", {"generator": "kd/16@64"}, ["teacher draws 32 pixels", "student 64"]),

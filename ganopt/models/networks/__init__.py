@@ -1,6 +1,12 @@
 """Generators and critics: base classes, registry and built-in kinds."""
 
-from ganopt.models.networks import dcgan, excitation, projected, subpixel  # noqa: F401 - importing them registers their kinds
+from ganopt.models.networks import (  # noqa: F401 - importing them registers their kinds
+    dcgan,
+    excitation,
+    projected,
+    residual,
+    subpixel,
+)
 from ganopt.models.networks.base import LATENT_SIZE, Critic, Generator, Network
 from ganopt.models.networks.registry import (
     KINDS,

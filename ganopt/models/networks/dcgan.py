@@ -5,6 +5,8 @@
 * `critic`: the thesis's critic, with InstanceNorm; `kd-critic`: with a sigmoid; `plain-critic`: without normalisation.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -17,7 +19,7 @@ from ganopt.models.networks.registry import Architecture, register
 class StagedGenerator(Generator):
     """A generator of stages (convolution, ..., BatchNorm, ReLU); the last one ends in Tanh."""
 
-    def __init__(self, stages: list[nn.Sequential]):
+    def __init__(self, stages: Sequence[nn.Module]):
         super().__init__()
         self.layers = nn.Sequential(*stages)
         initialise(self, normal_init)
@@ -70,13 +72,13 @@ class SigmoidCritic(StagedCritic):
 
 
 @register("big", "generator", inherits=True)
-def big(architecture: Architecture) -> Generator:
+def big(architecture: Architecture) -> StagedGenerator:
     """100 -> 2048 channels of 4x4 pixels; each further stage halves the width and doubles the side."""
     return StagedGenerator(_stages(architecture, 2048, kernel_of_second=4))
 
 
 @register("kd", "generator", inherits=True)
-def kd(architecture: Architecture) -> Generator:
+def kd(architecture: Architecture) -> StagedGenerator:
     """100 -> 512 channels of 4x4 pixels; the second stage quadruples the side, which saves a stage."""
     return StagedGenerator(_stages(architecture, 512, kernel_of_second=8))
 

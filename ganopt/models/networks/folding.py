@@ -28,7 +28,7 @@ def _folded(stage: nn.Module) -> nn.Module:
     convolution: nn.Module | None = None  # before the module, but for a PixelShuffle
     for module in stage:
         if isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d) and _is_foldable(module):
-            _fold(convolution, module)
+            fold_norm(convolution, module)
         else:
             modules.append(SigmoidTanh() if isinstance(module, nn.Tanh) else module)
         if not isinstance(module, nn.PixelShuffle):
@@ -40,8 +40,10 @@ def _is_foldable(module: nn.Module) -> TypeGuard[nn.BatchNorm2d]:
     return isinstance(module, nn.BatchNorm2d) and module.affine and module.running_mean is not None
 
 
-def _fold(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> None:
-    assert norm.running_mean is not None and norm.running_var is not None  # as checked by the caller
+def fold_norm(convolution: nn.Module, norm: nn.Module) -> nn.Module:
+    """Fold an affine BatchNorm into the convolution before it, in place; returns what takes the place of the norm."""
+    assert isinstance(convolution, nn.Conv2d | nn.ConvTranspose2d) and isinstance(norm, nn.BatchNorm2d)
+    assert norm.running_mean is not None and norm.running_var is not None
     times = convolution.out_channels // norm.num_features  # more than one if there is a PixelShuffle between them
     convolution.weight, convolution.bias = fuse_conv_bn_weights(
         convolution.weight,
@@ -53,3 +55,4 @@ def _fold(convolution: nn.Conv2d | nn.ConvTranspose2d, norm: nn.BatchNorm2d) -> 
         norm.bias.repeat_interleave(times),
         transpose=isinstance(convolution, nn.ConvTranspose2d),
     )
+    return nn.Identity()

@@ -13,7 +13,7 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from ganopt.errors import UserError
 from ganopt.models import zoo
-from ganopt.models.networks import Critic, build_critic, build_generator
+from ganopt.models.networks import Critic, Generator, build_critic, build_generator
 from ganopt.models.pruning import inherit_channels
 from ganopt.training.adversarial.updates import adversarial_loss, draw_with_gradients
 from ganopt.training.methods.registry import Method, Networks, architecture_of, first_critic, register
@@ -39,6 +39,7 @@ class Distill(Dcgan):
     pixel: str = setting("mse", "pixel term", choices=("mse", "l1"))
     feature: float = setting(0.0, "weight of the feature term, from the teacher's critic", low=0)
     inherit: bool = setting(False, "start from the teacher's most important channels")
+    start: str = setting("", "trained model that the student starts from, of the same network: a name or a file")
     inherit_critic: bool = setting(False, "start from the teacher's critic and its architecture (Li et al. 2020)")
 
     def __post_init__(self) -> None:
@@ -90,7 +91,17 @@ def _networks(recipe: Distill) -> Networks:
         frozen["teacher_critic"] = zoo.load_critic(recipe.teacher).requires_grad_(False)
     if recipe.inherit:
         inherit_channels(student, teacher)
+    if recipe.start:
+        _start_from(student, recipe.start)
     return Networks(student, critics, frozen)
+
+
+def _start_from(student: Generator, model: str) -> None:
+    """Copy the weights of a trained model. Raises UserError if it is another network."""
+    trained = zoo.load(model)
+    if trained.architecture != student.architecture:
+        raise UserError(f"{model} is a {trained.architecture}, but the student a {student.architecture}; use the same.")
+    student.load_state_dict(trained.state_dict())
 
 
 def _generator_loss(state: State, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:

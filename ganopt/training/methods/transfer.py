@@ -5,6 +5,7 @@ from typing import ClassVar
 
 from ganopt.errors import UserError
 from ganopt.models import zoo
+from ganopt.models.growing import deeper, grown
 from ganopt.models.networks import Network, build_critic, parse_architecture
 from ganopt.models.widening import widened, wider
 from ganopt.training.methods.registry import Method, Networks, architecture_of, first_critic, register
@@ -20,6 +21,7 @@ class Transfer(WganGp):
     origin_setting: ClassVar[str] = "source"
     source: str = setting("", "model to start from: a name, a file or user/repo")
     widen: int = setting(1, "factor for the generator's widths; at first, it draws the same (Net2Net)", low=1, high=64)
+    grow: bool = setting(False, "add residual blocks to the generator (big or kd); at first, it draws the same")
     freeze_g: int = setting(2, "first generator layers to freeze", low=0, high=5)
     critic_chunk: int = setting(4, "pictures in a critic's chunk; fewer need less memory; 0 for the whole batch", low=0)
     freeze_d: int = setting(4, "first critic layers to freeze", low=0, high=5)
@@ -33,11 +35,14 @@ class Transfer(WganGp):
 def _architectures(recipe: Transfer) -> dict[str, str]:
     critic = first_critic(recipe, architecture_of(recipe.source, "critic"))
     generator = parse_architecture(architecture_of(recipe.source, "generator"))
-    return {"generator": str(wider(generator, recipe.widen)), "critic": critic}
+    generator = wider(generator, recipe.widen)
+    return {"generator": str(deeper(generator) if recipe.grow else generator), "critic": critic}
 
 
 def _networks(recipe: Transfer) -> Networks:
     generator, critic = widened(zoo.load(recipe.source), recipe.widen), zoo.load_critic(recipe.source)
+    if recipe.grow:
+        generator = grown(generator, recipe.seed)
     _freeze(generator, recipe.freeze_g)
     _freeze(critic, recipe.freeze_d)
     return Networks(generator, [critic, *(build_critic(name) for name, _ in recipe.critics[1:])])
