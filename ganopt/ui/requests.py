@@ -25,7 +25,20 @@ from ganopt.training.recipes import Recipe
 from ganopt.ui import access
 from ganopt.ui.access import check_limits, check_minutes, refusal
 
-NETWORKS = ("sle", "sle/4", "sle-thin/4", "big", "big/2", "big/4", "big/8", "big/16", "kd", "kd/4", "shuffle/4")
+NETWORKS = (
+    "big-res/4",
+    "sle",
+    "sle/4",
+    "sle-thin/4",
+    "big",
+    "big/2",
+    "big/4",
+    "big/8",
+    "big/16",
+    "kd",
+    "kd/4",
+    "shuffle/4",
+)
 # the settings of the shipped models; a student uses this critic if its teacher has none
 TUNED = {
     "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0, "critic": "critic"},
