@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ def fid(options: argparse.Namespace) -> None:
     """Measure FID, KID, precision, recall, sliced Wasserstein distance and diversity of models or folders."""
     from tqdm import tqdm
 
-    from ganopt.metrics import evaluation, features, samples
+    from ganopt.metrics import evaluation, features, references, samples
     from ganopt.metrics.evaluation import Plan
     from ganopt.models.devices import pick_device
     from ganopt.thesis import results
@@ -25,19 +26,23 @@ def fid(options: argparse.Namespace) -> None:
     models, reference = tuple(options.model or ()), options.reference
     paths: tuple[Path, ...] = tuple(map(Path, options.paths))
     if len(paths) == 2 and not reference and not models:  # like pytorch-fid
-        reference = str(paths[1])
+        reference = options.paths[1]
         paths = paths[:1]
     plan = Plan(
         models=models,
         paths=paths,
-        reference=reference or "cats",
+        reference=references.resolve(reference) if reference else "cats",
         against=options.against,
         count=options.n,
         repeats=options.repeats,
         seed=options.seed,
     )
+    if note := references.ambiguity(plan.reference):
+        print(note, file=sys.stderr if options.json or options.dry_run else sys.stdout)
     if options.dry_run:
-        print_json(**dataclasses.asdict(plan) | {"paths": [str(path) for path in paths]})
+        shipped = isinstance(plan.reference, str)
+        values = dataclasses.asdict(plan) | {"paths": list(map(str, paths)), "reference": str(plan.reference)}
+        print_json(**values, reference_shipped=shipped)
         return
     extractor = features.load_extractor(pick_device(options.device), options.precision, options.inception)
     if options.save:

@@ -102,7 +102,9 @@ def _add_fid(group: Any) -> None:
     )
     command.add_argument("--model", action="append", help="model to measure; may be repeated")
     command.add_argument(
-        "--reference", default="", help="cats, dogs, a folder, a zip file or an .npz file (default: cats)"
+        "--reference",
+        default="",
+        help="a folder, a zip file or an .npz file, or where none has that name, cats or dogs (default: cats)",
     )
     command.add_argument(
         "--against", default="", help="also compute FID to the faces of this model, such as the teacher"

@@ -37,7 +37,7 @@ class Plan:
 
     models: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()  # folders, zip files or .npz statistics
-    reference: str = "cats"  # a name of `references.names()`, or a path
+    reference: str | Path = "cats"  # a name of `references.names()`, or the path of a folder or file
     against: str = ""  # a model whose faces from the same seeds are a second reference
     count: int = 500  # pictures in each sample
     repeats: int = 3  # samples of each model, with consecutive seeds
@@ -68,6 +68,7 @@ class Score:
     seeds: tuple[str, ...]  # of each sample of a model
     count: int  # pictures in a sample
     reference: str
+    reference_shipped: bool  # with the project; else it was a path
     reference_hash: str
     reference_count: int
     fids: tuple[float, ...]  # of each sample
@@ -110,8 +111,7 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
     models = [*plan.models, *filter(None, [plan.against])]
     for name in models:
         zoo.locate(name)
-    named = plan.reference in references.names() or not os.path.exists(plan.reference)
-    reference_share = 0 if named else _expected(Path(plan.reference), MOST, plan.count)
+    reference_share = _expected(plan.reference, MOST, plan.count) if isinstance(plan.reference, Path) else 0
     shares = [_expected(path, plan.count, plan.count) for path in plan.paths]
     done, total = 0, plan.count * plan.repeats * len(models) + sum(shares) + reference_share
 
@@ -127,12 +127,12 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
                     return stop.value
                 yield Update(done, total)
 
-    if named:
+    if isinstance(plan.reference, str):
         reference, others = references.load(plan.reference)
         patches = others.patches if plan.count >= min(others.count, PICTURES) else None  # else they are too many
         yield Update(done, total, score([samples.from_rows(FLOOR, others.rows[: plan.count], patches)], reference))
     else:
-        extraction = features.of_path(Path(plan.reference), extractor, MOST, most_pixels)
+        extraction = features.of_path(plan.reference, extractor, MOST, most_pixels)
         reference = yield from counted(extraction, reference_share)
         if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: compare its halves
             halves = _shuffled(reference.rows).chunk(2)
@@ -168,6 +168,7 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
         seeds=tuple(sample.seeds for sample in samples),
         count=first.count,
         reference=reference.name,
+        reference_shipped=reference.shipped,
         reference_hash=reference.hash,
         reference_count=reference.count,
         fids=tuple(frechet_distance(sample.gaussian, reference.gaussian) for sample in samples),

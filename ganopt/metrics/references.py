@@ -1,5 +1,8 @@
 """The references that come with the project: features of held-out photographs, and of others for the floor."""
 
+import os
+from pathlib import Path
+
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -35,6 +38,19 @@ def names() -> list[str]:
     return sorted(path.stem.removeprefix("reference-") for path in checkpoints().glob("reference-*.safetensors"))
 
 
+def resolve(text: str) -> str | Path:
+    """What a user means by a reference: a path if it exists, else a name."""
+    return Path(text) if os.path.exists(text) else text
+
+
+def ambiguity(reference: str | Path) -> str:
+    """A sentence that says which was taken of a shipped reference and a path with the same name; else empty."""
+    if str(reference) not in names() or not os.path.exists(reference):
+        return ""
+    taken = "path" if isinstance(reference, Path) else "shipped reference"
+    return f"{reference} is both a path and a shipped reference; the {taken} is used."
+
+
 def _sample(name: str, digest: str, tensors: dict[str, Tensor], part: str) -> Sample:
     rows = tensors[part]
-    return Sample(name, digest, len(rows), rows, fit(rows), tensors.get(f"{part}-patches"))  # absent before version 0.2
+    return Sample(name, digest, len(rows), rows, fit(rows), tensors.get(f"{part}-patches"), shipped=True)

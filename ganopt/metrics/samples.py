@@ -26,6 +26,7 @@ class Sample:
     gaussian: Gaussian
     patches: Tensor | None = None  # a summary by `sliced_wasserstein.summarise`
     seeds: str = ""  # of a model's faces
+    shipped: bool = False  # with the project, as a reference
 
 
 def from_rows(name: str, rows: Tensor, patches: Tensor | None = None) -> Sample:

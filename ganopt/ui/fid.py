@@ -186,7 +186,7 @@ def _results() -> list[Component]:
 def _sources(reference: str, own: str | None, own_as_reference: bool) -> dict[str, Any]:
     """The arguments of `Plan` for a reference and an uploaded file, which is measured or replaces the reference."""
     if own and own_as_reference:
-        return {"reference": own}
+        return {"reference": Path(own)}
     return {"reference": reference, "paths": (Path(own),) if own else ()}
 
 

@@ -162,6 +162,23 @@ def test_fid_of_two_folders_as_json_and_in_a_file(fid, tmp_path, draw_faces, cap
     assert [path.name for path in Path().iterdir()] == ["found.json"]
 
 
+def test_fid_of_two_folders_named_like_references(fid, draw_faces, capsys):
+    draw_faces(Path("dogs"), 50)
+    draw_faces(Path("cats"), 60, size=(40, 64))
+    printed = []
+    for reference in ("cats", "./cats", str(Path("cats").absolute())):
+        main([*fid, "dogs", reference, "--results", "found.json"])
+        printed.append(capsys.readouterr().out.splitlines())
+    sentence = "cats is both a path and a shipped reference; the path is used."
+    assert printed[0][0] == printed[1][0] == sentence and printed[0][1:] == printed[1][1:] == printed[2]
+    records = json.loads(Path("found.json").read_text())["records"]
+    assert [(each["reference_count"], each["reference_shipped"]) for each in records] == [(60, False)] * 3
+    main([*fid, "dogs", "--n", "50", "--dry-run"])
+    output = capsys.readouterr()
+    assert output.err == "cats is both a path and a shipped reference; the shipped reference is used.\n"
+    assert json.loads(output.out)["reference_shipped"] is True
+
+
 def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, capsys):
     draw_faces(tmp_path / "faces", 100)
     options = ["--reference", str(tmp_path / "faces"), "--n", "50", "--results", ""]

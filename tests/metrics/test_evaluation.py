@@ -90,10 +90,10 @@ class TestOrder:
         write_statistics(from_rows("x", torch.randn(20, 128)), tmp_path / "x.npz")
         many, some, npz = (tmp_path / name for name in ("many", "some", "x.npz"))
         for plan in (
-            Plan(models=models[:1], paths=(many, some, npz), reference=str(many), count=15, repeats=1),
+            Plan(models=models[:1], paths=(many, some, npz), reference=many, count=15, repeats=1),
             Plan(paths=(some, many), reference="drawings", count=15),
-            Plan(paths=(npz,), reference=str(npz), count=15),
-            Plan(paths=(many,), reference=str(some), count=15),
+            Plan(paths=(npz,), reference=npz, count=15),
+            Plan(paths=(many,), reference=some, count=15),
         ):
             monkeypatch.setenv("GANOPT_CACHE", str(tmp_path / f"cache{id(plan)}"))
             updates, _ = run(plan, extractor)
@@ -169,22 +169,35 @@ class TestFigures:
     def test_two_folders(self, tmp_path, draw_faces, extractor):
         draw_faces(tmp_path / "first", 15)
         draw_faces(tmp_path / "second", 30, size=(64, 40))
-        _, scores = run(Plan(paths=(tmp_path / "first",), reference=str(tmp_path / "second")), extractor)
+        _, scores = run(Plan(paths=(tmp_path / "first",), reference=tmp_path / "second"), extractor)
         first, second = (finish(of_folder(tmp_path / name, extractor)) for name in ("first", "second"))
         floor, found = scores
         assert found.fids == (frechet_distance(first.gaussian, second.gaussian),)
         assert (found.name, found.count, found.reference, found.reference_count) == ("first", 15, "second", 30)
         assert (floor.name, floor.count, floor.reference_count) == (FLOOR, 15, 15) and floor.fid > 0
 
+    def test_a_folder_with_the_name_of_a_shipped_reference_is_a_folder(
+        self, tmp_path, draw_faces, extractor, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        draw_faces(Path("first"), 15)
+        draw_faces(Path("drawings"), 19, size=(64, 40))
+        _, [found] = run(Plan(paths=(Path("first"),), reference=references.resolve("./drawings")), extractor)
+        first, second = (finish(of_folder(Path(name), extractor)) for name in ("first", "drawings"))
+        assert found.fids == (frechet_distance(first.gaussian, second.gaussian),)
+        assert (found.reference, found.reference_count, found.reference_shipped) == ("drawings", 19, False)
+        _, (_, shipped) = run(Plan(paths=(Path("first"),), reference="drawings"), extractor)
+        assert (shipped.reference, shipped.reference_count, shipped.reference_shipped) == ("drawings", 50, True)
+
     def test_a_reference_too_small_to_be_halved_has_no_floor(self, tmp_path, draw_faces, extractor):
         draw_faces(tmp_path / "first", 12)
         draw_faces(tmp_path / "second", 19)
-        _, scores = run(Plan(paths=(tmp_path / "first",), reference=str(tmp_path / "second")), extractor)
+        _, scores = run(Plan(paths=(tmp_path / "first",), reference=tmp_path / "second"), extractor)
         assert [score.name for score in scores] == ["first"]
 
     def test_a_folder_against_itself(self, tmp_path, draw_faces, extractor):
         draw_faces(tmp_path / "faces", 12)
-        _, [found] = run(Plan(paths=(tmp_path / "faces",), reference=str(tmp_path / "faces")), extractor)
+        _, [found] = run(Plan(paths=(tmp_path / "faces",), reference=tmp_path / "faces"), extractor)
         assert abs(found.fid) < 1e-3 and (found.precision, found.recall) == (1, 1) and found.kid < 1e-6
 
     def test_statistics_have_a_fid_and_nothing_else(self, models, tmp_path, draw_faces, extractor):
@@ -192,10 +205,8 @@ class TestFigures:
         sample = finish(of_folder(tmp_path / "faces", extractor))
         path = tmp_path / "faces.npz"
         write_statistics(sample, path)
-        _, [found] = run(Plan(models=models[:1], reference=str(path), count=12, repeats=1), extractor)
-        _, (_, expected) = run(
-            Plan(models=models[:1], reference=str(tmp_path / "faces"), count=12, repeats=1), extractor
-        )
+        _, [found] = run(Plan(models=models[:1], reference=path, count=12, repeats=1), extractor)
+        _, (_, expected) = run(Plan(models=models[:1], reference=tmp_path / "faces", count=12, repeats=1), extractor)
         assert found.fid == pytest.approx(expected.fid, rel=1e-5)
         assert found.kid is found.kid_deviation is found.precision is found.recall is None
         assert (found.reference, found.reference_count) == ("faces.npz", 0)
@@ -219,7 +230,7 @@ import torch
 import ganopt.metrics.fid
 from ganopt.metrics import evaluation, features
 extractor = features.load_extractor(torch.device("cpu"), "float32", sys.argv[1])
-plan = evaluation.Plan(paths=(Path(sys.argv[2]),), reference=sys.argv[3])
+plan = evaluation.Plan(paths=(Path(sys.argv[2]),), reference=Path(sys.argv[3]))
 print([update.score.fid for update in evaluation.evaluate(plan, extractor) if update.score])
 """
         folders = [str(tmp_path / "first"), str(tmp_path / "second")]
