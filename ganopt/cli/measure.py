@@ -25,15 +25,18 @@ def fid(options: argparse.Namespace) -> None:
 
     models, reference = tuple(options.model or ()), options.reference
     paths: tuple[Path, ...] = tuple(map(Path, options.paths))
-    if len(paths) == 2 and not reference and not models:  # like pytorch-fid
+    most, reference_most = 500 if options.n is None else options.n, features.ALL
+    if len(paths) == 2 and not reference and not models:  # like pytorch-fid, which takes all pictures of both
         reference = options.paths[1]
         paths = paths[:1]
+        most = reference_most = features.ALL if options.n is None else options.n
     plan = Plan(
         models=models,
         paths=paths,
         reference=references.resolve(reference) if reference else "cats",
         against=options.against,
-        count=options.n,
+        count=most,
+        reference_count=reference_most,
         repeats=options.repeats,
         seed=options.seed,
     )
@@ -42,12 +45,15 @@ def fid(options: argparse.Namespace) -> None:
     if options.dry_run:
         shipped = isinstance(plan.reference, str)
         values = dataclasses.asdict(plan) | {"paths": list(map(str, paths)), "reference": str(plan.reference)}
+        values = {name: "all" if value == features.ALL else value for name, value in values.items()}
         print_json(**values, reference_shipped=shipped)
         return
     extractor = features.load_extractor(pick_device(options.device), options.precision, options.inception)
     if options.save:
         extraction = (
-            features.of_path(paths[0], extractor) if paths else features.of_model(models[0], plan.seeds(0), extractor)
+            features.of_path(paths[0], extractor, features.ALL if options.n is None else options.n, seed=plan.seed)
+            if paths
+            else features.of_model(models[0], plan.seeds(0), extractor)
         )
         samples.write_statistics(features.finish(extraction), Path(options.save))
         print(f"Mean and covariance of {paths[0] if paths else models[0]} are in {options.save}.")
@@ -111,5 +117,8 @@ def _score_line(score: "Score") -> str:
         line += f"   precision {score.precision:.2f}   recall {score.recall:.2f}"
     if score.swd is not None:
         line += f"   SWD {score.swd:.1f} e-3"
-    line += f"   diversity {score.diversity:.2f}"
-    return line + (f"   to {score.against} {score.fid_to_model:.2f}" if score.against else "")
+    if score.diversity is not None:
+        line += f"   diversity {score.diversity:.2f}"
+    if score.against:
+        line += f"   to {score.against} {score.fid_to_model:.2f}"
+    return line + "".join(f"   ({note})" for note in score.notes)
