@@ -179,6 +179,19 @@ def test_fid_of_two_folders_named_like_references(fid, draw_faces, capsys):
     assert json.loads(output.out)["reference_shipped"] is True
 
 
+def test_fid_of_a_folder_to_itself_is_0_whole_or_drawn(fid, draw_faces, capsys):
+    draw_faces(Path("faces/cat"), 60)
+    draw_faces(Path("faces/dog"), 60, size=(40, 64))
+    for options, count in (([], 120), (["--n", "60"], 60)):
+        main([*fid, "faces", "faces", *options, "--json", "--results", ""])
+        record = json.loads(capsys.readouterr().out)["records"][-1]
+        assert abs(record["fid"]) < 1e-3 and record["count"] == record["reference_count"] == count
+    assert record["drawn"] == record["reference_drawn"] == "60 of 120 pictures, drawn with seed 0"
+    main([*fid, "faces", "faces", "--n", "60", "--results", ""])
+    drawn = "60 of 120 pictures, drawn with seed 0"
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"   ({drawn})   (reference: {drawn})")
+
+
 def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, capsys):
     draw_faces(tmp_path / "faces", 100)
     options = ["--reference", str(tmp_path / "faces"), "--n", "50", "--results", ""]
@@ -187,7 +200,10 @@ def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, c
     number = r"-?[0-9]+\.[0-9]{2}"
     measured = rf"fid50 +{number}( \({number} to {number}\))?   KID {number} \+- {number} e-3   "
     measured += r"precision [01]\.[0-9]{2}   recall [01]\.[0-9]{2}   "
-    assert re.fullmatch(rf"real against real +{measured}diversity {number}", floor)
+    assert re.fullmatch(
+        rf"real against real +{measured}diversity {number}   \(no SWD: real against real has no patches of pictures\)",
+        floor,
+    )
     measured += rf"SWD [0-9]+\.[0-9] e-3   diversity {number}"
     assert re.fullmatch(rf"{re.escape(model)} {measured}   to {re.escape(model)} -?0\.00", line) and " to " in line
     main([*fid, str(tmp_path / "faces"), *options])

@@ -87,7 +87,7 @@ def test_the_pyramid_is_that_of_the_paper_and_a_flat_picture_has_no_detail():
 
 
 def test_it_is_the_distance_of_the_paper(monkeypatch):
-    monkeypatch.setattr(swd, "BASES", 4)
+    monkeypatch.setattr(swd, "BASES", 16)  # else chance in the directions changes a level by up to 2 %
     spots = 5 * torch.randn(40, 3, 128, 128, generator=torch.Generator().manual_seed(2)).pow(3)
     first, second = smooth(40, side=48), (smooth(40, 1, side=6).float() + spots).clamp(0, 255).to(torch.uint8)
     expected = plain_distances(first, second, repeats=32)
