@@ -35,19 +35,20 @@ def swd_floor(name: str, count: int) -> tuple[float, ...] | None:
     floors = _read(name)[0].get("floors")
     if floors is None or count < floors[0, 0]:
         return None
-    counts, *levels = floors.flip(0).numpy().T
+    counts, *levels = floors.flip(0).double().numpy().T
     return tuple(float(np.interp(count**-0.5, counts**-0.5, level)) for level in levels)
 
 
 def _read(name: str) -> tuple[dict[str, Tensor], str]:
-    """The tensors of a reference, and the hash of its file."""
+    """The tensors of a reference, and the hash of its file, or of an earlier one with the same features."""
     path = checkpoint(f"reference-{name}.safetensors")
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}
+            earlier = (file.metadata() or {}).get("same_features_as", "")
         if not {"reference", "others"} <= tensors.keys():
             raise KeyError("features")
-        return tensors, sha256(path)[:32]
+        return tensors, earlier or sha256(path)[:32]
     except (SafetensorError, OSError, KeyError) as error:
         raise UserError(f"{path} is damaged; restore it from the project's repository.") from error
 
