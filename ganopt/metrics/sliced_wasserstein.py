@@ -51,8 +51,7 @@ def summarise(pictures: Tensor) -> Tensor:
     for some in pictures.split(CHUNK):
         for level, found in zip(_pyramid(some), patches, strict=True):
             found.append(_patches(level, places))
-    size = 3 * PATCH**2
-    bases = torch.linalg.qr(torch.randn(BASES, size, size, generator=torch.Generator().manual_seed(0))).Q
+    bases = _bases()
     return torch.stack([_bins(_normalised(torch.cat(found)), bases) for found in patches]).half()
 
 
@@ -64,6 +63,12 @@ def sliced_wasserstein(first: Tensor, second: Tensor) -> list[float]:
     """
     widths = torch.from_numpy(np.diff(_edges())).float()
     return (1000 * ((first.float() - second.float()).abs() @ widths).mean(dim=1)).tolist()
+
+
+def _bases() -> Tensor:
+    """Orthonormal bases of the space of patches, always the same: (BASES, 147, 147)."""
+    size = 3 * PATCH**2
+    return torch.linalg.qr(torch.randn(BASES, size, size, generator=torch.Generator().manual_seed(0))).Q
 
 
 def _normalised(patches: Tensor) -> Tensor:
