@@ -1,14 +1,16 @@
-"""Atomic writing of files and folders, hashes, and the folders of caches and runs."""
+"""Atomic writing of files and folders, strict JSON, hashes, and the folders of caches and runs."""
 
 import contextlib
 import errno
 import functools
 import hashlib
+import json
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from safetensors import SafetensorError
 
@@ -77,6 +79,11 @@ def write_error(path: Path, error: Exception) -> UserError:
         return UserError(f"The disk is full: {path} was not written; free some space or choose another folder.")
     reason = os.strerror(number) if number else str(error)
     return UserError(f"{path} cannot be written ({reason}); choose a folder that you may write to.")
+
+
+def to_json(value: Any, **layout: Any) -> str:
+    """Strict JSON; `layout` is that of `json.dumps`. Raises ValueError for NaN and infinity, which JSON cannot hold."""
+    return json.dumps(value, allow_nan=False, **layout)
 
 
 def sha256(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,32 +18,42 @@ def fid(options: argparse.Namespace) -> None:
     """Measure FID, KID, precision, recall, sliced Wasserstein distance and diversity of models or folders."""
     from tqdm import tqdm
 
-    from ganopt.metrics import evaluation, features, samples
+    from ganopt.metrics import evaluation, features, references, samples
     from ganopt.metrics.evaluation import Plan
     from ganopt.models.devices import pick_device
     from ganopt.thesis import results
 
     models, reference = tuple(options.model or ()), options.reference
     paths: tuple[Path, ...] = tuple(map(Path, options.paths))
-    if len(paths) == 2 and not reference and not models:  # like pytorch-fid
-        reference = str(paths[1])
+    most, reference_most = 500 if options.n is None else options.n, features.ALL
+    if len(paths) == 2 and not reference and not models:  # like pytorch-fid, which takes all pictures of both
+        reference = options.paths[1]
         paths = paths[:1]
+        most = reference_most = features.ALL if options.n is None else options.n
     plan = Plan(
         models=models,
         paths=paths,
-        reference=reference or "cats",
+        reference=references.resolve(reference) if reference else "cats",
         against=options.against,
-        count=options.n,
+        count=most,
+        reference_count=reference_most,
         repeats=options.repeats,
         seed=options.seed,
     )
+    if note := references.ambiguity(plan.reference):
+        print(note, file=sys.stderr if options.json or options.dry_run else sys.stdout)
     if options.dry_run:
-        print_json(**dataclasses.asdict(plan) | {"paths": [str(path) for path in paths]})
+        shipped = isinstance(plan.reference, str)
+        values = dataclasses.asdict(plan) | {"paths": list(map(str, paths)), "reference": str(plan.reference)}
+        values = {name: "all" if value == features.ALL else value for name, value in values.items()}
+        print_json(**values, reference_shipped=shipped)
         return
     extractor = features.load_extractor(pick_device(options.device), options.precision, options.inception)
     if options.save:
         extraction = (
-            features.of_path(paths[0], extractor) if paths else features.of_model(models[0], plan.seeds(0), extractor)
+            features.of_path(paths[0], extractor, features.ALL if options.n is None else options.n, seed=plan.seed)
+            if paths
+            else features.of_model(models[0], plan.seeds(0), extractor)
         )
         samples.write_statistics(features.finish(extraction), Path(options.save))
         print(f"Mean and covariance of {paths[0] if paths else models[0]} are in {options.save}.")
@@ -106,5 +117,8 @@ def _score_line(score: "Score") -> str:
         line += f"   precision {score.precision:.2f}   recall {score.recall:.2f}"
     if score.swd is not None:
         line += f"   SWD {score.swd:.1f} e-3"
-    line += f"   diversity {score.diversity:.2f}"
-    return line + (f"   to {score.against} {score.fid_to_model:.2f}" if score.against else "")
+    if score.diversity is not None:
+        line += f"   diversity {score.diversity:.2f}"
+    if score.against:
+        line += f"   to {score.against} {score.fid_to_model:.2f}"
+    return line + "".join(f"   ({note})" for note in score.notes)

@@ -1,9 +1,10 @@
 """Output that the commands have in common."""
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
+
+from ganopt.files import to_json
 
 
 def program() -> str:
@@ -13,4 +14,4 @@ def program() -> str:
 
 def print_json(**values: Any) -> None:
     """Print an object as JSON."""
-    print(json.dumps(values, indent=1, ensure_ascii=False))
+    print(to_json(values, indent=1, ensure_ascii=False))

@@ -102,14 +102,20 @@ def _add_fid(group: Any) -> None:
     )
     command.add_argument("--model", action="append", help="model to measure; may be repeated")
     command.add_argument(
-        "--reference", default="", help="cats, dogs, a folder, a zip file or an .npz file (default: cats)"
+        "--reference",
+        default="",
+        help="a folder, a zip file or an .npz file, or where none has that name, cats or dogs (default: cats)",
     )
     command.add_argument(
         "--against", default="", help="also compute FID to the faces of this model, such as the teacher"
     )
-    command.add_argument("--n", type=int, default=500, help="pictures in each sample")
+    command.add_argument(
+        "--n",
+        type=int,
+        help="pictures in each sample, evenly drawn if a folder has more (default: 500; all of two folders)",
+    )
     command.add_argument("--repeats", type=int, default=3, help="samples per model, for the spread")
-    command.add_argument("--seed", type=int, default=0, help="the first seed")
+    command.add_argument("--seed", type=int, default=0, help="the first seed, also for drawing pictures of a folder")
     command.add_argument(
         "--precision",
         choices=("float32", "bfloat16"),

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import random
 import sys
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -72,6 +73,17 @@ def find(folder: Path, classes: str = "") -> list[str]:
             continue
         found += [str(inside / name) for name in names if Path(name).suffix.lower() in SUFFIXES and name[0] != "."]
     return sorted(found)
+
+
+def drawn(count: int, most: int, seed: int) -> list[int]:
+    """At most `most` of the numbers below `count`, in order; if there are more, evenly drawn with a seed.
+
+    With one seed, a smaller choice is a part of a larger one.
+    """
+    numbers = list(range(count))
+    if count > most:
+        random.Random(seed).shuffle(numbers)
+    return sorted(numbers[:most])
 
 
 def holds_writing(folder: Path, classes: str = "") -> bool:

@@ -24,6 +24,7 @@ from ganopt.subprocesses import ONE_THREAD, limit_memory, module_output
 MEMORY, MEMORY_OF_PIXEL = 600_000_000, 40  # bytes of address space
 MOST_SECONDS = 60  # for one picture
 MOST_NUMBERS = 2048**2  # of a covariance
+STATISTICS = ("mu", "sigma")  # the arrays of pytorch-fid; a file may have others
 
 Message = dict[str, Any]
 
@@ -32,25 +33,28 @@ Message = dict[str, Any]
 class Upload:
     """The content of a zip file of pictures."""
 
-    count: int
-    hash: str  # of the files
+    count: int  # pictures that were chosen
+    available: int  # pictures in the file
+    hash: str  # of the files that were chosen
     pictures: Iterator[np.ndarray | str]  # uint8 (3, H, W), or the reason why a picture was skipped
 
 
 @contextlib.contextmanager
-def opened(archive: Path, most: int, most_pixels: int) -> Iterator[Upload]:
-    """The first `most` pictures of a zip file in the order of their names, without those of more than `most_pixels`.
+def opened(archive: Path, most: int, most_pixels: int, seed: int = 0) -> Iterator[Upload]:
+    """The pictures of a zip file in the order of their names, without those of more than `most_pixels`.
+
+    If there are more than `most`, they are drawn with a seed.
 
     Raises UserError for what `archives.unpack` refuses, and if the subprocess fails. After the block, the subprocess
     has ended and the unpacked files are removed, even after an error.
     """
     with (
         archives.temporary_folder(archive) as folder,
-        _messages(archive, "pictures", archive, folder, most, most_pixels) as messages,
+        _messages(archive, "pictures", archive, folder, most, seed, most_pixels) as messages,
     ):
         head, _ = next(messages)
         pictures = (message["reason"] if array is None else array for message, array in messages)
-        yield Upload(head["count"], head["hash"], pictures)
+        yield Upload(head["count"], head["available"], head["hash"], pictures)
 
 
 def statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -96,10 +100,11 @@ def _send(array: np.ndarray | None = None, **message: Any) -> None:
     sys.stdout.buffer.flush()
 
 
-def _send_pictures(archive: Path, folder: Path, most: int, most_pixels: int) -> None:
+def _send_pictures(archive: Path, folder: Path, most: int, seed: int, most_pixels: int) -> None:
     archives.unpack(archive, folder)
-    files = image_folder.find(folder)[:most]
-    _send(count=len(files), hash=image_folder.content_hash(folder, files))
+    found = image_folder.find(folder)
+    files = [found[index] for index in image_folder.drawn(len(found), most, seed)]
+    _send(count=len(files), available=len(found), hash=image_folder.content_hash(folder, files))
     for name in files:
         with _alarm():
             picture = decode_whole(str(folder / name), most_pixels)
@@ -125,10 +130,10 @@ def _alarm() -> Iterator[None]:
 def _send_statistics(path: Path) -> None:
     try:
         with ZipFile(path) as file:
-            if sum(member.file_size for member in file.infolist()) > archives.MOST_BYTES_EACH:
+            if sum(file.getinfo(f"{name}.npy").file_size for name in STATISTICS) > archives.MOST_BYTES_EACH:
                 raise ValueError("2048 features take 34 MB")
         with np.load(path, allow_pickle=False) as arrays:
-            found = [np.asarray(arrays[name]) for name in ("mu", "sigma")]
+            found = [np.asarray(arrays[name]) for name in STATISTICS]
         if any(array.dtype.kind not in "biuf" or array.size > MOST_NUMBERS for array in found):
             raise ValueError("other arrays")
     except (*archives.UNREADABLE, KeyError, TypeError, MemoryError) as error:
@@ -145,8 +150,8 @@ def main(kind: str, path: str, *more: str) -> None:
         if kind == "statistics":
             _send_statistics(Path(path))
         else:
-            folder, most, _ = more
-            _send_pictures(Path(path), Path(folder), int(most), most_pixels)
+            folder, most, seed, _ = more
+            _send_pictures(Path(path), Path(folder), int(most), int(seed), most_pixels)
     _send()
 
 

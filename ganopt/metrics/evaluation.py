@@ -8,23 +8,22 @@ import contextlib
 import dataclasses
 import os
 import platform
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from ganopt import __version__
 from ganopt.data import image_folder
 from ganopt.data.decode import MAX_PIXELS
 from ganopt.errors import UserError
 from ganopt.metrics import features, references, samples
-from ganopt.metrics.features import FEWEST, MOST, Extraction, Extractor
-from ganopt.metrics.fid import NEIGHBOURS, diversity, fit, frechet_distance, kernel_distance, precision_and_recall
+from ganopt.metrics.features import ALL, FEWEST, MOST, Extraction, Extractor
 from ganopt.metrics.samples import Sample
-from ganopt.metrics.sliced_wasserstein import PICTURES, sliced_wasserstein
+from ganopt.metrics.scores import Score, score, shuffled
+from ganopt.metrics.sliced_wasserstein import PICTURES
 from ganopt.models import zoo
 from ganopt.models.latents import MAX_SEED
 
@@ -37,18 +36,23 @@ class Plan:
 
     models: tuple[str, ...] = ()
     paths: tuple[Path, ...] = ()  # folders, zip files or .npz statistics
-    reference: str = "cats"  # a name of `references.names()`, or a path
+    reference: str | Path = "cats"  # a name of `references.names()`, or the path of a folder or file
     against: str = ""  # a model whose faces from the same seeds are a second reference
-    count: int = 500  # pictures in each sample
+    count: int = 500  # pictures in each sample; ALL for those of the paths, however many there are
+    reference_count: int = ALL  # pictures of a reference that is a path; if it has more, they are drawn evenly
     repeats: int = 3  # samples of each model, with consecutive seeds
-    seed: int = 0  # the first seed
+    seed: int = 0  # the first seed, and that with which pictures of paths are drawn
 
     def __post_init__(self) -> None:
-        if not FEWEST <= self.count <= MOST:
-            raise UserError(f"FID cannot be measured with {self.count} pictures; use {FEWEST} to {MOST}.")
+        draws = bool(self.models or self.against)
+        for count in (self.count, self.reference_count):
+            if count != ALL and not FEWEST <= count <= MOST:
+                raise UserError(f"FID cannot be measured with {count} pictures; use {FEWEST} to {MOST}.")
+        if draws and self.count == ALL:
+            raise UserError("The faces of a model have no end; say how many to measure, as in --n 500.")
         if not 1 <= self.repeats <= 10:
             raise UserError(f"A model cannot be measured with {self.repeats} samples; use 1 to 10.")
-        if self.seed < 0 or self.seed + self.count * self.repeats > MAX_SEED:
+        if self.seed < 0 or self.seed + draws * self.count * self.repeats > MAX_SEED:
             raise UserError(f"The first seed is {self.seed}; it must be a whole number from 0 to a few billion.")
         if not self.models and not self.paths:
             raise UserError("No model or folder is selected; name at least one.")
@@ -57,38 +61,6 @@ class Plan:
         """The seeds of one sample."""
         first = self.seed + repeat * self.count
         return range(first, first + self.count)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Score:
-    """The results of one model or folder: means over its samples. None if a file of statistics has no features."""
-
-    name: str
-    samples: tuple[str, ...]  # hashes of the samples
-    seeds: tuple[str, ...]  # of each sample of a model
-    count: int  # pictures in a sample
-    reference: str
-    reference_hash: str
-    reference_count: int
-    fids: tuple[float, ...]  # of each sample
-    kid: float | None
-    kid_deviation: float | None  # standard deviation over subsets of the sample
-    precision: float | None
-    recall: float | None
-    swd_levels: tuple[float, ...] | None  # sliced Wasserstein distance x 1000 at each level, the finest first
-    diversity: float  # distance between two generated pictures over that between two real ones
-    fid_to_model: float | None  # FID to the faces of `against` from the same seeds
-    against: str
-
-    @property
-    def fid(self) -> float:
-        """The mean over the samples."""
-        return _mean(self.fids)
-
-    @property
-    def swd(self) -> float | None:
-        """The sliced Wasserstein distance x 1000, the mean over the levels."""
-        return _mean(self.swd_levels) if self.swd_levels else None
 
 
 @dataclass(frozen=True)
@@ -110,9 +82,8 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
     models = [*plan.models, *filter(None, [plan.against])]
     for name in models:
         zoo.locate(name)
-    named = plan.reference in references.names() or not os.path.exists(plan.reference)
-    reference_share = 0 if named else _expected(Path(plan.reference), MOST, plan.count)
-    shares = [_expected(path, plan.count, plan.count) for path in plan.paths]
+    reference_share = _expected(plan.reference, plan.reference_count) if isinstance(plan.reference, Path) else 0
+    shares = [_expected(path, plan.count) for path in plan.paths]
     done, total = 0, plan.count * plan.repeats * len(models) + sum(shares) + reference_share
 
     def counted(extraction: Extraction, share: int = plan.count) -> Generator[Update, None, Sample]:
@@ -127,15 +98,14 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
                     return stop.value
                 yield Update(done, total)
 
-    if named:
+    if isinstance(plan.reference, str):
         reference, others = references.load(plan.reference)
-        patches = others.patches if plan.count >= min(others.count, PICTURES) else None  # else they are too many
-        yield Update(done, total, score([samples.from_rows(FLOOR, others.rows[: plan.count], patches)], reference))
+        yield Update(done, total, _shipped_floor(plan, reference, others))
     else:
-        extraction = features.of_path(Path(plan.reference), extractor, MOST, most_pixels)
+        extraction = features.of_path(plan.reference, extractor, plan.reference_count, most_pixels, plan.seed)
         reference = yield from counted(extraction, reference_share)
         if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: compare its halves
-            halves = _shuffled(reference.rows).chunk(2)
+            halves = shuffled(reference.rows).chunk(2)
             first, second = (samples.from_rows(FLOOR, half) for half in halves)
             yield Update(done, total, score([first], second))
     teachers = []
@@ -147,46 +117,8 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
             drawn.append((yield from counted(features.of_model(name, plan.seeds(repeat), extractor))))
         yield Update(done, total, score(drawn, reference, teachers), (drawn[0], reference))
     for path, share in zip(plan.paths, shares, strict=True):
-        sample = yield from counted(features.of_path(path, extractor, plan.count, most_pixels), share)
+        sample = yield from counted(features.of_path(path, extractor, plan.count, most_pixels, plan.seed), share)
         yield Update(done, total, score([sample], reference, teachers))
-
-
-def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] = ()) -> Score:
-    """The score of a model's samples against a reference, and against the teacher's samples, pairwise."""
-    first, real = samples[0], reference.rows
-    kernel: tuple[float | None, ...] = (None, None)
-    neighbours = kernel
-    if min(len(first.rows), len(real)) > NEIGHBOURS:
-        kernel = _means(kernel_distance(sample.rows, real) for sample in samples)
-        neighbours = _means(precision_and_recall(real, sample.rows) for sample in samples)
-    patches = [(sample.patches, reference.patches) for sample in samples]
-    levels = [sliced_wasserstein(a, b) for a, b in patches if a is not None and b is not None]
-    to_teacher = [frechet_distance(a.gaussian, b.gaussian) for a, b in zip(samples, teachers, strict=False)]
-    return Score(
-        name=first.name,
-        samples=tuple(sample.hash for sample in samples),
-        seeds=tuple(sample.seeds for sample in samples),
-        count=first.count,
-        reference=reference.name,
-        reference_hash=reference.hash,
-        reference_count=reference.count,
-        fids=tuple(frechet_distance(sample.gaussian, reference.gaussian) for sample in samples),
-        kid=kernel[0],
-        kid_deviation=kernel[1],
-        precision=neighbours[0],
-        recall=neighbours[1],
-        swd_levels=tuple(map(_mean, zip(*levels, strict=True))) if levels else None,
-        diversity=_mean([diversity(sample.gaussian, reference.gaussian) for sample in samples]),
-        fid_to_model=_mean(to_teacher) if to_teacher else None,
-        against=teachers[0].name if teachers else "",
-    )
-
-
-def bias(sample: Sample, reference: Sample, points: int = 8) -> tuple[tuple[int, float], ...]:
-    """FID as a function of the number of pictures, from subsets of one sample: pairs (n, FID)."""
-    rows = _shuffled(sample.rows)[:2000]
-    counts = torch.linspace(FEWEST, len(rows), points).round().int().unique().tolist()
-    return tuple((count, frechet_distance(fit(rows[:count]), reference.gaussian)) for count in counts)
 
 
 def record(result: Score, extractor: Extractor) -> dict[str, Any]:
@@ -210,19 +142,19 @@ def protocol(extractor: Extractor) -> dict[str, Any]:
     }
 
 
-def _expected(path: Path, most: int, otherwise: int) -> int:
+def _shipped_floor(plan: Plan, reference: Sample, others: Sample) -> Score:
+    """The score of as many other real pictures as a sample has, evenly drawn."""
+    assert isinstance(plan.reference, str)
+    chosen = image_folder.drawn(others.count, plan.count, 0)
+    drawn = features.choice(len(chosen), others.count, 0)
+    sample = dataclasses.replace(samples.from_rows(FLOOR, others.rows[chosen]), drawn=drawn)
+    levels, found = references.swd_floor(plan.reference, plan.count), score([sample], reference)
+    if levels is None:
+        return found
+    absent = {name: reason for name, reason in found.absent.items() if name != "swd"}
+    return dataclasses.replace(found, swd_levels=levels, absent=absent)
+
+
+def _expected(path: Path, most: int) -> int:
     """How many pictures of a path will be measured; an estimate for a file, which has not been opened yet."""
-    return otherwise if os.path.isfile(path) else min(len(image_folder.find(path)), most)
-
-
-def _shuffled(rows: Tensor) -> Tensor:
-    return rows[torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))]
-
-
-def _means(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    first, second = zip(*pairs, strict=True)
-    return _mean(first), _mean(second)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)
+    return min(PICTURES if os.path.isfile(path) else len(image_folder.find(path)), most)

@@ -10,6 +10,7 @@ import hashlib
 import itertools
 import math
 import os
+import sys
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,8 @@ from ganopt.models.latents import latents
 from ganopt.models.sampling import draw, inference_copy
 
 BLOCK = 1000  # rows that are added to the covariance at a time
-FEWEST, MOST = 50, 50_000  # pictures in a sample
+FEWEST, MOST = 50, 50_000  # pictures in a sample of a model
+ALL = sys.maxsize  # pictures of a folder or file, however many there are
 LARGEST_BATCH = 64 << 20  # bytes of pictures in a batch, unless it is a single picture
 CODE = ("models", "data/decode.py", "data/isolated.py", "metrics")  # the code that features depend on
 BATCH_CPU, BATCH_GPU = 4, 64  # small batches fit into a CPU's caches
@@ -42,6 +44,8 @@ BATCH_CPU, BATCH_GPU = 4, 64  # small batches fit into a CPU's caches
 
 # batches, None for a skipped picture, and the function from a batch to its pictures, uint8 (n, 3, H, W)
 Work = tuple[Iterable[Tensor | None], Callable[[Tensor], Tensor]]
+Described = tuple[Tensor, Tensor]  # rows, and pictures for the sliced Wasserstein distance
+Keyed = tuple[Tensor, Tensor]  # rows or pictures, and the keys of the pictures
 # yields how many more pictures are done, and returns the sample
 Extraction = Generator[int, None, Sample]
 
@@ -81,15 +85,22 @@ def of_model(name: str, seeds: range, extractor: Extractor) -> Extraction:
     return dataclasses.replace(sample, seeds=text)
 
 
-def of_folder(folder: Path, extractor: Extractor, most: int = MOST) -> Extraction:
-    """The pictures of a folder, not cropped; unreadable ones are skipped.
+def of_folder(folder: Path, extractor: Extractor, most: int = ALL, seed: int = 0) -> Extraction:
+    """The pictures of a folder, not cropped; if there are more than `most`, they are drawn evenly with a seed.
 
-    Raises UserError if fewer than 50 can be read.
+    Unreadable ones are skipped. Raises UserError if fewer than 50 can be read.
     """
-    names = image_folder.find(folder)[:most]
+    found = image_folder.find(folder)
+    names = [found[index] for index in image_folder.drawn(len(found), most, seed)]
     decoded = (decode_whole(str(folder / name)) for name in names)
     digest = image_folder.content_hash(folder, names)
-    return (yield from _of_files(folder.resolve().name, digest, len(names), decoded, extractor))
+    sample = yield from _of_files(folder.resolve().name, digest, len(names), decoded, extractor)
+    return dataclasses.replace(sample, drawn=choice(len(names), len(found), seed))
+
+
+def choice(count: int, available: int, seed: int) -> str:
+    """What `Sample.drawn` says of a choice; empty if all were taken."""
+    return f"{count} of {available} pictures, drawn with seed {seed}" if count < available else ""
 
 
 def _of_files(
@@ -124,17 +135,21 @@ def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Extraction
     return (yield from _sample(name, digest, len(pictures), lambda size: (pictures.split(size), _unchanged), extractor))
 
 
-def of_path(path: Path, extractor: Extractor, most: int = MOST, most_pixels: int = MAX_PIXELS) -> Extraction:
+def of_path(
+    path: Path, extractor: Extractor, most: int = ALL, most_pixels: int = MAX_PIXELS, seed: int = 0
+) -> Extraction:
     """The pictures of a folder or a zip file, or pytorch-fid's statistics in an .npz file.
 
-    Pictures of a zip file with more than `most_pixels` are skipped.
+    If there are more than `most`, they are drawn evenly with a seed. Pictures of a zip file with more than
+    `most_pixels` are skipped.
     """
     if path.suffix.lower() == ".npz":
         return read_statistics(path)
     if os.path.isfile(path):  # unlike Path.is_file, never raises
-        with isolated.opened(path, most, most_pixels) as upload:
-            return (yield from _of_files(path.name, upload.hash, upload.count, upload.pictures, extractor))
-    return (yield from of_folder(path, extractor, most))
+        with isolated.opened(path, most, most_pixels, seed) as upload:
+            sample = yield from _of_files(path.name, upload.hash, upload.count, upload.pictures, extractor)
+            return dataclasses.replace(sample, drawn=choice(upload.count, upload.available, seed))
+    return (yield from of_folder(path, extractor, most, seed))
 
 
 def rows_of(pictures: Tensor, extractor: Extractor, batch: int = 0) -> Tensor:
@@ -163,33 +178,28 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
         return sample
     batches, pictures_of = prepare(extractor.batch)
 
-    def describe(batch: Tensor) -> tuple[Tensor, Tensor]:
+    def describe(batch: Tensor) -> Described:
         pictures = pictures_of(batch)
-        wanted = pictures if taken < sliced_wasserstein.PICTURES else pictures[:0]
-        return extractor.network(pictures), sliced_wasserstein.resized(wanted)
+        return extractor.network(pictures), sliced_wasserstein.resized(pictures)
 
     moments = Moments()
-    kept: list[Tensor] = []
-    block: list[Tensor] = []
-    first: list[Tensor] = []  # pictures
-    taken = 0  # pictures in it
+    kept: list[Keyed] = []
+    block: list[Described] = []
     for described in extract(batches, describe, extractor.device):
         if described is None:
             yield 0
             continue
         rows, pictures = described
         yield len(rows)
-        block.append(rows)
-        if taken < sliced_wasserstein.PICTURES:
-            first.append(pictures)
-            taken += len(pictures)
-        if sum(map(len, block)) >= BLOCK:
-            _take(torch.cat(block), moments, kept)
+        block.append((rows, pictures))
+        if sum(len(rows) for rows, _ in block) >= BLOCK:
+            kept = _take(block, moments, kept)
             block = []
     if block:
-        _take(torch.cat(block), moments, kept)
-    patches = sliced_wasserstein.summarise(torch.cat(first))
-    tensors = {"rows": torch.cat(kept), "count": torch.tensor(moments.count), "patches": patches}
+        kept = _take(block, moments, kept)
+    (rows, _), (pictures, _) = kept
+    patches = sliced_wasserstein.summarise(pictures)
+    tensors = {"rows": rows, "count": torch.tensor(moments.count), "patches": patches}
     if moments.count > KEPT:
         gaussian = moments.gaussian()
         tensors |= {"mean": gaussian.mean, "factor": gaussian.factor.contiguous()}
@@ -198,11 +208,23 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
     return _restored(name, digest, tensors)
 
 
-def _take(rows: Tensor, moments: Moments, kept: list[Tensor]) -> None:
-    """Add rows to the moments, and keep the first KEPT rows."""
-    if moments.count < KEPT:
-        kept.append(rows[: KEPT - moments.count])
+def _take(block: list[Described], moments: Moments, kept: list[Keyed]) -> list[Keyed]:
+    """Add rows to the moments, and keep the rows of KEPT random pictures, and the pictures for SWD, in order.
+
+    Which ones depends on the bytes of the pictures, not on their order or names.
+    """
+    rows, pictures = (torch.cat(parts) for parts in zip(*block, strict=True))
     moments.add(rows)
+    keys = sliced_wasserstein.content_keys(pictures)
+    added = [(rows, keys), (pictures, keys)]
+    if not kept:
+        kept = [(each[:0], keys[:0]) for each, _ in added]
+    chosen = []
+    for old, new, most in zip(kept, added, (KEPT, sliced_wasserstein.PICTURES), strict=True):
+        each, keys = (torch.cat(pair) for pair in zip(old, new, strict=True))
+        smallest = keys.argsort(stable=True)[:most].sort().values
+        chosen.append((each[smallest], keys[smallest]))
+    return chosen
 
 
 def _restored(name: str, digest: str, tensors: dict[str, Tensor]) -> Sample:

@@ -12,6 +12,9 @@ from ganopt.errors import UserError
 
 SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
 NEIGHBOURS = 3  # of precision and recall
+TOLERANCE = 1e-5  # of a covariance in float32, relative to its largest number
+CANCELLATION = 1e-12  # of a covariance from sums of squares, relative to the squared mean
+ROUNDING = 1e-10  # of a squared distance, relative to the squares of the features; less is no distance
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,21 @@ def fit(features: Tensor) -> Gaussian:
 
 
 def from_covariance(mean: Tensor, covariance: Tensor) -> Gaussian:
-    """The normal distribution with mean (d,) and covariance (d, d). Raises UserError for a NaN or other shapes."""
+    """The normal distribution with mean (d,) and covariance (d, d).
+
+    Raises UserError for a NaN, other shapes, or a matrix that is no covariance.
+    """
     size = mean.numel()
     if mean.shape != (size,) or covariance.shape != (size, size):
         shapes = f"{tuple(mean.shape)} and {tuple(covariance.shape)}"
         raise UserError(f"The shapes of mean and covariance, {shapes}, do not match; choose another file.")
     _checked(Gaussian(mean, covariance))
-    values, vectors = torch.linalg.eigh(covariance.double())
+    covariance = covariance.double()
+    if (covariance - covariance.T).abs().max() > TOLERANCE * covariance.abs().max():
+        raise UserError("The covariance is not symmetric; choose another file.")
+    values, vectors = torch.linalg.eigh(covariance)
+    if values[0] < -TOLERANCE * values[-1].abs() - CANCELLATION * mean.double().square().sum():
+        raise UserError(f"The covariance has a negative eigenvalue, {values[0]:.3g}; choose another file.")
     return Gaussian(mean.double(), values.clamp_min(0).sqrt()[:, None] * vectors.T)
 
 
@@ -60,12 +71,16 @@ def frechet_distance(first: Gaussian, second: Gaussian) -> float:
     return float((first.mean - second.mean).square().sum() + spread - 2 * root)
 
 
-def diversity(generated: Gaussian, real: Gaussian) -> float:
+def diversity(generated: Gaussian, real: Gaussian) -> float | None:
     """The distance between two generated pictures over that between two real ones, as root mean squares.
 
-    Close to 0 for a model that has collapsed, that is, which draws almost the same picture from each latent.
+    Close to 0 for a model that has collapsed, that is, which draws almost the same picture from each latent. None if
+    the real pictures are all equal.
     """
-    return float((generated.factor.square().sum() / real.factor.square().sum()).sqrt())
+    spread = real.factor.square().sum()
+    if spread <= ROUNDING * real.mean.square().sum():
+        return None
+    return float((generated.factor.square().sum() / spread).sqrt())
 
 
 class Moments:
@@ -122,7 +137,7 @@ def precision_and_recall(real: Tensor, fake: Tensor) -> tuple[float, float]:
     if min(len(real), len(fake)) <= NEIGHBOURS:
         raise UserError(f"Precision and recall need at least {NEIGHBOURS + 1} pictures in each set; add more.")
     real, fake = real.double(), fake.double()
-    between = torch.cdist(real, fake)  # (n_real, n_fake)
+    between = _distances(real, fake)  # (n_real, n_fake)
     precision = (between <= _radii(real)[:, None]).any(dim=0)
     recall = (between <= _radii(fake)[None, :]).any(dim=1)
     return float(precision.double().mean()), float(recall.double().mean())
@@ -148,6 +163,13 @@ def _kernel(x: Tensor, y: Tensor) -> Tensor:
     return (x @ y.T / x.shape[1] + 1) ** 3
 
 
+def _distances(first: Tensor, second: Tensor) -> Tensor:
+    """Distances between rows; 0 between equal ones, in spite of rounding: (n, d), (m, d) -> (n, m)."""
+    sizes = first.square().sum(dim=1)[:, None] + second.square().sum(dim=1)
+    squared = sizes - 2 * first @ second.T
+    return squared.where(squared > ROUNDING * sizes, 0).sqrt()
+
+
 def _radii(features: Tensor) -> Tensor:
     """The distance of each row to its third nearest neighbour."""
-    return torch.cdist(features, features).kthvalue(NEIGHBOURS + 1, dim=1).values  # the nearest is itself
+    return _distances(features, features).kthvalue(NEIGHBOURS + 1, dim=1).values  # the nearest is itself

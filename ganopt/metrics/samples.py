@@ -12,7 +12,7 @@ from ganopt.data import isolated
 from ganopt.files import atomic_write, sha256
 from ganopt.metrics.fid import Gaussian, fit, from_covariance
 
-KEPT = 5000  # rows that a sample keeps; all others count only for mean and covariance
+KEPT = 5000  # rows that a sample keeps, of random pictures; all others count only for mean and covariance
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Sample:
     gaussian: Gaussian
     patches: Tensor | None = None  # a summary by `sliced_wasserstein.summarise`
     seeds: str = ""  # of a model's faces
+    drawn: str = ""  # how many of a folder's pictures were drawn, unless all were taken
+    shipped: bool = False  # with the project, as a reference
 
 
 def from_rows(name: str, rows: Tensor, patches: Tensor | None = None) -> Sample:

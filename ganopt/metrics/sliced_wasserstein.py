@@ -1,23 +1,25 @@
 """The sliced Wasserstein distance between Laplacian pyramids of two sets of pictures (Karras et al. 2018).
 
 It compares patches of 7x7 pixels at each resolution, so it does not depend on what a network learned from ImageNet. A
-set is summarised by quantiles along fixed random directions; such a summary can be stored without the pictures.
+set is summarised by its distributions along fixed random directions; a summary can be stored without the pictures.
 """
+
+import hashlib
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import conv2d, interpolate, pad
+from torch.nn.functional import interpolate, pad
 
 PICTURES = 500  # of a set; more are not used, as the distance depends on their number
 SIDE = 128  # pixels to which pictures are resized
 PATCH = 7  # pixels
 PATCHES = 128  # of each picture at each level
-DIRECTIONS = 128  # random projections
-QUANTILES = 128
+BASES = 4  # random orthonormal bases of directions; they agree better than as many independent directions
+NARROWEST, GROWTH, WIDEST = 1 / (PICTURES * PATCHES), 0.1, 1 / 64  # bins of a projection, as shares of its values
 COARSEST = 16  # pixels of the last level's side
+LEAST_DEVIATION = 0.1  # in gray levels; less is rounding, not detail
 CHUNK = 25  # pictures whose pyramids are built at a time, so that they fit into a CPU's caches
-BINOMIAL = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
 
 
 def resized(pictures: Tensor) -> Tensor:
@@ -27,56 +29,102 @@ def resized(pictures: Tensor) -> Tensor:
     return interpolate(pictures, (SIDE, SIDE), mode="bilinear", antialias=True)
 
 
-def summarise(pictures: Tensor) -> Tensor:
-    """Quantiles of projected patches, the finest level first: uint8 (N, 3, 128, 128) -> (4, DIRECTIONS, QUANTILES).
+def content_keys(pictures: Tensor) -> Tensor:
+    """A hash of the bytes of each picture: uint8 (N, ...) -> int64 (N,).
 
-    Only the first PICTURES are used, at places and along directions that are the same for each set. The values of each
-    level are normalised by the mean and deviation of each colour.
+    The pictures with the smallest keys are a random choice from a set that does not depend on their order.
     """
+    digests = [hashlib.blake2b(each.tobytes(), digest_size=8).digest() for each in pictures.contiguous().numpy()]
+    return torch.from_numpy(np.frombuffer(b"".join(digests), np.dtype("<i8")).astype(np.int64))
+
+
+def summarise(pictures: Tensor) -> Tensor:
+    """Mean values in the bins of projected patches: uint8 (N, 3, 128, 128) -> float16 (4, directions, bins).
+
+    The finest level comes first. The order of the pictures does not matter; of more than PICTURES, those with the
+    smallest keys are used. The values of each level are normalised by the mean and deviation of each colour.
+    """
+    pictures = pictures[content_keys(pictures).argsort(stable=True)[:PICTURES]]
     levels = len(_pyramid(pictures[:1]))
-    places = [torch.Generator().manual_seed(0) for _ in range(levels)]
+    places = torch.Generator().manual_seed(0)
     patches: list[list[Tensor]] = [[] for _ in range(levels)]
-    for some in pictures[:PICTURES].split(CHUNK):
-        for level, random, found in zip(_pyramid(some), places, patches, strict=True):
-            found.append(_patches(level, random))
-    directions = torch.randn(DIRECTIONS, 3 * PATCH**2, generator=torch.Generator().manual_seed(0))
-    directions /= directions.norm(dim=1, keepdim=True)
-    return torch.stack([_quantiles(torch.cat(found), directions) for found in patches])
+    for some in pictures.split(CHUNK):
+        for level, found in zip(_pyramid(some), patches, strict=True):
+            found.append(_patches(level, places))
+    bases = _bases()
+    return torch.stack([_bins(_normalised(torch.cat(found)), bases) for found in patches]).half()
 
 
 def sliced_wasserstein(first: Tensor, second: Tensor) -> list[float]:
-    """The distance at each level, the finest first, times 1000: the mean of |quantile - quantile| over all directions.
+    """The distance at each level, the finest first, times 1000: the mean over directions of the mean of |a - b|.
 
-    Takes two results of `summarise`. It falls with the number of pictures, like FID.
+    Takes two results of `summarise`. It falls with the number of pictures, like FID. Values a and b are those of the
+    same rank; in bins, the distance is up to 0.5 % smaller.
     """
-    return (1000 * (first - second).abs().mean(dim=(1, 2))).tolist()
+    widths = torch.from_numpy(np.diff(_edges())).float()
+    return (1000 * ((first.float() - second.float()).abs() @ widths).mean(dim=1)).tolist()
 
 
-def _quantiles(patches: Tensor, directions: Tensor) -> Tensor:
-    """Quantiles along each direction: (n, 3, 49), (DIRECTIONS, 147) -> (DIRECTIONS, QUANTILES)."""
+def _bases() -> Tensor:
+    """Orthonormal bases of the space of patches, always the same: (BASES, 147, 147)."""
+    size = 3 * PATCH**2
+    return torch.linalg.qr(torch.randn(BASES, size, size, generator=torch.Generator().manual_seed(0))).Q
+
+
+def _normalised(patches: Tensor) -> Tensor:
+    """Patches with mean 0 and deviation 1 in each colour: (n, 3, 49) -> (n, 147)."""
     deviation, mean = torch.std_mean(patches, dim=(0, 2), keepdim=True)
-    values = ((patches - mean) / deviation.clamp_min(1e-8)).flatten(1)  # (n, 147)
-    projected = np.sort((directions @ values.T).numpy(), axis=1)  # many times as fast as torch.sort
-    middles = (np.arange(QUANTILES) + 0.5) / QUANTILES * projected.shape[1]
-    return torch.from_numpy(projected[:, middles.astype(int)])
+    return ((patches - mean) / deviation.clamp_min(LEAST_DEVIATION)).flatten(1)
+
+
+def _edges() -> np.ndarray:
+    """The edges of the bins, from 0 to 1: narrow at both ends, where few values make up much of the distance."""
+    edges = [0.0]
+    while edges[-1] < 0.5:
+        edges.append(min(edges[-1] + min(max(NARROWEST, GROWTH * edges[-1]), WIDEST), 0.5))
+    return np.array([*edges, *(1 - edge for edge in reversed(edges[:-1]))])
+
+
+def _bins(values: Tensor, bases: Tensor) -> Tensor:
+    """Mean values in the bins of sorted projections: (n, 147), (b, d, 147) -> (b * d, bins)."""
+    edges, means = _edges(), []
+    whole, part = np.divmod(edges * len(values), 1)
+    whole = whole.astype(int)
+    for directions in bases:  # one at a time, to save memory
+        projected = np.sort((directions @ values.T).numpy(), axis=1)  # many times as fast as torch.sort
+        padded = np.pad(projected, ((0, 0), (0, 1)))
+        sums = np.cumsum(np.pad(projected, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+        upto = sums[:, whole] + part * padded[:, whole]  # the sum of the smallest values
+        means.append(torch.from_numpy(np.diff(upto, axis=1) / np.diff(edges) / len(values)))
+    return torch.cat(means)
 
 
 def _pyramid(pictures: Tensor) -> list[Tensor]:
     """What each level adds to the coarser ones, float32 in [-255, 255]; the coarsest level is the picture itself."""
     levels, current = [], pictures.float()
     while current.shape[-1] > COARSEST:
-        coarser = _halved(current)
-        levels.append(current - interpolate(coarser, scale_factor=2, mode="bilinear", align_corners=False))
+        coarser = _filtered(current, 2)
+        levels.append(current - _doubled(coarser))
         current = coarser
     return [*levels, current]
 
 
-def _halved(pictures: Tensor) -> Tensor:
-    """The binomial filter of five taps along each axis, at every second pixel: (N, C, S, S) -> (N, C, S/2, S/2)."""
-    flat = pictures.flatten(0, 1)[:, None]  # (N * C, 1, S, S)
-    across = conv2d(pad(flat, (2, 2, 0, 0), mode="reflect"), BINOMIAL.view(1, 1, 1, 5), stride=(1, 2))
-    down = conv2d(pad(across, (0, 0, 2, 2), mode="reflect"), BINOMIAL.view(1, 1, 5, 1), stride=(2, 1))
-    return down.view(*pictures.shape[:2], *down.shape[-2:])
+def _doubled(pictures: Tensor) -> Tensor:
+    """Zeros between the pixels, then the binomial filter: (N, C, S, S) -> (N, C, 2S, 2S)."""
+    spread = pictures.new_zeros(*pictures.shape[:2], *(2 * side for side in pictures.shape[-2:]))
+    spread[..., ::2, ::2] = 4 * pictures
+    return _filtered(spread)
+
+
+def _filtered(pictures: Tensor, stride: int = 1) -> Tensor:
+    """The binomial filter [1 4 6 4 1] / 16 along each axis: (N, C, S, S) -> (N, C, S/stride, S/stride)."""
+    for axis in (2, 3):  # sums of shifted pictures are faster than a convolution of one channel
+        size = pictures.shape[axis]
+        padded = pad(pictures, (2, 2, 0, 0) if axis == 3 else (0, 0, 2, 2), mode="reflect")
+        a, b, c, d, e = (padded.narrow(axis, shift, size) for shift in range(5))
+        summed = (a + e + 4 * (b + d) + 6 * c) / 16
+        pictures = summed[:, :, ::stride] if axis == 2 else summed[..., ::stride]
+    return pictures
 
 
 def _patches(pictures: Tensor, random: torch.Generator) -> Tensor:

@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write
+from ganopt.files import atomic_write, to_json
 from ganopt.models.networks import Architecture, Network, build_network, parse_architecture
 
 STORAGES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8}
@@ -46,7 +46,7 @@ def save(
     and all else as float16. A source must have the same architecture. Raises UserError if the file cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    metadata = {"format": "ganopt", "architecture": str(network.architecture), "recipe": json.dumps(recipe or {})}
+    metadata = {"format": "ganopt", "architecture": str(network.architecture), "recipe": to_json(recipe or {})}
     if source is not None:
         shared = source.network.state_dict()
         tensors = {name: tensor for name, tensor in tensors.items() if not _same_bits(tensor, shared[name])}
@@ -105,7 +105,10 @@ def load(path: Path) -> Network:
 
 
 def build(tensors: dict[str, Tensor], metadata: dict[str, str], label: str | Path) -> Network:
-    """The network with these weights. Raises UserError, which names the file `label`, if they do not fit."""
+    """The network with these weights.
+
+    Raises UserError, which names the file `label`, if they do not fit or are not finite.
+    """
     architecture = read_architecture(metadata, str(label))
     with torch.device("meta"):
         network = build_network(architecture)
@@ -116,6 +119,8 @@ def build(tensors: dict[str, Tensor], metadata: dict[str, str], label: str | Pat
         network.load_state_dict(tensors, assign=True)
     except (KeyError, TypeError, RuntimeError) as error:
         raise UserError(f"{label} does not contain the weights of a {architecture}; fetch or save it again.") from error
+    if not all(value.isfinite().all() for value in network.state_dict().values()):
+        raise UserError(f"{label} has weights that are NaN or infinite; train it again or choose another model.")
     return network.requires_grad_(True).eval()
 
 

@@ -9,7 +9,7 @@ from torch import Tensor
 from ganopt.errors import UserError
 from ganopt.models.networks import Architecture, Generator, build_network, can_inherit
 
-UNEVENNESS = 0.25  # standard deviation of the share of each copy, relative to the mean share
+UNEVENNESS = 0.4  # most by which the share of a copy, before they are made to add up, differs from the mean share
 
 
 def wider(architecture: Architecture, factor: int) -> Architecture:
@@ -51,6 +51,9 @@ def widened(narrow: Generator, factor: int, seed: int = 0) -> Generator:
 
 
 def _divided(weight: Tensor, copies: int, random: torch.Generator) -> Tensor:
-    """The weights for copies of each input, which add up to the weight: (in, ...) -> (copies * in, ...)."""
-    shares = 1 + UNEVENNESS * torch.randn(copies, *weight.shape, generator=random)
+    """The weights for copies of each input, which add up to the weight: (in, ...) -> (copies * in, ...).
+
+    The share of a copy is 0.6 / 1.4 to 1.4 / 0.6 of the mean share.
+    """
+    shares = 1 + UNEVENNESS * (2 * torch.rand(copies, *weight.shape, generator=random) - 1)
     return (weight * shares / shares.sum(dim=0)).flatten(0, 1)

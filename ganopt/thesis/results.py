@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write
+from ganopt.files import atomic_write, to_json
 
 Record = dict[str, Any]
 Records = dict[tuple[str, str], Record]  # by kind and name
@@ -25,9 +25,13 @@ def replace(path: Path, record: Record) -> None:
 
 def _write(path: Path, change: Callable[[list[Record]], list[Record]]) -> None:
     try:
-        results = json.loads(path.read_text()) if path.exists() else {}
+        results = json.loads(path.read_text(), parse_constant=_absent) if path.exists() else {}
         results["records"] = change(results.get("records", []))
     except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise UserError(f"{path} contains no results; choose another file with --results.") from error
     with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(results, indent=1) + "\n")
+        temporary.write_text(to_json(results, indent=1) + "\n")
+
+
+def _absent(constant: str) -> None:
+    """In place of a NaN or an infinity, which earlier versions wrote."""

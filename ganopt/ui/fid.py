@@ -1,7 +1,6 @@
 """The tab FID: models or uploaded pictures against a reference, with the floor and further metrics."""
 
 import contextlib
-import csv
 import html
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +13,12 @@ from gradio.components import Component
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
-from ganopt.metrics import evaluation, features, references
-from ganopt.metrics.evaluation import FLOOR, Plan, Score
+from ganopt.metrics import features, references, scores
+from ganopt.metrics.evaluation import FLOOR, Plan
+from ganopt.metrics.scores import Score
 from ganopt.models import zoo
 from ganopt.thesis.comparison import first_choice
-from ganopt.thesis.table_text import Table
+from ganopt.thesis.table_text import Table, as_csv
 from ganopt.ui import gpu
 from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
 from ganopt.ui.common import (
@@ -78,11 +78,10 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         session = request.session_hash
         stopped.discard(session)
         yield "Starting.", "", gr.DownloadButton(visible=False), ""
-        for text, rows, path, points in _measure(plan, device, scratch, lambda: session in stopped):
-            table = html_table(Table("fid", "Results", HEADERS, rows)) if rows else gr.skip()
+        for text, table, path, points in _measure(plan, device, scratch, lambda: session in stopped):
             curve = _curve(points) if points else gr.skip()
             file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
-            yield text, table, file, curve
+            yield text, html_table(table) if table else gr.skip(), file, curve
 
     def request_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
@@ -119,8 +118,8 @@ def _add_endpoints(models: list[str], reference: str, device: torch.device, scra
     ) -> Iterator[dict]:
         """Measure models, or uploaded pictures (`own`, a zip file), against a reference; progress is streamed.
 
-        In the result, `said` is the progress, `rows` are the results in the columns of `headers`, `csv` is a file of
-        them, and `curve` is FID against the number of pictures.
+        In the result, `said` is the progress, `rows` are the results in the columns of `headers`, `notes` say which
+        figures are absent and why, `csv` is a file of the rows, and `curve` is FID against the number of pictures.
         """
         zoo.check_offered([*models, *filter(None, [against])])
         check_number("count", count, features.FEWEST, MOST_PICTURES)
@@ -130,9 +129,10 @@ def _add_endpoints(models: list[str], reference: str, device: torch.device, scra
             raise UserError(f"Unknown reference {reference[:80]!r}; use one of {', '.join(known)}.")
         names = tuple(dict.fromkeys(models))
         plan = Plan(models=names, against=against, count=count, repeats=repeats, seed=seed, **sources)
-        result: dict[str, Any] = {"said": "", "headers": HEADERS, "rows": [], "csv": None, "curve": []}
-        for text, rows, path, points in _measure(plan, device, scratch, lambda: False):
-            changes = {"rows": rows, "csv": path and as_file(path), "curve": points}
+        result: dict[str, Any] = {"said": "", "headers": HEADERS, "rows": [], "notes": "", "csv": None, "curve": []}
+        for text, table, path, points in _measure(plan, device, scratch, lambda: False):
+            changes: dict[str, Any] = {"csv": path and as_file(path), "curve": points}
+            changes |= {"rows": table.rows, "notes": table.notes} if table else {}
             result |= {"said": text} | {name: value for name, value in changes.items() if value}
             yield result
 
@@ -186,29 +186,31 @@ def _results() -> list[Component]:
 def _sources(reference: str, own: str | None, own_as_reference: bool) -> dict[str, Any]:
     """The arguments of `Plan` for a reference and an uploaded file, which is measured or replaces the reference."""
     if own and own_as_reference:
-        return {"reference": own}
+        return {"reference": Path(own)}
     return {"reference": reference, "paths": (Path(own),) if own else ()}
 
 
 def _measure(
     plan: Plan, device: torch.device, scratch: Scratch, is_stopped: Callable[[], bool]
-) -> Iterator[tuple[str, list[list[str]], str, list[dict]]]:
-    """Measure, and yield the progress as text, and, if they have changed, the rows, their CSV file and the curve."""
-    start, scores, points = time.monotonic(), [], []
+) -> Iterator[tuple[str, Table | None, str, list[dict]]]:
+    """Measure, and yield the progress as text, and, if they have changed, the table, its CSV file and the curve."""
+    start, measured, points = time.monotonic(), [], []
     with contextlib.closing(gpu.evaluate(plan, device)) as updates:
         for update in updates:
             if is_stopped():
                 break
-            rows, path = [], ""
+            table, path = None, ""
             if update.score:
-                scores.append(update.score)
-                bias = evaluation.bias(*update.compared) if update.compared else ()
+                measured.append(update.score)
+                bias = scores.bias(*update.compared) if update.compared else ()
                 points += [{"n": n, "FID": value, "model": update.score.name} for n, value in bias]
-                rows = [_row(score) for score in scores]
-                path = str(_write_csv(rows, scratch.path("fid.csv")))
-            yield _progress(update.done, update.total, time.monotonic() - start), rows, path, points
+                table = _table(measured)
+                path = str(scratch.path("fid.csv"))
+                with atomic_write(Path(path)) as temporary:
+                    temporary.write_text(as_csv(table), encoding="utf-8")
+            yield _progress(update.done, update.total, time.monotonic() - start), table, path, points
     end = "Stopped" if is_stopped() else "Done"
-    yield f"{end} after {time.monotonic() - start:.0f} s.", [], "", []
+    yield f"{end} after {time.monotonic() - start:.0f} s.", None, "", []
 
 
 def _curve(points: list[dict]) -> str:
@@ -228,6 +230,11 @@ def _progress(done: int, total: int, seconds: float) -> str:
     return f'<progress max="{total}" value="{done}" aria-label="{html.escape(text)}"></progress> {text}'
 
 
+def _table(measured: list[Score]) -> Table:
+    notes = [f"{score.name}: {note}." for score in measured for note in score.notes]
+    return Table("fid", "Results", HEADERS, list(map(_row, measured)), " ".join(notes))
+
+
 def _row(score: Score) -> list[str]:
     spread = f"{min(score.fids):.2f} to {max(score.fids):.2f}" if len(score.fids) > 1 else ""
     name = f"{score.reference}: {FLOOR}" if score.name == FLOOR else score.name
@@ -240,11 +247,3 @@ def _row(score: Score) -> list[str]:
         spread,
         *("" if value is None else f"{value:.2f}" for value in figures),
     ]
-
-
-def _write_csv(rows: list[list[str]], path: Path) -> Path:
-    with atomic_write(path) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(HEADERS)
-        writer.writerows(rows)
-    return path

@@ -162,6 +162,36 @@ def test_fid_of_two_folders_as_json_and_in_a_file(fid, tmp_path, draw_faces, cap
     assert [path.name for path in Path().iterdir()] == ["found.json"]
 
 
+def test_fid_of_two_folders_named_like_references(fid, draw_faces, capsys):
+    draw_faces(Path("dogs"), 50)
+    draw_faces(Path("cats"), 60, size=(40, 64))
+    printed = []
+    for reference in ("cats", "./cats", str(Path("cats").absolute())):
+        main([*fid, "dogs", reference, "--results", "found.json"])
+        printed.append(capsys.readouterr().out.splitlines())
+    sentence = "cats is both a path and a shipped reference; the path is used."
+    assert printed[0][0] == printed[1][0] == sentence and printed[0][1:] == printed[1][1:] == printed[2]
+    records = json.loads(Path("found.json").read_text())["records"]
+    assert [(each["reference_count"], each["reference_shipped"]) for each in records] == [(60, False)] * 3
+    main([*fid, "dogs", "--n", "50", "--dry-run"])
+    output = capsys.readouterr()
+    assert output.err == "cats is both a path and a shipped reference; the shipped reference is used.\n"
+    assert json.loads(output.out)["reference_shipped"] is True
+
+
+def test_fid_of_a_folder_to_itself_is_0_whole_or_drawn(fid, draw_faces, capsys):
+    draw_faces(Path("faces/cat"), 60)
+    draw_faces(Path("faces/dog"), 60, size=(40, 64))
+    for options, count in (([], 120), (["--n", "60"], 60)):
+        main([*fid, "faces", "faces", *options, "--json", "--results", ""])
+        record = json.loads(capsys.readouterr().out)["records"][-1]
+        assert abs(record["fid"]) < 1e-3 and record["count"] == record["reference_count"] == count
+    assert record["drawn"] == record["reference_drawn"] == "60 of 120 pictures, drawn with seed 0"
+    main([*fid, "faces", "faces", "--n", "60", "--results", ""])
+    drawn = "60 of 120 pictures, drawn with seed 0"
+    assert capsys.readouterr().out.splitlines()[-1].endswith(f"   ({drawn})   (reference: {drawn})")
+
+
 def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, capsys):
     draw_faces(tmp_path / "faces", 100)
     options = ["--reference", str(tmp_path / "faces"), "--n", "50", "--results", ""]
@@ -170,7 +200,10 @@ def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, c
     number = r"-?[0-9]+\.[0-9]{2}"
     measured = rf"fid50 +{number}( \({number} to {number}\))?   KID {number} \+- {number} e-3   "
     measured += r"precision [01]\.[0-9]{2}   recall [01]\.[0-9]{2}   "
-    assert re.fullmatch(rf"real against real +{measured}diversity {number}", floor)
+    assert re.fullmatch(
+        rf"real against real +{measured}diversity {number}   \(no SWD: real against real has no patches of pictures\)",
+        floor,
+    )
     measured += rf"SWD [0-9]+\.[0-9] e-3   diversity {number}"
     assert re.fullmatch(rf"{re.escape(model)} {measured}   to {re.escape(model)} -?0\.00", line) and " to " in line
     main([*fid, str(tmp_path / "faces"), *options])

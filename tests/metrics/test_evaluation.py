@@ -11,11 +11,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ganopt.metrics import evaluation, features, references
-from ganopt.metrics.evaluation import FLOOR, Plan, Score, Update, bias, evaluate, record, score
-from ganopt.metrics.features import Extractor, finish, of_folder, of_model
+from ganopt.data import image_folder
+from ganopt.files import to_json
+from ganopt.metrics import evaluation, features, references, scores
+from ganopt.metrics.evaluation import FLOOR, Plan, Update, evaluate, record
+from ganopt.metrics.features import ALL, Extractor, finish, of_folder, of_model
 from ganopt.metrics.fid import diversity, fit, frechet_distance, kernel_distance, precision_and_recall
 from ganopt.metrics.samples import Sample, from_rows, write_statistics
+from ganopt.metrics.scores import Score, bias, score
 from ganopt.metrics.sliced_wasserstein import sliced_wasserstein
 from ganopt.models import weights
 from ganopt.models.networks import build_generator
@@ -35,6 +38,7 @@ def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANOPT_CACHE", str(folder / "cache"))
         patch.setenv("GANOPT_CHECKPOINTS", str(folder / "checkpoints"))
+        patch.setattr(release, "FEWEST", 10)
         release.ship_reference("drawings", folder / "held-out", folder / "training", str(thin_inception))
     return folder / "checkpoints"
 
@@ -43,7 +47,7 @@ def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
 def place(checkpoints, monkeypatch) -> None:
     """Those checkpoints, where ten pictures are enough."""
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(checkpoints))
-    for module in (evaluation, features):
+    for module in (evaluation, features, scores):
         monkeypatch.setattr(module, "FEWEST", 10)
 
 
@@ -90,10 +94,10 @@ class TestOrder:
         write_statistics(from_rows("x", torch.randn(20, 128)), tmp_path / "x.npz")
         many, some, npz = (tmp_path / name for name in ("many", "some", "x.npz"))
         for plan in (
-            Plan(models=models[:1], paths=(many, some, npz), reference=str(many), count=15, repeats=1),
+            Plan(models=models[:1], paths=(many, some, npz), reference=many, count=15, repeats=1),
             Plan(paths=(some, many), reference="drawings", count=15),
-            Plan(paths=(npz,), reference=str(npz), count=15),
-            Plan(paths=(many,), reference=str(some), count=15),
+            Plan(paths=(npz,), reference=npz, count=15),
+            Plan(paths=(many,), reference=some, count=15),
         ):
             monkeypatch.setenv("GANOPT_CACHE", str(tmp_path / f"cache{id(plan)}"))
             updates, _ = run(plan, extractor)
@@ -150,8 +154,11 @@ class TestFigures:
         assert found.swd == pytest.approx(sum(found.swd_levels) / 4) and len(found.swd_levels) == 4
         spread = [diversity(fit(sample.rows), reference.gaussian) for sample in samples]
         assert found.diversity == pytest.approx(sum(spread) / 2)
-        assert floor.swd is None  # the summary of its patches is of more pictures
-        assert floor.fids == (frechet_distance(fit(others.rows[:20]), reference.gaussian),) and floor.fid < found.fid
+        assert floor.swd_levels == references.swd_floor("drawings", 20) and floor.swd < found.swd
+        chosen = others.rows[image_folder.drawn(50, 20, 0)]
+        assert floor.fids == (frechet_distance(fit(chosen), reference.gaussian),) and floor.fid < found.fid
+        assert floor.drawn == "20 of 50 pictures, drawn with seed 0" and floor.notes == [floor.drawn]
+        assert found.drawn == "" and found.absent == floor.absent == {} and found.notes == []
         assert floor.seeds == ("",) and found.fid_to_model is None and found.against == ""
 
     def test_against_a_model_is_from_the_same_seeds(self, models, tmp_path, draw_faces, extractor):
@@ -169,22 +176,35 @@ class TestFigures:
     def test_two_folders(self, tmp_path, draw_faces, extractor):
         draw_faces(tmp_path / "first", 15)
         draw_faces(tmp_path / "second", 30, size=(64, 40))
-        _, scores = run(Plan(paths=(tmp_path / "first",), reference=str(tmp_path / "second")), extractor)
+        _, scores = run(Plan(paths=(tmp_path / "first",), reference=tmp_path / "second"), extractor)
         first, second = (finish(of_folder(tmp_path / name, extractor)) for name in ("first", "second"))
         floor, found = scores
         assert found.fids == (frechet_distance(first.gaussian, second.gaussian),)
         assert (found.name, found.count, found.reference, found.reference_count) == ("first", 15, "second", 30)
         assert (floor.name, floor.count, floor.reference_count) == (FLOOR, 15, 15) and floor.fid > 0
 
+    def test_a_folder_with_the_name_of_a_shipped_reference_is_a_folder(
+        self, tmp_path, draw_faces, extractor, monkeypatch
+    ):
+        monkeypatch.chdir(tmp_path)
+        draw_faces(Path("first"), 15)
+        draw_faces(Path("drawings"), 19, size=(64, 40))
+        _, [found] = run(Plan(paths=(Path("first"),), reference=references.resolve("./drawings")), extractor)
+        first, second = (finish(of_folder(Path(name), extractor)) for name in ("first", "drawings"))
+        assert found.fids == (frechet_distance(first.gaussian, second.gaussian),)
+        assert (found.reference, found.reference_count, found.reference_shipped) == ("drawings", 19, False)
+        _, (_, shipped) = run(Plan(paths=(Path("first"),), reference="drawings"), extractor)
+        assert (shipped.reference, shipped.reference_count, shipped.reference_shipped) == ("drawings", 50, True)
+
     def test_a_reference_too_small_to_be_halved_has_no_floor(self, tmp_path, draw_faces, extractor):
         draw_faces(tmp_path / "first", 12)
         draw_faces(tmp_path / "second", 19)
-        _, scores = run(Plan(paths=(tmp_path / "first",), reference=str(tmp_path / "second")), extractor)
+        _, scores = run(Plan(paths=(tmp_path / "first",), reference=tmp_path / "second"), extractor)
         assert [score.name for score in scores] == ["first"]
 
     def test_a_folder_against_itself(self, tmp_path, draw_faces, extractor):
         draw_faces(tmp_path / "faces", 12)
-        _, [found] = run(Plan(paths=(tmp_path / "faces",), reference=str(tmp_path / "faces")), extractor)
+        _, [found] = run(Plan(paths=(tmp_path / "faces",), reference=tmp_path / "faces"), extractor)
         assert abs(found.fid) < 1e-3 and (found.precision, found.recall) == (1, 1) and found.kid < 1e-6
 
     def test_statistics_have_a_fid_and_nothing_else(self, models, tmp_path, draw_faces, extractor):
@@ -192,16 +212,51 @@ class TestFigures:
         sample = finish(of_folder(tmp_path / "faces", extractor))
         path = tmp_path / "faces.npz"
         write_statistics(sample, path)
-        _, [found] = run(Plan(models=models[:1], reference=str(path), count=12, repeats=1), extractor)
-        _, (_, expected) = run(
-            Plan(models=models[:1], reference=str(tmp_path / "faces"), count=12, repeats=1), extractor
-        )
+        _, [found] = run(Plan(models=models[:1], reference=path, count=12, repeats=1), extractor)
+        _, (_, expected) = run(Plan(models=models[:1], reference=tmp_path / "faces", count=12, repeats=1), extractor)
         assert found.fid == pytest.approx(expected.fid, rel=1e-5)
         assert found.kid is found.kid_deviation is found.precision is found.recall is None
         assert (found.reference, found.reference_count) == ("faces.npz", 0)
+        assert found.absent.keys() == {"kid", "precision", "recall", "swd"} and found.diversity > 0
+        assert found.notes == [
+            "no KID, precision, recall: faces.npz has no features of single pictures",
+            "no SWD: faces.npz has no patches of pictures",
+        ]
         _, (_, measured) = run(Plan(paths=(path,), reference="drawings"), extractor)
         assert (measured.name, measured.count, measured.kid) == ("faces.npz", 0, None)
         assert measured.fid == pytest.approx(frechet_distance(sample.gaussian, references.load("drawings")[0].gaussian))
+
+    def test_what_is_undefined_is_absent_with_a_reason(self, tmp_path, draw_faces, extractor):
+        draw_faces(tmp_path / "faces", 12)
+        first = (tmp_path / "faces/face000.png").read_bytes()
+        (tmp_path / "equal").mkdir()
+        for index in range(12):
+            (tmp_path / f"equal/{index}.png").write_bytes(first)
+        for path in (tmp_path / "faces", tmp_path / "equal"):
+            _, [found] = run(Plan(paths=(path,), reference=tmp_path / "equal"), extractor)
+            assert found.diversity is None and found.absent == {"diversity": "the pictures of equal are all equal"}
+            assert json.loads(to_json(record(found, extractor)))["diversity"] is None
+        assert (found.precision, found.recall, found.swd) == (1, 1, 0) and abs(found.fid) < 1e-3
+        _, [collapsed] = run(Plan(paths=(tmp_path / "equal",), reference=tmp_path / "faces"), extractor)
+        assert collapsed.diversity == pytest.approx(0, abs=1e-3) and not collapsed.absent
+
+    def test_two_folders_are_compared_whole_or_as_drawn_with_one_seed(self, tmp_path, draw_faces, extractor):
+        draw_faces(tmp_path / "faces/cat", 30)
+        draw_faces(tmp_path / "faces/dog", 30, size=(64, 40))
+        whole = {"paths": (tmp_path / "faces",), "reference": tmp_path / "faces"}
+        _, (_, found) = run(Plan(**whole, count=ALL), extractor)
+        assert abs(found.fid) < 1e-3 and found.count == found.reference_count == 60 and not found.notes
+        _, (_, found) = run(Plan(**whole, count=30, reference_count=30, seed=5), extractor)
+        assert abs(found.fid) < 1e-3 and found.count == found.reference_count == 30
+        drawn = "30 of 60 pictures, drawn with seed 5"
+        assert found.drawn == found.reference_drawn == drawn and found.notes == [drawn, f"reference: {drawn}"]
+
+    def test_names_do_not_matter(self, tmp_path, draw_faces, extractor):
+        for index, path in enumerate(draw_faces(tmp_path / "faces", 15)):
+            (tmp_path / "renamed").mkdir(exist_ok=True)
+            (tmp_path / f"renamed/{50 - index}.png").write_bytes(path.read_bytes())
+        _, [found] = run(Plan(paths=(tmp_path / "faces",), reference=tmp_path / "renamed"), extractor)
+        assert found.swd_levels == (0, 0, 0, 0) and abs(found.fid) < 1e-3
 
     def test_statistics_of_another_network_are_refused(self, tmp_path, extractor, refuses):
         write_statistics(from_rows("x", torch.randn(20, 64)), tmp_path / "x.npz")
@@ -219,7 +274,7 @@ import torch
 import ganopt.metrics.fid
 from ganopt.metrics import evaluation, features
 extractor = features.load_extractor(torch.device("cpu"), "float32", sys.argv[1])
-plan = evaluation.Plan(paths=(Path(sys.argv[2]),), reference=sys.argv[3])
+plan = evaluation.Plan(paths=(Path(sys.argv[2]),), reference=Path(sys.argv[3]))
 print([update.score.fid for update in evaluation.evaluate(plan, extractor) if update.score])
 """
         folders = [str(tmp_path / "first"), str(tmp_path / "second")]
@@ -263,6 +318,8 @@ class TestPlan:
             ({"seed": 2**32}, "first seed is"),
             ({"seed": 2**32 - 500}, "first seed is"),
             ({"models": ()}, "No model or folder is selected"),
+            ({"count": ALL}, "say how many to measure, as in --n 500"),
+            ({"reference_count": 9}, "with 9 pictures"),
         ],
     )
     def test_what_makes_no_sense_is_refused(self, refuses, wrong, fragment):
@@ -294,6 +351,20 @@ class TestResults:
         found = json.loads(path.read_text())
         assert [values["kind"] for values in found["records"]] == ["fid", "fid", "other"]
         assert found["models"] == {"x": 1} and found["records"][0] == json.loads(json.dumps(entry))
+
+    def test_what_is_written_is_strict_json(self, tmp_path):
+        path = tmp_path / "results.json"
+        path.write_text('{"records": [{"kind": "fid", "diversity": Infinity, "kid": NaN}]}')  # by an earlier version
+        append(path, [{"kind": "fid", "diversity": None}])
+        assert [each["diversity"] for each in json.loads(path.read_text(), parse_constant=pytest.fail)["records"]] == [
+            None,
+            None,
+        ]
+        before = path.read_text()
+        for value in (math.inf, math.nan):
+            with pytest.raises(ValueError, match="JSON"):
+                append(path, [{"kind": "fid", "diversity": value}])
+        assert path.read_text() == before
 
     @pytest.mark.parametrize(
         "text",

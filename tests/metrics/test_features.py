@@ -15,6 +15,7 @@ from ganopt.data.decode import decode_whole
 from ganopt.metrics import features
 from ganopt.metrics.features import Extractor, finish, of_folder, of_model, of_path
 from ganopt.metrics.fid import fit, frechet_distance
+from ganopt.metrics.sliced_wasserstein import content_keys, resized
 from ganopt.models import weights, zoo
 from ganopt.models.latents import latents
 from ganopt.models.networks import Generator, build_generator
@@ -110,11 +111,12 @@ class TestFolder:
         assert sample.count == len(sizes)
 
     def test_large_pictures_are_seen_one_by_one(self, faces, counting, monkeypatch):
-        whole = finish(of_folder(faces, counting, most=11))
+        whole = finish(of_folder(faces, counting))
+        (faces / "face011.png").unlink()
         monkeypatch.setattr(features, "LARGEST_BATCH", 10_000)  # bytes: a face has 7,000
-        assert list(of_folder(faces, counting)) == [1] * 12
+        assert list(of_folder(faces, counting)) == [1] * 11
         sample = finish(of_folder(faces, counting))
-        assert torch.allclose(sample.rows[:11], whole.rows, atol=1e-5)
+        assert torch.allclose(sample.rows, whole.rows[:11], atol=1e-5)
 
     def test_pictures_that_cannot_be_read_are_left_out(self, faces, extractor):
         alone = finish(of_folder(faces, extractor))
@@ -148,9 +150,14 @@ class TestFolder:
             finish(of_folder(tmp_path, extractor))
         assert not files(cache)
 
-    def test_the_first_ones_by_name_can_be_taken_alone(self, faces, extractor):
-        whole, part = finish(of_folder(faces, extractor)), finish(of_folder(faces, extractor, most=10))
-        assert part.count == 10 and torch.allclose(part.rows, whole.rows[:10], atol=1e-5)
+    def test_some_can_be_drawn_with_a_seed(self, faces, extractor):
+        whole, chosen = finish(of_folder(faces, extractor)), []
+        for seed in (3, 4):
+            part, numbers = finish(of_folder(faces, extractor, 10, seed)), image_folder.drawn(12, 10, seed)
+            assert part.count == 10 and torch.allclose(part.rows, whole.rows[numbers], atol=1e-5)
+            assert part.drawn == f"10 of 12 pictures, drawn with seed {seed}" and whole.drawn == ""
+            chosen.append(numbers)
+        assert chosen[0] != chosen[1]
 
     def test_the_folder_one_is_in_has_a_name(self, faces, extractor, monkeypatch):
         monkeypatch.chdir(faces)
@@ -247,8 +254,11 @@ class TestManyPictures:
         draw_faces(tmp_path / "faces", 50)
         pictures = [torch.from_numpy(decode_whole(str(path))) for path in sorted((tmp_path / "faces").iterdir())]
         everything = torch.cat([extractor.network(torch.stack(pictures[i : i + 4])) for i in range(0, 50, 4)])
+        keys = content_keys(torch.cat([resized(picture[None]) for picture in pictures]))
+        kept = keys.argsort()[:30].sort().values  # a random choice that does not depend on names
+        assert kept.max() > 30
         for sample in (finish(of_folder(tmp_path / "faces", extractor)) for _ in range(2)):  # the second from the cache
-            assert sample.count == 50 and torch.allclose(sample.rows, everything[:30], atol=1e-6)
+            assert sample.count == 50 and torch.allclose(sample.rows, everything[kept], atol=1e-6)
             assert torch.allclose(sample.gaussian.mean, fit(everything).mean)
             assert torch.allclose(sample.gaussian.covariance, fit(everything).covariance, atol=1e-9)
             assert abs(frechet_distance(sample.gaussian, fit(everything))) < 1e-6
@@ -271,6 +281,11 @@ class TestZip:
             for path in sorted(faces.iterdir()):
                 zipped.write(path, f"pictures/{path.name}")
         return tmp_path / "cats.zip"
+
+    def test_of_many_pictures_the_same_are_drawn_as_of_the_folder(self, archive, faces, extractor):
+        zipped, folder = finish(of_path(archive, extractor, 10, seed=2)), finish(of_path(faces, extractor, 10, seed=2))
+        assert zipped.drawn == folder.drawn == "10 of 12 pictures, drawn with seed 2"
+        assert zipped.count == 10 and torch.equal(zipped.rows, folder.rows)
 
     def test_it_is_the_folder_that_was_packed(self, archive, faces, extractor, tmp_path):
         zipped, folder = finish(of_path(archive, extractor)), finish(of_path(faces, extractor))

@@ -104,6 +104,28 @@ def test_a_covariance_with_a_slightly_negative_eigenvalue_is_taken():
     assert frechet_distance(*[from_covariance(torch.zeros(2), covariance)] * 2) == pytest.approx(0, abs=1e-9)
 
 
+@pytest.mark.parametrize(
+    ("covariance", "fragment"),
+    [
+        ([[1.0, 0.5], [0.1, 1.0]], "not symmetric"),
+        ([[1.0, 0.0], [0.0, -0.1]], "negative eigenvalue, -0.1"),
+        ([[1.0, 2.0], [2.0, 1.0]], "negative eigenvalue, -1"),
+        ([[-1.0, 0.0], [0.0, -1.0]], "negative eigenvalue, -1"),
+    ],
+)
+def test_what_is_no_covariance_is_refused(refuses, covariance, fragment):
+    with refuses(fragment):
+        from_covariance(torch.zeros(2), torch.tensor(covariance))
+
+
+def test_the_covariance_of_equal_pictures_is_one_in_spite_of_rounding():
+    moments, features = Moments(), rows(1, 40).mul(3).expand(100, -1)
+    moments.add(features)
+    assert diversity(fit(rows(30, 40)), moments.gaussian()) is None
+    assert diversity(fit(rows(30, 40)), fit(features)) is None
+    assert diversity(fit(features), fit(rows(30, 40))) == pytest.approx(0, abs=1e-6)
+
+
 def test_what_is_no_distribution_is_refused(refuses):
     broken = rows(10, 4)
     broken[3, 2] = float("nan")
@@ -194,6 +216,12 @@ class TestPrecisionAndRecall:
         before = precision_and_recall(real, fake)
         after = precision_and_recall(real, torch.cat([fake, modes(500, count=200)]))
         assert after[0] == before[0] / 2 and after[1] == before[1] > 0.8
+
+    def test_equal_pictures_are_near_each_other(self):
+        equal = torch.randn(1, 200, generator=torch.Generator().manual_seed(0)).expand(52, -1)
+        assert precision_and_recall(equal, equal.clone()) == (1, 1)
+        doubled = rows(30, 200).repeat(4, 1)
+        assert precision_and_recall(doubled, doubled.flip(0)) == (1, 1)
 
     def test_it_is_counted_as_the_paper_says(self):
         real, fake = modes(0, count=30), modes(0.5, count=25, seed=1)

@@ -34,6 +34,15 @@ class TestStatistics:
         assert sample.gaussian.mean.tolist() == [0, 1, 2]
         assert torch.allclose(sample.gaussian.covariance, torch.eye(3).double())
 
+    def test_any_byte_order_and_further_arrays_are_read(self, tmp_path):
+        further = {"features": np.zeros((5000, 5001)), "name": np.array("cats")}  # more than 200 MB
+        np.savez_compressed(
+            tmp_path / "a.npz", mu=np.arange(3, dtype=">f4"), sigma=np.asfortranarray(np.eye(3, dtype=">f8")), **further
+        )
+        sample = read_statistics(tmp_path / "a.npz")
+        assert sample.gaussian.mean.tolist() == [0, 1, 2]
+        assert torch.allclose(sample.gaussian.covariance, torch.eye(3).double())
+
     @pytest.mark.parametrize(
         "arrays",
         [

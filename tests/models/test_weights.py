@@ -13,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
-from ganopt.models import weights
+from ganopt.models import weights, zoo
 from ganopt.models.networks import build_critic, build_generator, parse_architecture
 from ganopt.training.recipe_text import describe, parse
 from ganopt.training.recipes import R1
@@ -50,6 +50,18 @@ def test_a_round_trip_in_float32_changes_no_bit(tmp_path, name):
     for (key, before), (same_key, after) in zip(network.state_dict().items(), loaded.state_dict().items(), strict=True):
         assert key == same_key and before.dtype == after.dtype
         assert before.numpy().tobytes() == after.numpy().tobytes()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16, torch.int8])
+def test_weights_that_are_not_finite_are_refused(tmp_path, refuses, value, dtype):
+    network = network_of("big/32@32")
+    network.layers[0][1].running_mean[3] = value
+    path = tmp_path / "model.safetensors"
+    weights.save(network, path, dtype=dtype)
+    for load in (weights.load, zoo.load):
+        with refuses(f"{path} has weights that are NaN or infinite"):
+            load(path)
 
 
 def test_a_loaded_network_is_ready_to_draw_and_to_be_trained(saved):

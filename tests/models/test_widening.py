@@ -3,9 +3,10 @@
 import pytest
 import torch
 
+from ganopt.models import widening
 from ganopt.models.latents import latents
 from ganopt.models.networks import build_generator
-from ganopt.models.widening import widened
+from ganopt.models.widening import UNEVENNESS, widened
 
 
 @pytest.fixture(params=["big/16@32", "kd/8@64", "big/32"])
@@ -36,6 +37,17 @@ def test_copies_of_a_channel_get_different_gradients(narrow):
     wide(latents(range(3))).square().sum().backward()
     first, second = wide.stages[0][0].weight.grad.chunk(2, dim=1)
     assert (first - second).abs().max() > 0.1 * first.abs().max() > 0
+
+
+@pytest.mark.parametrize("copies", [2, 64])
+def test_no_share_of_a_copy_is_far_from_the_mean_share(copies):
+    weight = torch.ones(4_000_000 // copies, 1)
+    shares = widening._divided(weight, copies, torch.Generator().manual_seed(3)).view(copies, -1)
+    assert torch.allclose(shares.sum(dim=0), torch.ones(()), atol=1e-5)
+    most = (1 + UNEVENNESS) / (1 - UNEVENNESS)
+    assert 1 / most <= copies * shares.min() < 0.7 and 1.3 < copies * shares.max() <= most
+    if copies == 2:
+        assert shares.max() <= 0.7 + 1e-6
 
 
 def test_its_weights_come_from_a_seed(narrow):

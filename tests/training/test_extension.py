@@ -116,7 +116,7 @@ def test_they_draw_and_are_measured(draw_faces, tmp_path, extractor):
     faces = draw(generator, latents(range(3)))
     assert faces.shape == (3, 3, 32, 32)
     assert torch.equal(draw(inference_copy(generator, torch.device("cpu")), latents(range(3))), faces)
-    plan = Plan(models=(str(tmp_path / "run"),), reference=str(tmp_path / "faces"), count=50, repeats=1)
+    plan = Plan(models=(str(tmp_path / "run"),), reference=tmp_path / "faces", count=50, repeats=1)
     scores = [update.score for update in evaluate(plan, extractor) if update.score]
     assert scores[-1].fid > 0
 

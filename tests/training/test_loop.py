@@ -466,6 +466,13 @@ def test_a_transfer_starts_from_its_source(few, source):
             assert torch.equal(network.state_dict()[key], value)
 
 
+def test_the_seed_of_a_transfer_is_that_of_its_widening(few, source):
+    weights = [
+        new_state(make("transfer", source, widen=2, seed=seed), few).generator.stages[1][0].weight for seed in (1, 1, 2)
+    ]
+    assert torch.equal(weights[0], weights[1]) and not torch.equal(weights[0], weights[2])
+
+
 def test_a_transfer_can_widen_its_source_and_go_on(few, source, tmp_path):
     state = new_state(make("transfer", source, widen=2), few)
     assert state.recipe.generator == "big/16@32"

@@ -40,7 +40,7 @@ def _architectures(recipe: Transfer) -> dict[str, str]:
 
 
 def _networks(recipe: Transfer) -> Networks:
-    generator, critic = widened(zoo.load(recipe.source), recipe.widen), zoo.load_critic(recipe.source)
+    generator, critic = widened(zoo.load(recipe.source), recipe.widen, recipe.seed), zoo.load_critic(recipe.source)
     if recipe.grow:
         generator = grown(generator, recipe.seed)
     _freeze(generator, recipe.freeze_g)
