@@ -6,7 +6,6 @@ and can be resumed. On the CPU in float32, a resumed run is bit-identical to an 
 """
 
 import dataclasses
-import json
 import sys
 import time
 from collections.abc import Generator, Mapping
@@ -15,14 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from ganopt.data import image_folder, synthetic
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, remove_leftovers
+from ganopt.files import remove_leftovers
 from ganopt.models import weights
 from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw, save_png, strip
@@ -31,7 +28,7 @@ from ganopt.training.memory import peak_memory
 from ganopt.training.methods import new_state, resolved
 from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import Recipe
-from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_saved, write_recipe
+from ganopt.training.run_folder import CONFIG, STATE, read_saved, read_state, write_recipe, write_state
 from ganopt.training.run_metrics import Losses, cut_metrics, open_metrics
 from ganopt.training.state import State
 from ganopt.training.train_step import update
@@ -83,9 +80,7 @@ def resume(
         recipe = dataclasses.replace(recipe, **whole)
     state = new_state(recipe, _pictures(recipe, pictures))
     if (folder / STATE).exists():
-        counters = read_counters(folder)
-        with safe_open(folder / STATE, framework="pt") as file:
-            state.restore({name: file.get_tensor(name) for name in file.keys()}, counters)
+        state.restore(*read_state(folder))
         _save_weights(state, folder)  # the run may have been killed between saving the state and the weights
     write_recipe(folder, state.recipe)
     _cut(folder, state.step)
@@ -163,8 +158,7 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
 
 def _save(state: State, folder: Path) -> None:
     """Save the state first: if the process is killed before the weights, they are one save old, but not damaged."""
-    with atomic_write(folder / STATE) as temporary:
-        save_file(state.tensors(), temporary, {"counters": json.dumps(state.counters())})
+    write_state(folder, state.counters(), state.tensors())
     _save_weights(state, folder)
 
 

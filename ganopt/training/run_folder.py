@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
@@ -34,6 +36,28 @@ def write_recipe(folder: Path, recipe: Recipe) -> None:
     """Write the recipe of a run for `read_recipe`. Raises UserError if the folder cannot be written."""
     with atomic_write(folder / CONFIG) as temporary:
         temporary.write_text(json.dumps(describe(recipe), indent=1) + "\n")
+
+
+def write_state(folder: Path, counters: dict[str, Any], tensors: dict[str, Tensor] | None = None) -> None:
+    """Write the counters and tensors of a run's state; without tensors, the run cannot be resumed.
+
+    Raises UserError if the folder cannot be written.
+    """
+    with atomic_write(folder / STATE) as temporary:
+        save_file(tensors or {}, temporary, {"counters": json.dumps(counters)})
+
+
+def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The tensors and counters of a run's last save. Raises UserError if there is none that can be resumed."""
+    counters = read_counters(folder)
+    with safe_open(folder / STATE, framework="pt") as file:
+        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    if not tensors:
+        raise UserError(
+            f"The saved state in {folder} has no optimisers, so it cannot be resumed; "
+            f"train on from its model with the command transfer --source {folder}."
+        )
+    return tensors, counters
 
 
 def read_counters(folder: Path) -> dict[str, Any]:
