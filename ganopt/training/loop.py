@@ -6,7 +6,6 @@ and can be resumed. On the CPU in float32, a resumed run is bit-identical to an 
 """
 
 import contextlib
-import dataclasses
 import sys
 import time
 from collections.abc import Generator, Mapping
@@ -97,10 +96,10 @@ def resume(
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock_run(folder))
         state = prepare_resume(folder, pictures, budget, **places)
-        if (folder / STATE).exists():  # the run may have been killed between saving the state and the weights
-            _save_weights(state, folder, read_recipe(folder))
         if _progress(state) < 1:
             write_recipe(folder, state.recipe)
+        if (folder / STATE).exists():  # the run may have been killed between saving the state and the weights
+            _save_weights(state, folder, read_recipe(folder))
         _cut(folder, state.step)
         remove_leftovers(folder)
         return _loop(state, folder, stack.pop_all())
@@ -116,12 +115,10 @@ def prepare_resume(
 
     Raises UserError as `resume` does before the first step.
     """
-    recipe, notes = read_saved(folder)
+    whole = {"steps": None, "images": None, "minutes": None, **budget} if budget else {}
+    recipe, notes = read_saved(folder, **whole, **places)
     for note in notes:
         tqdm.write(note, file=sys.stderr)
-    whole = {"steps": None, "images": None, "minutes": None, **budget} if budget else {}
-    changes: dict[str, Any] = {**whole, **places}
-    recipe = dataclasses.replace(recipe, **changes)
     saved = read_state(folder) if (folder / STATE).exists() else None
     state = new_state(recipe, _pictures(recipe, pictures))
     if saved:

@@ -22,10 +22,13 @@ def read_recipe(folder: Path) -> Recipe:
     return read_saved(folder)[0]
 
 
-def read_saved(folder: Path) -> tuple[Recipe, list[str]]:
-    """The recipe, and a note for each setting that differs in this version. Raises UserError as `read_recipe` does."""
+def read_saved(folder: Path, **changes: Any) -> tuple[Recipe, list[str]]:
+    """The recipe with some settings changed, and a note for each setting that this version does not know or adds.
+
+    Raises UserError as `read_recipe` does.
+    """
     try:
-        return parse_saved(json.loads((folder / CONFIG).read_text()))
+        return parse_saved({**json.loads((folder / CONFIG).read_text()), **changes})
     except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, UserError):
             raise

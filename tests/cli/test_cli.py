@@ -139,6 +139,10 @@ def test_a_dry_run_refuses_what_the_real_one_refuses(tmp_path, faces, source, mo
         (["train", *data, "--steps", "5", *TINY, "--device", "abacus"], "'abacus' is not available"),
         (["train", "--resume", str(source), *data], "pictures have changed"),
         (["train", "--resume", str(tmp_path / "absent")], "contains no readable run"),
+        (["generate", "--model", "nowhere"], "Unknown model 'nowhere'"),
+        (["generate", "--model", str(source), "--device", "abacus"], "'abacus' is not available"),
+        (["publish", "nowhere", "me/cats"], "Unknown model 'nowhere'"),
+        (["nearest", "--model", str(source), "--data", "absent"], "There is no folder absent"),
     ):
         before = set(tmp_path.rglob("*"))
         refused([*arguments, "--dry-run"], fragment)
@@ -392,7 +396,8 @@ def test_report_of_no_results_is_one_sentence(results, content, fragment):
 def test_report_refuses_a_readme_that_it_cannot_renew_before_it_writes(results, content, fragment):
     if content is not None:
         Path("README.md").write_bytes(content)
-    refused(["report", "--readme", "README.md", "--csv", "tables"], fragment)
+    for more in ([], ["--dry-run"]):
+        refused(["report", "--readme", "README.md", "--csv", "tables", *more], fragment)
     assert [path.name for path in Path().iterdir()] == ["README.md"] * (content is not None)
     assert content is None or Path("README.md").read_bytes() == content
 

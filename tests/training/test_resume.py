@@ -12,6 +12,7 @@ from ganopt.errors import UserError
 from ganopt.locks import is_locked
 from ganopt.models import weights
 from ganopt.training import live_fid, loop
+from ganopt.training.methods import Distill
 from ganopt.training.recipes import R1, Dcgan, Recipe
 from ganopt.training.run_folder import read_counters, read_recipe
 from ganopt.training.run_metrics import follow
@@ -163,3 +164,16 @@ def test_a_resumed_run_says_its_new_budget_in_its_weights(pictures, tmp_path):
         metadata = weights.read_metadata(folder / f"{name}.safetensors")
         assert json.loads(metadata["recipe"])["steps"] == 9 == read_recipe(folder).steps
     assert read_counters(folder)["step"] == 6
+
+
+def test_a_run_without_an_end_is_resumed_with_a_budget_that_can_be_spent(source, tmp_path, refuses):
+    recipe = Distill(**TINY, teacher=str(source), critic="kd-critic/16", alpha=0.0, steps=3)
+    run = loop.train(recipe, tmp_path)
+    next(run)
+    run.close()
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps(json.loads(config.read_text()) | {"steps": None, "images": 100}))
+    with refuses("--images is no budget"):
+        loop.resume(tmp_path)
+    assert [step.step for step in loop.resume(tmp_path, budget={"steps": 2})] == [2]
+    assert (read_recipe(tmp_path).steps, read_recipe(tmp_path).images) == (2, None)
