@@ -138,7 +138,8 @@ def ship_reference(name: str, held_out: Path, training: Path, inception: str) ->
         save_file(tensors, temporary, {"reference": reference.hash, "others": others.hash})
 
 
-def _numbers(text: str) -> list[float]:
+def numbers(text: str) -> list[float]:
+    """Numbers separated by commas. Raises ValueError for any other text."""
     return [float(number) for number in text.split(",")]
 
 
@@ -164,7 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
     mean.set_defaults(command=average)
     mean.add_argument("out", type=Path, help="folder to make")
     mean.add_argument("models", nargs="+", help="run folder, snapshot, generator file or name of a model")
-    mean.add_argument("--weights", dest="shares", metavar="W,W,...", type=_numbers, default=(), help="by default equal")
+    mean.add_argument("--weights", dest="shares", metavar="W,W,...", type=numbers, default=(), help="by default equal")
     mean.add_argument("--keep", type=int, default=0, help="first stages that are not averaged")
     network = commands.add_parser("inception", help=ship_inception.__doc__)
     network.set_defaults(command=ship_inception)
