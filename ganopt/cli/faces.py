@@ -23,11 +23,11 @@ def generate(options: argparse.Namespace) -> None:
     seeds = parse_seeds(options.seeds, MOST_SEEDS)
     if not 0 <= options.scale <= 4:
         raise UserError(f"--scale is {options.scale:g}; it must be a number from 0 to 4.")
+    device = pick_device(options.device)
+    generator = inference_copy(zoo.load(options.model), device)
     if options.dry_run:
         print_json(model=options.model, seeds=format_seeds(seeds), scale=options.scale, out=options.out)
         return
-    device = pick_device(options.device)
-    generator = inference_copy(zoo.load(options.model), device)
     pictures = draw(generator, latents(seeds) * options.scale)
     folder = Path(options.out)
     for seed, picture in zip(seeds, tqdm(pictures, "Writing", unit=" faces", leave=False), strict=True):
@@ -50,11 +50,12 @@ def models(options: argparse.Namespace) -> None:
 
 def publish(options: argparse.Namespace) -> None:
     """Upload a model and a model card to the Hub."""
-    if options.dry_run:
-        print_json(model=options.model, repository=options.repository, private=options.private)
-        return
     from huggingface_hub import get_token
 
     from ganopt.models import zoo
 
+    if options.dry_run:
+        zoo.load(options.model)
+        print_json(model=options.model, repository=options.repository, private=options.private)
+        return
     print(zoo.publish(options.model, options.repository, options.token or get_token() or "", private=options.private))

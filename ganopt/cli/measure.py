@@ -87,14 +87,14 @@ def show_nearest(options: argparse.Namespace) -> None:
     from ganopt.viz.sheets import sheet
 
     seeds, out = parse_seeds(options.seeds, MOST_COMPARED), Path(options.out)
-    if options.dry_run:
-        print_json(model=options.model, seeds=format_seeds(seeds), data=options.data, out=options.out)
-        return
     device = pick_device(options.device)
     generator = inference_copy(zoo.load(options.model), device)
     training = image_folder.load(Path(options.data), generator.architecture.side, options.classes)
     extractor = features.load_extractor(device, "float32", options.inception)
     held_out = references.load(options.reference)[0] if options.reference else None
+    if options.dry_run:
+        print_json(model=options.model, seeds=format_seeds(seeds), data=options.data, out=options.out)
+        return
     faces, pictures = draw(generator, latents(seeds)), torch.from_numpy(training.pictures)
     found = nearest(faces, pictures, held_out, extractor)
     cells, captions = [], []

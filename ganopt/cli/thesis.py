@@ -43,10 +43,10 @@ def show_tables(options: argparse.Namespace) -> None:
 
     built = tables.tables(tables.read(Path(options.results) if options.results else checkpoint("results.json")))
     targets = [Path(options.csv, f"{table.name}.csv") for table in built] if options.csv else []
+    text = table_text.insert(_read_text(Path(options.readme)), built) if options.readme else ""
     if options.dry_run:
         print_json(tables=[table.title for table in built], readme=options.readme, csv=list(map(str, targets)))
         return
-    text = table_text.insert(_read_text(Path(options.readme)), built) if options.readme else ""
     for table, path in zip(built, targets, strict=False):
         with atomic_write(path) as temporary:
             temporary.write_text(table_text.as_csv(table), encoding="utf-8")

@@ -36,7 +36,7 @@ def train(options: argparse.Namespace) -> None:
         return
     recipe = parse({"recipe": kind.name} | given)
     if options.dry_run:
-        print_json(**describe(recipe))
+        print_json(**describe(loop.prepare(recipe, Path(options.out) if options.out else None).recipe))
         return
     out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), kind.name)
     with out as folder:
@@ -105,15 +105,22 @@ def follow(run: Generator["Step"], folder: Path) -> None:
 
 
 def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
-    from ganopt.training import loop, run_folder
+    from ganopt.locks import lock_run
+    from ganopt.training import loop
     from ganopt.training.recipe_text import describe
+    from ganopt.training.settings import option
 
-    if kept := set(given) - {"steps", "images", "minutes"}:
-        raise UserError(f"Only the budget of a resumed run can be changed; leave out --{min(kept).replace('_', '-')}.")
-    if dry_run:
-        print_json(**describe(run_folder.read_recipe(folder)))
-    else:
-        follow(loop.resume(folder, budget=given), folder)
+    if kept := set(given) - {"steps", "images", "minutes", "data", "device"}:
+        raise UserError(
+            f"A resumed run keeps its settings but for budget, data and device; leave out {option(min(kept))}."
+        )
+    places = {name: given.pop(name) for name in ("data", "device") if name in given}
+    if not dry_run:
+        follow(loop.resume(folder, budget=given, **places), folder)
+        return
+    with lock_run(folder):
+        state = loop.prepare_resume(folder, budget=given, **places)
+    print_json(**describe(state.recipe))
 
 
 def _summary(step: "Step") -> str:

@@ -22,6 +22,7 @@ from ganopt.files import atomic_write, cache_folder, code_version, sha256
 
 MINIMUM = 16  # pictures to train on
 CODE = ("data/decode.py", "data/image_folder.py")  # the code that reads pictures
+RECIPE, PREVIEWS = "config.json", "previews"  # in the folder of a run
 SMALL_JOB = 200  # pictures; one process reads fewer than this before other processes have started
 
 
@@ -62,13 +63,21 @@ def load(
 
 
 def find(folder: Path, classes: str = "") -> list[str]:
-    """The picture files under a folder, by suffix, sorted, relative to it. Raises UserError if it does not exist."""
+    """The picture files under a folder, by suffix, sorted, relative to it, without those of runs in it.
+
+    Raises UserError if the folder does not exist.
+    """
     if not os.path.isdir(folder):  # unlike Path.is_dir, never raises
         raise UserError(f"There is no folder {folder}; check the name.")
     found = []
     for parent, folders, names in os.walk(folder):
         folders[:] = [name for name in folders if not name.startswith(".")]
         inside = Path(parent).relative_to(folder)
+        if RECIPE in names and _is_run(Path(parent)):
+            if parent != str(folder):
+                folders.clear()
+                continue
+            folders[:] = [name for name in folders if name != PREVIEWS]
         if classes and classes not in inside.parts and classes != folder.name:
             continue
         found += [str(inside / name) for name in names if Path(name).suffix.lower() in SUFFIXES and name[0] != "."]
@@ -102,6 +111,15 @@ def content_hash(folder: Path, files: list[str]) -> str:
         with contextlib.suppress(OSError):  # such a file cannot be decoded either
             digest.update(bytes.fromhex(sha256(folder / name)))
     return digest.hexdigest()[:32]
+
+
+def _is_run(folder: Path) -> bool:
+    """Whether a folder that contains a file of this name is that of a run."""
+    try:
+        values = json.loads((folder / RECIPE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(values, dict) and {"recipe", "generator"} <= values.keys()
 
 
 def _of(classes: str) -> str:

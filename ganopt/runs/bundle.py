@@ -9,19 +9,17 @@ are stored as float16.
 
 import argparse
 import io
-import json
 import tempfile
 import zipfile
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
 
 from ganopt.errors import UserError, exit_on_user_error
 from ganopt.files import atomic_write
 from ganopt.models import weights
 from ganopt.training.recipe_text import travelling
-from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe
+from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe, write_state
 
 MOST_BYTES = 15 * 2**20  # in each part
 TEXTS = (CONFIG, "metrics.jsonl")
@@ -77,7 +75,7 @@ def _pack_run(folder: Path, archive: zipfile.ZipFile) -> None:
     with tempfile.TemporaryDirectory() as temporary:
         for name in filter(lambda name: (folder / name).exists(), NETWORKS):
             weights.save(weights.load(folder / name), Path(temporary, name), recipe, torch.float16)
-        save_file({}, Path(temporary, STATE), {"counters": json.dumps(read_counters(folder))})
+        write_state(Path(temporary), read_counters(folder))
         for path in sorted(Path(temporary).iterdir()):
             archive.write(path, Path(folder.name, path.name))
 

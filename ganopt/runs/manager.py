@@ -25,6 +25,7 @@ from ganopt.runs.queue import LOCK, LOG, PAUSE, PROCESS, is_locked, launch, lock
 from ganopt.runs.status import find
 from ganopt.subprocesses import ONE_THREAD, run_module
 from ganopt.training.methods import resolved
+from ganopt.training.recipe_text import models
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import STATE, read_counters, read_recipe, write_recipe
 
@@ -185,24 +186,26 @@ def _launch(folder: Path, limit: int | None, *options: str) -> None:
     threading.Thread(target=process.wait, daemon=True).start()  # or it would become a zombie when it ends
 
 
-def _origins(folder: Path) -> list[str]:
-    """The models that a run needs as its source or teacher."""
+def _needs(user: Path, folder: Path) -> bool:
+    """Whether the run in the folder `user` needs the model or the pictures of the one in `folder` to be resumed."""
     try:
-        recipe = read_recipe(folder)
+        recipe = read_recipe(user)
     except UserError:  # it cannot be resumed anyway
-        return []
-    return [getattr(recipe, name) for name in ("source", "teacher") if hasattr(recipe, name)]
+        return False
+    names = [name.removeprefix(synthetic.PREFIX) for name in (recipe.data, *models(recipe).values())]
+    paths = [Path(name).absolute() for name in filter(None, names)]
+    return f"{RUN}{folder.name}" in names or any(folder.absolute() in (path, *path.parents) for path in paths)
 
 
 @contextlib.contextmanager
 def _inactive(runs: Path, name: str) -> Iterator[Path]:
     """The folder of a run, which cannot be resumed during the block.
 
-    Raises UserError if the run is active, its model is needed by another run, or the folder cannot be written.
+    Raises UserError if the run is active, another run needs it, or the folder cannot be written.
     """
     folder = _existing(runs, name)
-    if users := [run.name for run in find(runs) if f"{RUN}{name}" in _origins(run.folder)]:
-        raise UserError(f"'{users[0]}' needs the model of '{name}' to be resumed; delete '{users[0]}' first.")
+    if users := [run.name for run in find(runs) if run.name != name and _needs(run.folder, folder)]:
+        raise UserError(f"'{users[0]}' needs '{name}' to be resumed; delete '{users[0]}' first.")
     try:
         lock = lock_file(folder / LOCK)
         if lock is None:

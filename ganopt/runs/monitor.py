@@ -2,14 +2,12 @@
 
 import contextlib
 import functools
-import json
 import os
 import threading
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ganopt.errors import UserError
 from ganopt.runs.queue import LOG
@@ -17,14 +15,12 @@ from ganopt.training.adversarial.games import GAMES
 from ganopt.training.methods import method_of
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_recipe
+from ganopt.training.run_metrics import FILE, Line, follow
 
 MOST_POINTS = 400  # in a curve; when it is full, pairs of points are averaged
 RECENT = 50  # steps over which the speed is measured
 TAIL = 2000  # bytes of a log that are shown
-MOST_VALUE = 1e30  # a larger number counts as damaged
 REQUIRED = {"step", "images", "seconds", "memory", "progress"}  # in each line
-
-Line = dict[str, Any]  # a line of metrics.jsonl
 
 
 class Watch:
@@ -45,7 +41,7 @@ class Watch:
     def refresh(self) -> "Watch":
         """Read the new lines, or the whole file if it has been replaced, as after a resume."""
         with self.lock:
-            if (file := _identity(self.folder / "metrics.jsonl")) != self.file:
+            if (file := _identity(self.folder / FILE)) != self.file:
                 self._reset(file)
             lines, self.offset = follow(self.folder, self.offset)
             for line in lines:
@@ -134,36 +130,6 @@ def log(folder: Path) -> str:
         file.seek(max(file.seek(0, os.SEEK_END) - TAIL, 0))
         return file.read().decode(errors="replace").replace("\r", "\n")
     return ""
-
-
-def follow(folder: Path, offset: int = 0) -> tuple[list[Line], int]:
-    """The steps that a run has logged after an offset in its file, and the offset for the next call.
-
-    An unfinished last line is left for the next call; damaged lines are skipped. If the file has become shorter than
-    the offset, it is read from the beginning.
-    """
-    with contextlib.suppress(OSError), open(folder / "metrics.jsonl", "rb") as file:
-        if offset > file.seek(0, os.SEEK_END):
-            offset = 0
-        file.seek(offset)
-        lines, newline, _ = file.read().rpartition(b"\n")
-        return list(filter(None, map(_parse, lines.splitlines()))), offset + len(lines) + len(newline)
-    return [], 0
-
-
-def _parse(text: bytes) -> Line | None:
-    """A line of metrics.jsonl; None if it is damaged."""
-    try:
-        line = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    if isinstance(line, dict) and "step" in line and all(map(_is_number, line.values())):
-        return line
-    return None
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MOST_VALUE < value < MOST_VALUE
 
 
 def _line(points: Sequence[Line], name: str, factor: float = 1) -> list[tuple[float, float]]:

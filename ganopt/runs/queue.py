@@ -1,12 +1,13 @@
 """The queue of runs: `launch` starts a process that waits until it is the run's turn, then starts training.
 
 The waiting process imports nothing large. The queue consists of locked files, so it outlives the page and any killed
-process. A run locks the file `RUN/lock` in its folder, and a ticket in the folder `.queue/` beside it; the names of the
-tickets give their order. The system releases both locks when the last process that holds them ends, for any reason.
+process. A run locks the file `RUN/lock` in its folder, and a ticket in the folder `.queue/` beside it, whose number is
+its place, one more than the highest.
 """
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -16,19 +17,14 @@ from pathlib import Path
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
+from ganopt.locks import INHERITED, LOCK, fcntl, is_locked, lock_file
 from ganopt.subprocesses import module_environment
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
-
-LOCK, EXIT, LOG = "lock", "exit", "log.txt"  # in a run's folder
+EXIT, LOG = "exit", "log.txt"  # in a run's folder
 PROCESS = "process"  # in a run's folder: the id of the process that a stop signal is sent to
 QUEUE, GUARD = ".queue", "guard"  # beside the runs; a lock for changes of the queue
 NICENESS = 10  # so that other programs have priority over training
 PAUSE = 0.2  # seconds between checks of the queue
-LOCK_TIMEOUT = 0.5  # seconds; `is_locked` holds a lock only for a moment
 
 
 def check_system() -> None:
@@ -37,40 +33,9 @@ def check_system() -> None:
         raise UserError("The page can start runs on Linux and macOS only; use python -m ganopt train instead.")
 
 
-def lock_file(path: Path) -> int | None:
-    """Lock a file, created if needed, until the returned descriptor is closed; None if it is locked already."""
-    descriptor, end = os.open(path, os.O_RDWR | os.O_CREAT, 0o644), time.monotonic() + LOCK_TIMEOUT
-    while not _try_lock(descriptor, fcntl.LOCK_EX):
-        if time.monotonic() > end:
-            os.close(descriptor)
-            return None
-        time.sleep(LOCK_TIMEOUT / 50)
-    return descriptor
-
-
-def is_locked(path: Path) -> bool:
-    """Whether a file is locked by a running process. Several processes may check at the same time."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except FileNotFoundError:
-        return False
-    try:
-        return not _try_lock(descriptor, fcntl.LOCK_SH)
-    finally:
-        os.close(descriptor)
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    return True
-
-
 def tickets_ahead(ticket: Path) -> int:
     """The number of active tickets before this one."""
-    return sum(is_locked(other) for other in _tickets(ticket.parent) if other.name < ticket.name)
+    return sum(is_locked(other) for other in _tickets(ticket.parent) if _number(other) < _number(ticket))
 
 
 def runs_ahead(folder: Path) -> int:
@@ -81,7 +46,12 @@ def runs_ahead(folder: Path) -> int:
 
 
 def _tickets(queue: Path) -> list[Path]:
-    return [path for path in queue.iterdir() if path.name != GUARD]
+    return [path for path in queue.iterdir() if re.match("[0-9]+-", path.name)]
+
+
+def _number(ticket: Path) -> int:
+    """The place of a ticket in the queue; not by the clock, which may be set back."""
+    return int(ticket.name.partition("-")[0])
 
 
 def count_active(runs: Path) -> int:
@@ -116,7 +86,7 @@ def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
         for other in _tickets(queue):
             if not is_locked(other):  # of a process that was killed
                 other.unlink(missing_ok=True)
-        path = queue / f"{time.time_ns()}-{folder.name}"
+        path = queue / f"{1 + max(map(_number, _tickets(queue)), default=0)}-{folder.name}"
         descriptor = lock_file(path)
     if descriptor is None:
         raise OSError(f"{path} is locked by another process")  # impossible, as its name is new
@@ -172,8 +142,9 @@ def main(folder: Path, lock: int, command: list[str]) -> int:
 
 
 def _run(folder: Path, command: list[str], locks: list[int], signals: list[int]) -> int:
-    """Run the command. It inherits the locks, and stop signals are sent to it from now on."""
-    with subprocess.Popen(command, pass_fds=locks, start_new_session=True) as process:
+    """Run the command. It inherits the locks, the run's first, and stop signals are sent to it from now on."""
+    environment = os.environ | {INHERITED: str(locks[0])}
+    with subprocess.Popen(command, pass_fds=locks, start_new_session=True, env=environment) as process:
         _write(folder / PROCESS, process.pid)
         if signals:  # received before the process id was written
             process.terminate()

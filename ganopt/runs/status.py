@@ -62,8 +62,12 @@ def _fault(folder: Path) -> str:
         return ""
     parts = (CONFIG, STATE, FILES["generator"])
     damaged = _damaged(folder, tuple(_version(folder / part) for part in parts))
-    remedy = "resume the run to write it again, or delete it" if damaged == FILES["generator"] else "delete the run"
-    return damaged and f"its {damaged} is missing or damaged; {remedy}."
+    remedy = (
+        "resume the run to write it again, or delete it"
+        if damaged == FILES["generator"]
+        else "restore it, or delete the run"
+    )
+    return damaged and f"its {damaged} is missing or cannot be read; {remedy}, or delete the run."
 
 
 @functools.lru_cache(maxsize=1000)

@@ -1,16 +1,14 @@
 """Adding files to `checkpoints/`: models with their catalogue entries, pretrained networks and references.
 
 python -m ganopt.thesis.release model RUN NAME --title TITLE --role teacher --trained-on TEXT --licence TEXT
-python -m ganopt.thesis.release average LATER EARLIER OUT --weight 0.75
+python -m ganopt.thesis.release average OUT MODEL MODEL ... --weights 3,1
 python -m ganopt.thesis.release inception FILE
 python -m ganopt.thesis.release backbone FILE
 python -m ganopt.thesis.release reference NAME HELD_OUT TRAINING --inception FILE
 """
 
 import argparse
-import copy
 import dataclasses
-import shutil
 import tempfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -30,6 +28,7 @@ from ganopt.models import weights, zoo
 from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue
 from ganopt.models.checkpoint_files import checkpoints
 from ganopt.models.networks import efficientnet, projected
+from ganopt.thesis.averaging import average
 from ganopt.training.methods import Transfer
 from ganopt.training.recipe_text import travelling
 from ganopt.training.run_folder import read_counters, read_recipe
@@ -102,28 +101,6 @@ def _store(network: weights.Network, file: str, recipe: dict[str, Any], dtype: t
     return File(file=file, bytes=path.stat().st_size, sha256=sha256(path), architecture=str(network.architecture))
 
 
-def average(later: Path, earlier: Path, out: Path, weight: float = 0.5, keep: int = 0) -> None:
-    """Make a run folder whose generator is the average of two, where LATER went on from EARLIER (Izmailov et al. 2018).
-
-    `weight` is that of LATER. Its first `keep` stages are not averaged, so that a transfer from it shares them, and all
-    else is as in LATER. Raises UserError if OUT exists or the two differ in architecture.
-    """
-    first, second = (weights.load(run / "generator.safetensors") for run in (earlier, later))
-    if first.architecture != second.architecture:
-        raise UserError(f"A {first.architecture} and a {second.architecture} have no average; use two alike.")
-    recipe, kept = read_recipe(later), copy.deepcopy(second.stages[:keep])
-    try:
-        shutil.copytree(later, out)
-    except OSError as error:
-        raise UserError(f"{out} cannot be written; use a folder that does not exist.") from error
-    with torch.no_grad():
-        for mine, theirs in zip(second.state_dict().values(), first.state_dict().values(), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(theirs, 1 - weight)
-        second.stages[:keep].load_state_dict(kept.state_dict())
-    weights.save(second, out / "generator.safetensors", travelling(recipe))
-
-
 def ship_inception(file: Path) -> None:
     """Store pytorch-fid's weights for `inception.load`: folded, float16."""
     state = torch.load(file, map_location="cpu", weights_only=True)
@@ -179,6 +156,11 @@ def swd_floors(others: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     return torch.tensor(floors)
 
 
+def numbers(text: str) -> list[float]:
+    """Numbers separated by commas. Raises ValueError for any other text."""
+    return [float(number) for number in text.split(",")]
+
+
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. Exit status: 0 done, 1 UserError, 2 wrong options."""
     parser = argparse.ArgumentParser("python -m ganopt.thesis.release", description="Add files to checkpoints/.")
@@ -199,10 +181,9 @@ def main(arguments: list[str] | None = None) -> None:
     )
     mean = commands.add_parser("average", help=average.__doc__)
     mean.set_defaults(command=average)
-    mean.add_argument("later", type=Path, help="run folder")
-    mean.add_argument("earlier", type=Path, help="folder of the run that it went on from")
-    mean.add_argument("out", type=Path, help="run folder to make")
-    mean.add_argument("--weight", type=float, default=0.5, help="weight of the later one, 0 to 1")
+    mean.add_argument("out", type=Path, help="folder to make")
+    mean.add_argument("models", nargs="+", help="run folder, snapshot, generator file or name of a model")
+    mean.add_argument("--weights", dest="shares", metavar="W,W,...", type=numbers, default=(), help="by default equal")
     mean.add_argument("--keep", type=int, default=0, help="first stages that are not averaged")
     network = commands.add_parser("inception", help=ship_inception.__doc__)
     network.set_defaults(command=ship_inception)

@@ -5,8 +5,7 @@ To stop, close the iterator. With a folder, a run writes `config.json`, `metrics
 and can be resumed. On the CPU in float32, a resumed run is bit-identical to an uninterrupted one.
 """
 
-import dataclasses
-import json
+import contextlib
 import sys
 import time
 from collections.abc import Generator, Mapping
@@ -15,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 from tqdm import tqdm
 
 from ganopt.data import image_folder, synthetic
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, remove_leftovers
+from ganopt.files import remove_leftovers, write_error
+from ganopt.locks import lock_run
 from ganopt.models import weights
 from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw, save_png, strip
@@ -31,7 +29,7 @@ from ganopt.training.memory import peak_memory
 from ganopt.training.methods import new_state, resolved
 from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import Recipe
-from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_saved, write_recipe
+from ganopt.training.run_folder import CONFIG, STATE, read_recipe, read_saved, read_state, write_recipe, write_state
 from ganopt.training.run_metrics import Losses, cut_metrics, open_metrics
 from ganopt.training.state import State
 from ganopt.training.train_step import update
@@ -59,45 +57,96 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
     Raises UserError before the first step if the recipe and the pictures do not fit, and later if the run diverges or
     the folder cannot be written.
     """
-    if folder is not None and (folder / CONFIG).exists():
-        raise UserError(f"{folder} already contains a run; resume it or choose another folder.")
-    recipe = resolved(recipe)
-    state = new_state(recipe, _pictures(recipe, pictures))
-    if folder is not None:
+    state = prepare(recipe, folder, pictures)
+    if folder is None:
+        return _loop(state, None, contextlib.ExitStack())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise write_error(folder, error) from error
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock_run(folder))
+        _check_new(folder)  # again, as another process may have been faster
         write_recipe(folder, state.recipe)
-    return _loop(state, folder)
+        return _loop(state, folder, stack.pop_all())
+
+
+def prepare(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = None) -> State:
+    """A run before its first step, for `train` and dry runs, with all that can be checked; `folder` stays as it is.
+
+    Raises UserError as `train` does before the first step.
+    """
+    if folder is not None:
+        _check_new(folder)
+    recipe = resolved(recipe)
+    return _checked(new_state(recipe, _pictures(recipe, pictures)))
 
 
 def resume(
-    folder: Path, pictures: Tensor | None = None, budget: dict[str, int | float | None] | None = None
+    folder: Path,
+    pictures: Tensor | None = None,
+    budget: dict[str, int | float | None] | None = None,
+    **places: str,
 ) -> Generator[Step]:
-    """Resume the run in a folder from its last save, up to its budget or a new one.
+    """Resume the run in a folder from its last save, up to its budget or a new one; if that is spent, no step is left.
 
-    Raises UserError as `train` does, and if there is no run or its pictures have changed.
+    `places` are new values for the settings `data` and `device`. Raises UserError as `train` does, and if there is no
+    run, it is at work, or its pictures have changed.
     """
-    recipe, notes = read_saved(folder)
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(lock_run(folder))
+        state = prepare_resume(folder, pictures, budget, **places)
+        if _progress(state) < 1:
+            write_recipe(folder, state.recipe)
+        if (folder / STATE).exists():  # the run may have been killed between saving the state and the weights
+            _save_weights(state, folder, read_recipe(folder))
+        _cut(folder, state.step)
+        remove_leftovers(folder)
+        return _loop(state, folder, stack.pop_all())
+
+
+def prepare_resume(
+    folder: Path,
+    pictures: Tensor | None = None,
+    budget: dict[str, int | float | None] | None = None,
+    **places: str,
+) -> State:
+    """The run in a folder as of its last save, for `resume` and dry runs; nothing is written to the folder.
+
+    Raises UserError as `resume` does before the first step.
+    """
+    whole = {"steps": None, "images": None, "minutes": None, **budget} if budget else {}
+    recipe, notes = read_saved(folder, **whole, **places)
     for note in notes:
         tqdm.write(note, file=sys.stderr)
-    if budget:
-        whole: dict[str, Any] = {"steps": None, "images": None, "minutes": None, **budget}
-        recipe = dataclasses.replace(recipe, **whole)
+    saved = read_state(folder) if (folder / STATE).exists() else None
     state = new_state(recipe, _pictures(recipe, pictures))
-    if (folder / STATE).exists():
-        counters = read_counters(folder)
-        with safe_open(folder / STATE, framework="pt") as file:
-            state.restore({name: file.get_tensor(name) for name in file.keys()}, counters)
-        _save_weights(state, folder)  # the run may have been killed between saving the state and the weights
-    write_recipe(folder, state.recipe)
-    _cut(folder, state.step)
-    remove_leftovers(folder)
-    return _loop(state, folder)
+    if saved:
+        state.restore(*saved)
+    return _checked(state)
 
 
-def _loop(state: State, folder: Path | None) -> Generator[Step]:
+def _check_new(folder: Path) -> None:
+    if (folder / CONFIG).exists():
+        raise UserError(f"{folder} already contains a run; resume it or choose another folder.")
+
+
+def _checked(state: State) -> State:
+    """The state. Raises UserError if fid100 is to be measured, but cannot be."""
+    if state.recipe.live_fids:
+        live_fid.measure(state)
+    return state
+
+
+def _progress(state: State) -> float:
+    return state.recipe.progress(state.step, state.images, state.seconds)
+
+
+def _loop(state: State, folder: Path | None, lock: contextlib.ExitStack) -> Generator[Step]:
     recipe = state.recipe
     fixed, measure = latents(FIXED_SEEDS), live_fid.measure(state) if recipe.live_fids else None
-    progress = recipe.progress(state.step, state.images, state.seconds)
-    with open_metrics(folder, state.device) as metrics:
+    progress = _progress(state)
+    with lock, open_metrics(folder, state.device) as metrics:
         saved_at = state.step
         try:
             while progress < 1:
@@ -108,7 +157,7 @@ def _loop(state: State, folder: Path | None) -> Generator[Step]:
                     losses.numbers  # noqa: B018 - raises UserError if the run has diverged
                 state.step += 1
                 state.seconds += time.perf_counter() - start
-                before, progress = progress, recipe.progress(state.step, state.images, state.seconds)
+                before, progress = progress, _progress(state)
                 preview = draw(state.average, fixed) if state.step % recipe.preview_every == 0 else None
                 measured = measure and _parts(progress, recipe.live_fids) > _parts(before, recipe.live_fids)
                 save = state.step % recipe.save_every == 0 or progress >= 1
@@ -163,16 +212,14 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
 
 def _save(state: State, folder: Path) -> None:
     """Save the state first: if the process is killed before the weights, they are one save old, but not damaged."""
-    with atomic_write(folder / STATE) as temporary:
-        save_file(state.tensors(), temporary, {"counters": json.dumps(state.counters())})
-    _save_weights(state, folder)
+    write_state(folder, state.counters(), state.tensors())
+    _save_weights(state, folder, state.recipe)
 
 
-def _save_weights(state: State, folder: Path) -> None:
-    recipe = travelling(state.recipe)
-    weights.save(state.average, folder / "generator.safetensors", recipe)
+def _save_weights(state: State, folder: Path, recipe: Recipe) -> None:
+    weights.save(state.average, folder / "generator.safetensors", travelling(recipe))
     if state.opponents:
-        weights.save(state.opponents[0].critic, folder / "critic.safetensors", recipe)
+        weights.save(state.opponents[0].critic, folder / "critic.safetensors", travelling(recipe))
 
 
 def _parts(progress: float, count: int) -> int:

@@ -27,20 +27,26 @@ def parse(values: dict[str, Any]) -> Recipe:
 def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
     """A recipe that may be from another version, and a note for each difference to this version.
 
-    Settings that no longer exist are ignored; new ones have their default. Raises UserError as `parse` does.
+    Unknown settings are ignored; missing ones have their default. Raises UserError as `parse` does.
     """
     kind, values = _split(values)
     unknown, new = sorted(set(values) - _settings(kind)), sorted(_settings(kind) - set(values))
     recipe = kind(**{name: value for name, value in values.items() if name not in unknown})
-    notes = [f"The setting '{name}' is from an older version and is ignored." for name in unknown]
-    notes += [f"The setting '{name}' is new since the run was saved; it is {getattr(recipe, name)}." for name in new]
+    notes = [f"The setting '{name}' is unknown to this version and is ignored." for name in unknown]
+    notes += [f"The setting '{name}' was not saved; it is {getattr(recipe, name)}, the default." for name in new]
     return recipe, notes
+
+
+def models(recipe: Recipe) -> dict[str, str]:
+    """The settings that name models, with their values: the source or teacher, and others."""
+    fields = (field for field in dataclasses.fields(recipe) if field.metadata.get("is_model"))
+    return {name: getattr(recipe, name) for name in (recipe.origin_setting, *(field.name for field in fields)) if name}
 
 
 def travelling(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain values for files that are shared: paths are reduced to their last part."""
     values = describe(recipe)
-    for name in {"data", recipe.origin_setting} & set(values):
+    for name in ("data", *models(recipe)):
         model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
         if values[name] and not model:
             values[name] = Path(values[name]).absolute().name

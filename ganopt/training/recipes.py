@@ -97,6 +97,8 @@ class Recipe:
             raise UserError(f"Unknown augmentation '{min(unknown)}'; choose from {', '.join(POLICIES)}.")
         if self.steps is self.images is self.minutes is None:
             raise UserError("The run needs a budget; set steps, images or minutes.")
+        if self.steps is self.minutes is None and not self.needs_pictures:
+            raise UserError("The run sees no real pictures, so that --images is no budget; set --steps or --minutes.")
 
     @property
     def origin(self) -> str:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import json
 import math
+import os
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,7 +17,10 @@ from ganopt.errors import UserError
 from ganopt.files import atomic_write, write_error
 
 FILE = "metrics.jsonl"
+MOST_VALUE = 1e30  # a larger number counts as damaged
 DELAY = 1.0  # seconds for which lines are held back on a GPU, which works on the next steps meanwhile
+
+Line = dict[str, Any]  # a line of the file
 
 
 class Losses(Mapping[str, float]):
@@ -89,17 +93,48 @@ def open_metrics(folder: Path | None, device: torch.device) -> Iterator[RunMetri
 
 
 def cut_metrics(folder: Path, last_step: int) -> None:
-    """Remove the lines that a killed run wrote after its last save, including an incomplete one."""
+    """Remove the lines that a killed run wrote after its last save, and damaged ones.
+
+    Raises UserError if the file cannot be read or written.
+    """
     path = folder / FILE
-    if not path.exists():
+    try:
+        lines = path.read_bytes().splitlines(keepends=True)
+    except FileNotFoundError:
         return
-    kept = []
-    for line in path.read_text().splitlines(keepends=True):
-        try:
-            if json.loads(line)["step"] > last_step:
-                break
-        except ValueError:
-            break
-        kept.append(line)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read; allow it to be read, or delete it.") from error
+    parsed = ((line, parse_line(line)) for line in lines if line.endswith(b"\n"))
+    kept = [line for line, values in parsed if values is not None and values["step"] <= last_step]
     with atomic_write(path) as temporary:
-        temporary.write_text("".join(kept))
+        temporary.write_bytes(b"".join(kept))
+
+
+def follow(folder: Path, offset: int = 0) -> tuple[list[Line], int]:
+    """The steps that a run has logged after an offset in its file, and the offset for the next call.
+
+    An unfinished last line is left for the next call; damaged lines are skipped. If the file has become shorter than
+    the offset, it is read from the beginning.
+    """
+    with contextlib.suppress(OSError), open(folder / FILE, "rb") as file:
+        if offset > file.seek(0, os.SEEK_END):
+            offset = 0
+        file.seek(offset)
+        lines, newline, _ = file.read().rpartition(b"\n")
+        return list(filter(None, map(parse_line, lines.splitlines()))), offset + len(lines) + len(newline)
+    return [], 0
+
+
+def parse_line(text: bytes) -> Line | None:
+    """A line of the file; None if it is damaged."""
+    try:
+        line = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    if isinstance(line, dict) and "step" in line and all(map(_is_number, line.values())):
+        return line
+    return None
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MOST_VALUE < value < MOST_VALUE

@@ -21,10 +21,16 @@ TYPES = {
 
 
 def setting(
-    default: Any, help: str, choices: Collection[str] = (), low: float = -math.inf, high: float = math.inf
+    default: Any,
+    help: str,
+    choices: Collection[str] = (),
+    low: float = -math.inf,
+    high: float = math.inf,
+    is_model: bool = False,
 ) -> Any:
-    """A field of a recipe, with its help text and either choices or the bounds of a number."""
-    return dataclasses.field(default=default, metadata={"help": help, "choices": choices, "low": low, "high": high})
+    """A field of a recipe, with its help text, and choices, the bounds of a number, or whether it names a model."""
+    metadata = {"help": help, "choices": choices, "low": low, "high": high, "is_model": is_model}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def option(name: str) -> str:

@@ -173,14 +173,14 @@ class State:
         """Restore a saved state. Raises UserError if its pictures or networks were different."""
         if counters["data"] != self.data_hash:
             raise UserError("The pictures have changed since the run was saved; restore them or start a new run.")
-        if counters.get("frozen", own := self.counters()["frozen"]) != own:
-            raise UserError("The run used another frozen network; restore that one or start a new run.")
         try:
             self._restore(tensors, counters)
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
             raise UserError(
                 "The saved state does not fit the networks of config.json; restore that file or start a new run."
             ) from error
+        if counters.get("frozen", own := self.counters()["frozen"]) != own:
+            raise UserError("The run used another frozen network; restore that one or start a new run.")
 
     def _restore(self, tensors: dict[str, Tensor], counters: dict[str, int | float | str]) -> None:
         self.random.set_state(tensors["random"])
@@ -189,6 +189,9 @@ class State:
         for name, value in tensors.items():
             group, _, key = name.partition(".")
             groups.setdefault(group, {})[key] = value
+        critics = {f"critic{opponent.name}" for opponent in self.opponents}
+        if critics != {name for name in groups if name.startswith("critic")}:
+            raise LookupError("other critics")
         groups["average"] = groups["generator"] | groups["average"]  # the average shares the generator's frozen layers
         self.generator.load_state_dict(groups["generator"])
         self.average.load_state_dict(groups["average"])

@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -92,19 +94,87 @@ def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(model, smal
             image.load()
 
 
-def test_dry_runs_print_the_configuration_and_write_nothing(tmp_path, capsys, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    main(["train", "--data", "cats", "--steps", "5", "--augment", "color,cutout", "--no-flip", "--dry-run"])
+@pytest.fixture
+def faces(tmp_path, draw_faces) -> str:
+    """A folder of pictures to train on."""
+    draw_faces(tmp_path / "faces", 20, (32, 32))
+    return str(tmp_path / "faces")
+
+
+def test_dry_runs_print_what_would_be_trained_and_write_nothing(tmp_path, capsys, monkeypatch, faces, source):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    more = ["--augment", "color,cutout", "--no-flip", "--dry-run"]
+    main(["train", "--data", faces, "--steps", "5", *TINY, *more])
     recipe = json.loads(capsys.readouterr().out)
     assert recipe["recipe"] == "r1" and recipe["steps"] == 5 and recipe["flip"] is False
     assert recipe["augment"] == ["color", "cutout"]
-    main(["distill", "--teacher", "cats-teacher", "--minutes", "2", "--alpha", "0.3", "--dry-run"])
-    assert json.loads(capsys.readouterr().out)["alpha"] == 0.3
-    main(["transfer", "--source", "cats-teacher", "--images", "500", "--dry-run"])
-    assert json.loads(capsys.readouterr().out)["freeze_d"] == 4
+    student = ["--teacher", str(source), "--generator", "kd/64@32", "--alpha", "0.3", "--inherit-critic"]
+    main(["distill", *student, "--minutes", "2", "--data", faces, "--dry-run"])
+    recipe = json.loads(capsys.readouterr().out)
+    assert (recipe["alpha"], recipe["critic"], recipe["flip"]) == (0.3, "critic/16@32", True)
+    transfer = ["transfer", "--source", str(source), "--images", "500", "--data", faces, "--freeze-d", "2"]
+    main([*transfer, "--widen", "2", "--out", "new", "--dry-run"])
+    recipe = json.loads(capsys.readouterr().out)
+    assert (recipe["generator"], recipe["critic"], recipe["freeze_d"]) == ("big/16@32", "critic/16@32", 2)
     main(["generate", "--seeds", "1, 2, 3, 9", "--dry-run"])
     assert json.loads(capsys.readouterr().out)["seeds"] == "1-3, 9"
-    assert not list(tmp_path.iterdir())
+    assert not list((tmp_path / "here").iterdir())
+
+
+def test_a_dry_run_refuses_what_the_real_one_refuses(tmp_path, faces, source, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    transfer, data = ["transfer", "--steps", "5", "--freeze-d", "2"], ["--data", faces]
+    (tmp_path / "lone").mkdir()
+    shutil.copy(source / "generator.safetensors", tmp_path / "lone")
+    for arguments, fragment in (
+        ([*transfer, "--source", "nowhere", *data], "Unknown model 'nowhere'"),
+        ([*transfer, "--source", str(source), "--widen", "3", *data], "cannot be widened 3 times"),
+        ([*transfer, "--source", "lone", *data], "contains no critic.safetensors"),
+        ([*transfer, "--source", str(source), "--freeze-g", "4", *data], "has 4 layers"),
+        ([*transfer, "--source", str(source)], "needs pictures"),
+        (["train", "--data", "absent", "--steps", "5", *TINY], "There is no folder absent"),
+        (["train", *data, "--steps", "5", *TINY, "--batch", "21"], "20 pictures are too few"),
+        (["train", *data, "--steps", "5", *TINY, "--out", str(source)], "already contains a run"),
+        (["train", *data, "--steps", "5", *TINY, "--device", "abacus"], "'abacus' is not available"),
+        (["train", "--resume", str(source), *data], "pictures have changed"),
+        (["train", "--resume", str(tmp_path / "absent")], "contains no readable run"),
+        (["generate", "--model", "nowhere"], "Unknown model 'nowhere'"),
+        (["generate", "--model", str(source), "--device", "abacus"], "'abacus' is not available"),
+        (["publish", "nowhere", "me/cats"], "Unknown model 'nowhere'"),
+        (["nearest", "--model", str(source), "--data", "absent"], "There is no folder absent"),
+    ):
+        before = set(tmp_path.rglob("*"))
+        refused([*arguments, "--dry-run"], fragment)
+        refused(arguments, fragment)
+        assert set(tmp_path.rglob("*")) - before <= {tmp_path / "runs"}
+
+
+@pytest.fixture
+def signal_handlers() -> Iterator[None]:
+    """Restores the handlers that a run sets."""
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    before = [signal.getsignal(number) for number in numbers]
+    yield
+    for number, handler in zip(numbers, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signal_handlers")
+def test_a_dry_run_of_a_resumed_run_prints_its_new_budget_and_place(tmp_path, faces, capsys):
+    run = tmp_path / "run"
+    main(["train", "--data", faces, "--steps", "2", "--out", str(run), *TINY])
+    Path(faces).rename(moved := tmp_path / "moved")
+    capsys.readouterr()
+    resume = ["train", "--resume", str(run), "--data", str(moved), "--device", "auto"]
+    main([*resume, "--steps", "99", "--dry-run"])
+    recipe = json.loads(capsys.readouterr().out)
+    assert (recipe["steps"], recipe["data"], recipe["device"]) == (99, str(moved), "auto")
+    main([*resume, "--steps", "1"])
+    assert "has already spent its budget; set a larger one" in capsys.readouterr().out
+    assert json.loads((run / "config.json").read_text())["steps"] == 2
+    main([*resume, "--steps", "3"])
+    assert "Done at step 3" in capsys.readouterr().out and _steps(run) == 3
 
 
 @pytest.mark.parametrize(
@@ -359,7 +429,8 @@ def test_report_of_no_results_is_one_sentence(results, content, fragment):
 def test_report_refuses_a_readme_that_it_cannot_renew_before_it_writes(results, content, fragment):
     if content is not None:
         Path("README.md").write_bytes(content)
-    refused(["report", "--readme", "README.md", "--csv", "tables"], fragment)
+    for more in ([], ["--dry-run"]):
+        refused(["report", "--readme", "README.md", "--csv", "tables", *more], fragment)
     assert [path.name for path in Path().iterdir()] == ["README.md"] * (content is not None)
     assert content is None or Path("README.md").read_bytes() == content
 

@@ -1,6 +1,7 @@
 """Folders of pictures become one tensor, whatever the files are; a cache spares the second reading."""
 
 import io
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -418,3 +419,22 @@ def test_letters_and_digits_are_told_by_their_folders(folders, classes, expected
     for name in folders:
         draw_faces(tmp_path / "set" / name, 1)
     assert image_folder.holds_writing(tmp_path / "set", classes) == expected
+
+
+def test_pictures_of_runs_are_left_out(tmp_path, draw_faces):
+    draw_faces(tmp_path / "cat", 3)
+    recipe = json.dumps({"recipe": "r1", "generator": "big"})
+    for run in (tmp_path, tmp_path / "runs" / "r1-1", tmp_path / "cat"):
+        draw_faces(run / "previews", 2)
+        draw_faces(run / "uploaded pictures", 1)
+        (run / "config.json").write_text(recipe)
+    assert image_folder.find(tmp_path) == ["uploaded pictures/face000.png"]
+    inside = [f"face00{index}.png" for index in range(3)] + ["uploaded pictures/face000.png"]
+    assert image_folder.find(tmp_path / "cat") == inside
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"recipe": "a cake"}', "\ufffe"])
+def test_another_config_file_is_not_that_of_a_run(text, tmp_path, draw_faces):
+    draw_faces(tmp_path / "cat", 3)
+    (tmp_path / "cat" / "config.json").write_text(text)
+    assert len(image_folder.find(tmp_path)) == 3

@@ -45,7 +45,7 @@ def test_an_unpacked_run_can_be_shipped_but_not_resumed(runs, tmp_path, monkeypa
     folder, _ = unpack(tmp_path / "parts", tmp_path / "there")
     entry = release.ship(folder, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
     assert entry.images == run_folder.read_counters(runs / "first")["images"]
-    with refuses("saved state"):
+    with refuses("no optimisers, so it cannot be resumed"):
         loop.resume(folder, pictures, {"steps": 9})
 
 

@@ -23,7 +23,7 @@ from ganopt.training import loop
 from ganopt.training.methods import Distill
 from ganopt.training.recipe_text import travelling
 from ganopt.training.recipes import R1, Recipe
-from ganopt.training.run_folder import read_recipe
+from ganopt.training.run_folder import read_recipe, write_recipe
 
 pytest.importorskip("fcntl", reason="needs file locks")
 TINY = {"generator": "big/64@32", "critic": "plain-critic/64", "batch": 4, "device": "cpu", "save_every": 5}
@@ -269,11 +269,53 @@ def test_a_run_that_another_run_needs_is_neither_deleted_nor_renamed(folder, rec
     manager.start(folder, "student", student)
     until(lambda: status(folder, "student") == "finished")
     for act in (lambda: manager.delete(folder, "teacher"), lambda: manager.rename(folder, "teacher", "other")):
-        with refuses("'student' needs the model of 'teacher' to be resumed"):
+        with refuses("'student' needs 'teacher' to be resumed"):
             act()
     manager.delete(folder, "student")
     manager.delete(folder, "teacher")
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"start": "run:needed"},
+        {"teacher": "run:needed"},
+        {"teacher": "FOLDER/needed"},
+        {"start": "FOLDER/needed/generator.safetensors"},
+        {"data": "sample:run:needed"},
+        {"data": "FOLDER/needed/uploaded pictures"},
+    ],
+)
+def test_each_setting_that_names_a_run_keeps_it(settings, folder, refuses):
+    for name in ("needed", "needed too", "user"):
+        (folder / name).mkdir(parents=True)
+        (folder / name / LOCK).touch()
+    settings = {name: value.replace("FOLDER", str(folder)) for name, value in settings.items()}
+    write_recipe(folder / "user", Distill(**{"teacher": "cats-teacher", "steps": 1, **settings}))
+    write_recipe(folder / "needed", R1(data=str(folder / "needed" / manager.PICTURES), steps=1))
+    with refuses("'user' needs 'needed' to be resumed"):
+        manager.delete(folder, "needed")
+    manager.delete(folder, "needed too")
+    manager.delete(folder, "user")
+    manager.delete(folder, "needed")
+
+
+def test_a_run_that_the_page_trains_is_not_resumed_elsewhere_and_the_reverse(folder, recipe, refuses):
+    path = manager.start(folder, "first", recipe)
+    until(lambda: read(path).step)
+    with refuses("already training or waiting"):
+        loop.resume(path)
+    manager.stop(folder, "first")
+    until(lambda: status(folder, "first") == "stopped")
+    steps = loop.resume(path)
+    next(steps)
+    assert status(folder, "first") == "training"
+    for act in (lambda: manager.resume(folder, "first"), lambda: manager.delete(folder, "first")):
+        with refuses("training or waiting"):
+            act()
+    steps.close()
+    manager.delete(folder, "first")
 
 
 def test_missing_inactive_and_damaged_runs_are_one_sentence(folder, recipe, refuses, tmp_path):

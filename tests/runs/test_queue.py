@@ -1,5 +1,6 @@
 """The queue of runs, also when processes are killed."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from ganopt.errors import UserError
+from ganopt.locks import lock_run
 from ganopt.runs import queue
 from ganopt.runs.queue import EXIT, LOCK, PROCESS, is_locked, lock_file, runs_ahead
 
@@ -123,3 +126,35 @@ def test_a_command_stays_in_the_queue_when_its_parent_is_killed(launch, tmp_path
     os.kill(process, signal.SIGKILL)
     assert second.wait() == launch("third", "").wait() == 0
     assert [path.name for path in (tmp_path / ".queue").iterdir()] == ["guard"]
+
+
+def test_the_order_is_that_of_the_launches_also_if_the_clock_is_set_back(launch, tmp_path, monkeypatch):
+    later = time.time_ns() + 10**15
+    (tmp_path / ".queue").mkdir()
+    with queue.ticket_for(tmp_path / "old") as (ticket, _):  # of an earlier version, in nanoseconds
+        ticket = ticket.rename(ticket.with_name(f"{later}-old"))
+        monkeypatch.setattr(time, "time_ns", lambda: 5)
+        with queue.ticket_for(tmp_path / "first") as (first, _), queue.ticket_for(tmp_path / "second") as (second, _):
+            assert [queue.tickets_ahead(each) for each in (ticket, first, second)] == [0, 1, 2]
+            assert [runs_ahead(tmp_path / name) for name in ("old", "first", "second")] == [0, 1, 2]
+        (tmp_path / ".queue" / "notes.txt").touch()  # not of ours
+        for number in range(1, 13):
+            with queue.ticket_for(tmp_path / str(number)) as (other, _):
+                assert queue.tickets_ahead(other) == 1
+        ticket.unlink()
+    with contextlib.ExitStack() as stack:  # more than nine, whose names are not in the order of their numbers
+        tickets = [stack.enter_context(queue.ticket_for(tmp_path / str(number)))[0] for number in range(12)]
+        assert [queue.tickets_ahead(each) for each in tickets] == list(range(12))
+
+
+def test_a_command_holds_the_lock_of_its_run(launch, tmp_path):
+    code = "import sys; from pathlib import Path; from ganopt.locks import lock_run; "
+    inside = f"with lock_run(Path({str(tmp_path / 'first')!r})): Path({str(tmp_path / 'held')!r}).touch()"
+    assert launch("first", code + f"\n{inside}").wait() == 0 and (tmp_path / "held").exists()
+    launch("first", work(tmp_path / "a"))
+    until_file(tmp_path / "a")
+    with pytest.raises(UserError, match="already training or waiting"):
+        lock_run(tmp_path / "first")
+    assert launch("second", "") is not None  # waits; its lock is not that of the first
+    with pytest.raises(UserError, match="already training or waiting"):
+        lock_run(tmp_path / "second")

@@ -168,22 +168,6 @@ def test_the_command_ships_and_a_mistake_is_one_sentence(transfer, tmp_path, cap
     assert "cats" not in zoo.catalogue()
 
 
-def test_the_average_of_two_runs_is_a_run(source, tmp_path, pictures, refuses):
-    later = run_of(Transfer(source=str(source), freeze_g=0, freeze_d=2, **SMALL), tmp_path / "later", pictures)
-    release.main(["average", str(later), str(source), "mean", "--weight", "0.75", "--keep", "1"])
-    ours, before, after = (
-        weights.load(run / "generator.safetensors").state_dict() for run in (Path("mean"), source, later)
-    )
-    for name, tensor in ours.items():
-        averaged = after[name] if name.startswith("layers.0.") else 0.75 * after[name] + 0.25 * before[name]
-        assert torch.allclose(tensor.float(), averaged.float(), atol=1e-6) or not tensor.is_floating_point()
-    assert not torch.equal(ours["layers.1.0.weight"], after["layers.1.0.weight"])
-    assert torch.equal(ours["layers.0.0.weight"], after["layers.0.0.weight"])
-    assert ship(Path("mean"), "mean").images == 8
-    with refuses("mean cannot be written"):
-        release.average(later, source, Path("mean"))
-
-
 def test_the_backbone_of_the_projected_critic_is_folded(tmp_path, checkpoints, refuses):
     state = random_state()
     torch.save(state, tmp_path / "lite0.pth")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ganopt.training.methods import METHODS
-from ganopt.training.recipe_text import describe, parse_saved
+from ganopt.training.methods import METHODS, Distill
+from ganopt.training.recipe_text import describe, models, parse_saved, travelling
 from ganopt.training.run_folder import read_recipe
 
 SAVED = Path(__file__).parent / "saved"  # config.json of runs of version 0.1, as it left them
@@ -17,7 +17,7 @@ def test_a_recipe_of_version_0_1_is_read_as_it_was(path):
     values = json.loads(path.read_text())
     recipe, notes = parse_saved(values)
     assert {name: value for name, value in json.loads(json.dumps(describe(recipe))).items() if name in values} == values
-    assert all("is new since the run was saved" in note for note in notes)
+    assert all("was not saved; it is" in note for note in notes)
 
 
 def test_settings_that_came_and_went_are_told_of(tmp_path):
@@ -25,8 +25,8 @@ def test_settings_that_came_and_went_are_told_of(tmp_path):
     del values["flip"]
     recipe, notes = parse_saved({**values, "blur": 3})
     assert recipe.flip is None and recipe.lr_g == 5e-4
-    assert "The setting 'blur' is from an older version and is ignored." in notes
-    assert "The setting 'flip' is new since the run was saved; it is None." in notes
+    assert "The setting 'blur' is unknown to this version and is ignored." in notes
+    assert "The setting 'flip' was not saved; it is None, the default." in notes
     (tmp_path / "config.json").write_text(json.dumps({**values, "blur": 3}))
     assert read_recipe(tmp_path) == recipe
 
@@ -37,3 +37,10 @@ def test_a_saved_setting_must_still_make_sense(refuses):
         parse_saved({**values, "batch": 0})
     with refuses("Unknown recipe", *METHODS):
         parse_saved({**values, "recipe": "stylegan"})
+
+
+def test_each_setting_that_names_a_model_travels_without_its_path():
+    recipe = Distill(teacher="/home/me/teacher", start="/home/me/trained.safetensors", data="/home/me/cats", steps=1)
+    assert models(recipe) == {"teacher": "/home/me/teacher", "start": "/home/me/trained.safetensors"}
+    values = travelling(recipe)
+    assert (values["teacher"], values["start"], values["data"]) == ("teacher", "trained.safetensors", "cats")

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from ganopt.training.methods import METHODS
+from ganopt.training.methods import METHODS, Distill
 from ganopt.training.recipe_text import describe, parse
 from ganopt.training.recipes import R1, Dcgan, Recipe
 from ganopt.training.settings import option_type
@@ -124,6 +124,7 @@ def test_a_senseless_setting_is_refused(settings, fragments, refuses):
         ("distill", {"alpha": -0.1}, "--alpha is -0.1"),
         ("distill", {"pixel": "ssim"}, "--pixel is 'ssim'; use one of mse, l1"),
         ("distill", {"feature": -1.0}, "--feature is -1"),
+        ("distill", {"alpha": 0.0, "steps": None, "images": 500}, "no real pictures, so that --images is no budget"),
     ],
 )
 def test_a_senseless_setting_of_one_recipe_is_refused(name, settings, fragment, refuses):
@@ -167,3 +168,9 @@ def test_a_setting_of_another_type_is_refused(setting, refuses):
 )
 def test_progress_is_the_share_of_the_budget_that_runs_out_first(budget, spent, share):
     assert Dcgan(**budget).progress(*spent) == pytest.approx(share)
+
+
+def test_without_real_pictures_steps_or_minutes_end_a_run():
+    for budget in ({"steps": 10}, {"minutes": 2.0}, {"images": 400, "steps": 10}):
+        assert Distill(teacher="cats", alpha=0.0, **budget).progress(10, 0, 120.0) == 1
+    assert Distill(teacher="cats", alpha=0.1, images=400).progress(10, 400, 0) == 1

@@ -133,7 +133,7 @@ def test_every_run_is_listed_and_damaged_ones_have_failed(runs):
 
 def test_a_repaired_run_has_no_fault(runs, tmp_path):
     run = shutil.copytree(runs / "weights are cut", tmp_path / "run")
-    assert "generator.safetensors is missing or damaged" in read(run).fault
+    assert "generator.safetensors is missing or cannot be read" in read(run).fault
     shutil.copy(runs / "good" / GENERATOR, run / GENERATOR)
     assert read(run).fault == "" and read(run).status == "finished"
 

@@ -34,12 +34,14 @@ class Distill(Dcgan):
     lr_d: float = setting(5e-4, "Adam's learning rate for the critic", low=0)
     beta1: float = setting(0.0, "Adam's beta1", low=0, high=0.9999)
     critic_chunk: int = setting(4, "pictures in a critic's chunk; fewer need less memory; 0 for the whole batch", low=0)
-    teacher: str = setting("", "model to imitate: a name, a file or user/repo")
+    teacher: str = setting("", "model to imitate: a name, a file or user/repo", is_model=True)
     alpha: float = setting(0.05, "weight of the adversarial term, 0 to 1", low=0, high=1)
     pixel: str = setting("mse", "pixel term", choices=("mse", "l1"))
     feature: float = setting(0.0, "weight of the feature term, from the teacher's critic", low=0)
     inherit: bool = setting(False, "start from the teacher's most important channels")
-    start: str = setting("", "trained model that the student starts from, of the same network: a name or a file")
+    start: str = setting(
+        "", "trained model that the student starts from, of the same network: a name or a file", is_model=True
+    )
     inherit_critic: bool = setting(False, "start from the teacher's critic and its architecture (Li et al. 2020)")
 
     def __post_init__(self) -> None:

@@ -19,7 +19,7 @@ class Transfer(WganGp):
 
     name: ClassVar[str] = "transfer"
     origin_setting: ClassVar[str] = "source"
-    source: str = setting("", "model to start from: a name, a file or user/repo")
+    source: str = setting("", "model to start from: a name, a file or user/repo", is_model=True)
     widen: int = setting(1, "factor for the generator's widths; at first, it draws the same (Net2Net)", low=1, high=64)
     grow: bool = setting(False, "add residual blocks to the generator (big or kd); at first, it draws the same")
     freeze_g: int = setting(2, "first generator layers to freeze", low=0, high=5)
