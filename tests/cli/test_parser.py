@@ -45,5 +45,5 @@ def test_a_command_knows_its_late_options():
     assert "--resume" in printed and "--teacher" not in printed
     printed = run(["-m", "ganopt", "data", "fetch", "--help"]).stdout
     assert "afhq" in printed and "--most" in printed
-    values = run(["-m", "ganopt", "transfer", "--source", "cats-teacher", "--steps", "5", "--dry-run"]).stdout
-    assert json.loads(values)["recipe"] == "transfer"
+    arguments = ["--teacher", "cats-teacher", "--generator", "kd/16", "--alpha", "0", "--steps", "5", "--dry-run"]
+    assert json.loads(run(["-m", "ganopt", "distill", *arguments]).stdout)["recipe"] == "distill"
