@@ -25,7 +25,7 @@ class TestNames:
     def test_all_of_them_work(self):
         assert sorted(ganopt.__all__) == NAMES
         assert all(callable(getattr(ganopt, name)) for name in NAMES)
-        assert ganopt.R1(steps=1).name == "r1"
+        assert ganopt.methods.recipe("r1", steps=1).name == "r1"
         assert ganopt.latents([0]).shape[0] == 1
 
     def test_dir_lists_them_and_others_are_refused(self):

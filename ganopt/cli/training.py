@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import dataclasses
 import signal
 import sys
 import time
@@ -25,22 +24,21 @@ def train(options: argparse.Namespace) -> None:
     """Start or resume a run and show its progress. Ctrl-C saves and stops."""
     from ganopt.runs import manager
     from ganopt.training import loop
-    from ganopt.training.methods import METHODS
-    from ganopt.training.recipe_text import describe, parse
+    from ganopt.training.methods import find_method, recipe
+    from ganopt.training.recipe_text import describe
 
-    kind = METHODS[options.recipe].recipe
-    names = {field.name for field in dataclasses.fields(kind)}
+    names = find_method(options.recipe).settings
     given = {name: value for name, value in vars(options).items() if name in names}
     if getattr(options, "resume", None):
         _resume(Path(options.resume), given, options.dry_run)
         return
-    recipe = parse({"recipe": kind.name} | given)
+    made = recipe(options.recipe, **given)
     if options.dry_run:
-        print_json(**describe(recipe))
+        print_json(**describe(made))
         return
-    out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), kind.name)
+    out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), made.method)
     with out as folder:
-        run = loop.train(recipe, folder)
+        run = loop.train(made, folder)
     follow(run, folder)
 
 
@@ -108,8 +106,9 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
     from ganopt.training import loop, run_folder
     from ganopt.training.recipe_text import describe
 
-    if kept := set(given) - {"steps", "images", "minutes"}:
-        raise UserError(f"Only the budget of a resumed run can be changed; leave out --{min(kept).replace('_', '-')}.")
+    if kept := set(given) - {"steps", "images", "minutes", "lr_decay"}:
+        name = min(kept).replace("_", "-")
+        raise UserError(f"Only the budget and --lr-decay of a resumed run can be changed; leave out --{name}.")
     if dry_run:
         print_json(**describe(run_folder.read_recipe(folder)))
     else:

@@ -83,7 +83,7 @@ def describe(path: Path, name: str) -> Entry:
         bytes=path.stat().st_size,
         sha256="",
         architecture=str(weights.read_architecture(metadata, name)),
-        role=roles.get(str(recipe.get("recipe")), "teacher"),
+        role=roles.get(str(recipe.get("method", recipe.get("recipe"))), "teacher"),
         trained_on=Path(str(recipe.get("data", ""))).name,
         licence="not recorded",
         images=weights.images_seen(path.parent) or 0,

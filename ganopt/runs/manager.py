@@ -37,7 +37,7 @@ READING_TIMEOUT = 1800.0  # seconds for reading the pictures of a run
 def start(
     runs: Path, name: str | None, recipe: Recipe, files: Sequence[Path] = (), visitor_limit: int | None = None
 ) -> Path:
-    """Start a run, or add it to the queue, and return its new folder; the name None stands for RECIPE-NUMBER.
+    """Start a run, or add it to the queue, and return its new folder; the name None stands for METHOD-NUMBER.
 
     `files`, pictures or a zip file of them, are copied into the folder and trained on. For visitors of a public page,
     `visitor_limit` is the limit on active runs. Raises UserError, and leaves nothing behind, if the name exists or is
@@ -45,7 +45,7 @@ def start(
     """
     flip = recipe.flip  # if None, it depends on the pictures
     recipe = resolved(recipe)
-    with new_folder(runs, recipe.name, name) as folder:
+    with new_folder(runs, recipe.method, name) as folder:
         try:
             (folder / LOCK).touch()  # from now on the folder is a run, which can be deleted
             if visitor_limit is not None:

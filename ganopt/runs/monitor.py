@@ -13,10 +13,11 @@ from typing import Any
 
 from ganopt.errors import UserError
 from ganopt.runs.queue import LOG
-from ganopt.training.adversarial.games import GAMES
+from ganopt.training.losses import LOSSES
 from ganopt.training.methods import method_of
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_recipe
+from ganopt.training.run_metrics import METRICS
 
 MOST_POINTS = 400  # in a curve; when it is full, pairs of points are averaged
 RECENT = 50  # steps over which the speed is measured
@@ -45,7 +46,7 @@ class Watch:
     def refresh(self) -> "Watch":
         """Read the new lines, or the whole file if it has been replaced, as after a resume."""
         with self.lock:
-            if (file := _identity(self.folder / "metrics.jsonl")) != self.file:
+            if (file := _identity(self.folder / METRICS)) != self.file:
                 self._reset(file)
             lines, self.offset = follow(self.folder, self.offset)
             for line in lines:
@@ -97,11 +98,11 @@ class Curves:
 def curves(watch: Watch, recipe: Recipe) -> list[Curves]:
     """The charts for a run with this recipe."""
     found = []
-    method, game = method_of(recipe), GAMES[recipe.loss]
+    method, loss = method_of(recipe), LOSSES[recipe.critics[0].loss]
     if method.distance:
         advice = "The difference between student and teacher, in pixels and features. It should fall."
         found.append(Curves("Distance to the teacher", advice, {"distance": _line(watch.points, method.distance)}))
-    if game.estimates_distance and recipe.needs_pictures:
+    if loss.estimates_distance and recipe.needs_pictures:
         advice = "An estimate of the distance between generated and real faces. It should fall."
         found.append(Curves("Minus the critic's loss", advice, {"estimate": _line(watch.points, "critic", -1)}))
     elif recipe.needs_pictures:
@@ -142,7 +143,7 @@ def follow(folder: Path, offset: int = 0) -> tuple[list[Line], int]:
     An unfinished last line is left for the next call; damaged lines are skipped. If the file has become shorter than
     the offset, it is read from the beginning.
     """
-    with contextlib.suppress(OSError), open(folder / "metrics.jsonl", "rb") as file:
+    with contextlib.suppress(OSError), open(folder / METRICS, "rb") as file:
         if offset > file.seek(0, os.SEEK_END):
             offset = 0
         file.seek(offset)

