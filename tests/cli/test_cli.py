@@ -96,7 +96,7 @@ def test_dry_runs_print_the_configuration_and_write_nothing(tmp_path, capsys, mo
     monkeypatch.chdir(tmp_path)
     main(["train", "--data", "cats", "--steps", "5", "--augment", "color,cutout", "--no-flip", "--dry-run"])
     recipe = json.loads(capsys.readouterr().out)
-    assert recipe["recipe"] == "r1" and recipe["steps"] == 5 and recipe["flip"] is False
+    assert recipe["method"] == "r1" and recipe["steps"] == 5 and recipe["flip"] is False
     assert recipe["augment"] == ["color", "cutout"]
     main(["distill", "--teacher", "cats-teacher", "--minutes", "2", "--alpha", "0.3", "--dry-run"])
     assert json.loads(capsys.readouterr().out)["alpha"] == 0.3

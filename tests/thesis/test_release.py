@@ -151,7 +151,7 @@ def test_no_path_travels(tiny, tmp_path, draw_faces, checkpoints):
         entry = ship(run, role, role)
         for file in (entry, entry.critic):
             recipe = recipe_in(checkpoints / file.file)
-            assert recipe["recipe"] and recipe["data"] == "faces" and "home" not in json.dumps(recipe)
+            assert recipe["method"] and recipe["data"] == "faces" and "home" not in json.dumps(recipe)
     assert recipe_in(checkpoints / "transfer.safetensors")["source"] == "teacher"
     assert recipe_in(checkpoints / "student.safetensors")["teacher"] == "teacher"
 
