@@ -97,16 +97,25 @@ def _create(folder: Path) -> bool:
     return True
 
 
-def resume(runs: Path, name: str, minutes: float | None = None, visitor_limit: int | None = None) -> None:
+def resume(
+    runs: Path,
+    name: str,
+    minutes: float | None = None,
+    visitor_limit: int | None = None,
+    lr_decay: float | None = None,
+) -> None:
     """Resume a run up to its budget, or up to `minutes` in total; a run without a save starts again.
 
+    `lr_decay` asks for a new schedule of the learning rates, which otherwise do not rise again.
     Raises UserError if the run is active, or the limit is reached, as in `start`.
     """
     folder = _existing(runs, name)
     read_recipe(folder)
     if (folder / STATE).exists():
         read_counters(folder)
-    _launch(folder, visitor_limit, *([] if minutes is None else ["--minutes", f"{minutes:g}"]))
+    budget = {"--minutes": minutes, "--lr-decay": lr_decay}
+    options = (part for name, value in budget.items() if value is not None for part in (name, f"{value:g}"))
+    _launch(folder, visitor_limit, *options)
 
 
 def stop(runs: Path, name: str) -> None:

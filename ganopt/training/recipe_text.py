@@ -62,7 +62,9 @@ def argv(recipe: Recipe) -> list[str]:
     """The command-line arguments for a recipe, without the settings that have their default."""
     method = method_of(recipe)
     arguments = ["train", "--recipe", recipe.method] if recipe.method in from_scratch() else [recipe.method]
-    critic, options = format_with_options(recipe.critics, method.defaults)
+    critic, options = format_with_options(
+        recipe.critics, {**method.defaults, "beta1": recipe.beta1, "beta2": recipe.beta2}
+    )
     values = {"critic": critic} | {name: getattr(recipe, name) for name in settings_of(type(recipe))} | options
     for name, value in values.items():
         if value == method.default(name) or (name == "generator" and recipe.generator_from_origin):

@@ -12,7 +12,7 @@ from ganopt.training.recipe_text import describe, parse_saved
 from ganopt.training.recipes import Recipe
 
 CONFIG, STATE = "config.json", "state.safetensors"
-MOST = 1e15  # no run counts as far
+LARGEST_COUNT = 1e15  # no run counts as far
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -50,4 +50,4 @@ def read_counters(folder: Path) -> dict[str, Any]:
 
 def is_count(value: Any) -> bool:
     """Whether a value is a usable number that is not negative."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < MOST
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LARGEST_COUNT

@@ -8,6 +8,7 @@ import pytest
 from ganopt.cli.parser import _parser
 from ganopt.training import methods
 from ganopt.training.recipe_text import argv, parse
+from ganopt.training.recipes import CriticSettings
 
 
 @pytest.mark.parametrize(
@@ -15,6 +16,8 @@ from ganopt.training.recipe_text import argv, parse
     [
         methods.recipe("r1", data="my pictures", minutes=2.5, flip=False, augment=()),
         methods.recipe("r1", critic="plain-critic/2:0.25:lr-d=0.001,projected:0.5,critic", loss="r3", minutes=1),
+        methods.recipe("dcgan", critics=(CriticSettings(architecture="critic", weight=1 / 3, beta1=0.25),), minutes=1),
+        methods.recipe("wgan-gp", critic="projected", lr_d=1e-3, minutes=1),
         methods.recipe("transfer", source="cats-teacher", data="dogs", steps=5, channels_last=True),
         methods.recipe(
             "distill", teacher="cats-teacher", alpha=0.0, minutes=1, inherit=True, augment=("color", "cutout")

@@ -120,7 +120,8 @@ def test_two_of_a_kind_with_different_settings_train_and_are_saved(few, tmp_path
     saved = json.loads(weights.read_metadata(tmp_path / "run" / "critic.safetensors")["recipe"])["critics"]
     assert [(each["loss"], each["lr"]) for each in saved] == list(LIKE.items())
     assert _parser().parse_args(argv(both)).critic == (
-        "plain-critic/16@32,plain-critic/16@32:1:loss=hinge:lr-d=0.0003,plain-critic/16@32:1:loss=r3:lr-d=0.0004"
+        "plain-critic/16@32:beta2=0.9,plain-critic/16@32:loss=hinge:lr-d=0.0003:beta2=0.9,"
+        "plain-critic/16@32:loss=r3:lr-d=0.0004:beta2=0.9"
     )
 
 

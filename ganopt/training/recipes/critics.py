@@ -1,6 +1,6 @@
 """The settings of critics, and their notation, as in `plain-critic/2,projected:0.5`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,35 +84,43 @@ def parse_critics(text: str, defaults: Mapping[str, Any], given: Mapping[str, An
             if equals:
                 values |= _parse_setting(name, key, value)
             elif index == 0:
-                values["weight"] = _parse_weight(name, entry)
+                try:
+                    values["weight"] = float(entry)
+                except ValueError:
+                    raise _wrong_weight(name, entry) from None
             else:
                 raise UserError(f"'{entry[:40]}' after {name} is no setting; write it as in {name}:0.5:lr-d=1e-4.")
         critics.append(CriticSettings(architecture=name, **values))
     return tuple(critics)
 
 
-def format_critics(critics: Iterable[CriticSettings]) -> str:
+def format_critics(critics: Sequence[CriticSettings]) -> str:
     """The architectures and weights of critics, as in `plain-critic/2,projected:0.5`."""
-    return ",".join(critic.architecture + (f":{critic.weight:g}" if critic.weight != 1 else "") for critic in critics)
+    weights = {critic.weight: f":{critic.weight}".removesuffix(".0") for critic in critics if critic.weight != 1}
+    return ",".join(critic.architecture + weights.get(critic.weight, "") for critic in critics)
 
 
 def format_with_options(critics: tuple[CriticSettings, ...], defaults: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The inverse of `parse_critics`: the text for critics, and the options that differ from the defaults."""
+    """The inverse of `parse_critics`: the text for critics, and the options that differ from the defaults.
+
+    The betas are in the text, because those options are for the generator too.
+    """
     typical = next((critic for critic in critics if critic.kind not in OWN_DEFAULTS), critics[0])
-    options = {name: getattr(typical, field.name) for name, field in OPTIONS.items()}
-    plain = parse_critics(format_critics(critics), defaults, {})
-    known = next(each for each, critic in zip(plain, critics, strict=True) if critic is typical)
-    options = {name: value for name, value in options.items() if value != getattr(known, OPTIONS[name].name)}
+    options = _differences(typical, *parse_critics(typical.architecture, defaults, {}))
+    options = {name: value for name, value in options.items() if not name.startswith("beta")}
     texts = []
     for critic, guess in zip(critics, parse_critics(format_critics(critics), defaults, options), strict=True):
-        texts.append(format_critics([critic]))
-        for name, field in OPTIONS.items():
-            if (value := getattr(critic, field.name)) != getattr(guess, field.name):
-                if texts[-1] == critic.architecture:
-                    texts[-1] += f":{critic.weight:g}"
-                shown = "+".join(value) if isinstance(value, tuple) else value
-                texts[-1] += f":{name.replace('_', '-')}={shown}"
+        settings = _differences(critic, guess).items()
+        shown = {name: "+".join(value) if isinstance(value, tuple) else value for name, value in settings}
+        parts = (f"{name.replace('_', '-')}={value}" for name, value in shown.items())
+        texts.append(":".join([format_critics([critic]), *parts]))
     return ",".join(texts), options
+
+
+def _differences(critic: CriticSettings, other: CriticSettings) -> dict[str, Any]:
+    """The settings of a critic that differ from those of another one, by names for users."""
+    values = {name: (getattr(critic, field.name), getattr(other, field.name)) for name, field in OPTIONS.items()}
+    return {name: own for name, (own, value) in values.items() if own != value}
 
 
 def _kind(architecture: str) -> str:
@@ -122,13 +130,6 @@ def _kind(architecture: str) -> str:
 def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of a critic among options, by the names of the fields."""
     return {field.name: options[name] for name, field in OPTIONS.items() if name in options}
-
-
-def _parse_weight(name: str, text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise _wrong_weight(name, text) from None
 
 
 def _wrong_weight(name: str, text: str) -> UserError:
