@@ -17,7 +17,7 @@ from ganopt.runs import manager
 from ganopt.runs.status import Run, find
 from ganopt.thesis.experiments import EXPERIMENTS
 from ganopt.training import profiling
-from ganopt.training.methods import METHODS, Method, check, recipe
+from ganopt.training.methods import METHODS, Method, check, find_method, recipe
 from ganopt.training.profiling import TrainingCost
 from ganopt.training.recipes import Recipe
 from ganopt.training.recipes.critics import OWN_DEFAULTS
@@ -111,13 +111,6 @@ def form_settings() -> dict[str, str]:
     """The settings in the form, with their labels: those of all methods, and their own."""
     own = {name: label for method in METHODS.values() for name, label in method.labels.items()}
     return SETTINGS | own
-
-
-def find_method(name: str) -> Method:
-    """The method of a name. Raises UserError if there is none."""
-    if name not in METHODS:
-        raise UserError(f"Unknown method '{name[:40]}'; use one of {', '.join(METHODS)}.")
-    return METHODS[name]
 
 
 def from_api(

@@ -14,7 +14,7 @@ from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.networks import kinds
 from ganopt.runs.queue import check_system
-from ganopt.training.methods import METHODS
+from ganopt.training.methods import METHODS, find_method
 from ganopt.ui import access, requests
 from ganopt.ui.api import add_endpoint, uploaded_path
 from ganopt.ui.common import (
@@ -27,7 +27,7 @@ from ganopt.ui.common import (
     refresh_models,
     show_errors,
 )
-from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PRESETS, UPLOAD, RunRequest, find_method, form_settings
+from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PRESETS, UPLOAD, RunRequest, form_settings
 from ganopt.ui.run_view import build_run_view
 
 

@@ -125,6 +125,13 @@ def test_two_of_a_kind_with_different_settings_train_and_are_saved(few, tmp_path
     )
 
 
+def test_critics_are_given_in_one_way(refuses):
+    with refuses("given with all their settings; leave out loss"):
+        methods.recipe("r1", critics=(CriticSettings(architecture="critic"),), loss="r3", steps=1)
+    with refuses("needs a critic"):
+        methods.recipe("r1", critics=(), steps=1)
+
+
 def test_an_edited_table_does_not_change_a_saved_run(few, tmp_path, monkeypatch):
     list(train(recipe(steps=1), tmp_path / "run", few))
     before = read_recipe(tmp_path / "run").critics

@@ -42,5 +42,5 @@ def test_a_saved_setting_must_still_make_sense(refuses):
     values = json.loads((SAVED / "r1.json").read_text())
     with refuses("--batch is 0"):
         parse_saved({**values, "batch": 0})
-    with refuses("Unknown recipe", *METHODS):
+    with refuses("Unknown method", *METHODS):
         parse_saved({**values, "recipe": "stylegan"})

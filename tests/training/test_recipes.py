@@ -144,9 +144,9 @@ def test_a_senseless_setting_of_one_recipe_is_refused(name, settings, fragment, 
 @pytest.mark.parametrize(
     ("values", "fragment"),
     [
-        ({}, "Unknown recipe"),
+        ({}, "Unknown method"),
         ({"recipe": "stylegan"}, "r1, r3, wgan-gp, dcgan, distill, transfer"),
-        ({"recipe": ["r1"]}, "Unknown recipe"),
+        ({"recipe": ["r1"]}, "Unknown method"),
         ({"recipe": "r1", "steps": 5, "teacher": "cats"}, "no setting 'teacher'"),
         ({"recipe": "r1", "steps": 5, "batch": 0}, "--batch is 0"),
         ({"recipe": "r1"}, "needs a budget"),

@@ -95,7 +95,7 @@ def from_scratch() -> list[str]:
 def find_method(name: Any) -> Method:
     """The method of a name. Raises UserError if there is none."""
     if not isinstance(name, str) or name not in METHODS:
-        raise UserError(f"Unknown recipe '{str(name)[:40]}'; use one of {', '.join(METHODS)}.")
+        raise UserError(f"Unknown method '{str(name)[:40]}'; use one of {', '.join(METHODS)}.")
     return METHODS[name]
 
 
@@ -113,12 +113,14 @@ def recipe(method: str, **settings: Any) -> Recipe:
     """
     found = find_method(method)
     if unknown := set(settings) - {"critics", *found.settings}:
-        raise UserError(f"The recipe {method} has no setting '{min(unknown)}'; leave it out.")
+        raise UserError(f"The method {method} has no setting '{min(unknown)}'; leave it out.")
     if "critics" not in settings:
         text = settings.get("critic", found.default("critic"))
         if not isinstance(text, str):
             raise UserError(f"--critic is '{text}'; it must be text.")
         settings["critics"] = parse_critics(text, found.defaults, settings)
+    elif doubled := set(settings) & ({"critic", *OPTIONS} - settings_of(found.recipe).keys()):
+        raise UserError(f"The critics are given with all their settings; leave out {min(doubled)}.")
     own = {"critics", *settings_of(found.recipe)}
     values = {name: value for name, value in {**found.defaults, **settings}.items() if name in own}
     return found.recipe(method=method, **values)
