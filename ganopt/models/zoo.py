@@ -216,6 +216,8 @@ def _card(name: str, path: Path, repository: str) -> str:
     recipe = weights.read_recipe(metadata, name)
     data = Path(str(recipe.pop("data", ""))).name  # a path on the user's disk is private
     recipe.pop("device", None)
+    for number, critic in enumerate(recipe.pop("critics", ()), start=1):
+        recipe[f"critic {number}"] = ", ".join(f"{name} {value}" for name, value in critic.items())
     architecture = weights.read_architecture(metadata, name)
     entry, seen = _entry(name, local=True), weights.images_seen(path.parent)
     facts: dict[str, object] = {

@@ -51,7 +51,7 @@ def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
 def shareable(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain values for files that are shared: paths are reduced to their last part."""
     values = describe(recipe)
-    for name in {"data", recipe.origin_setting} & set(values):
+    for name in {"data", "start", recipe.origin_setting} & set(values):
         model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
         if values[name] and not model:
             values[name] = Path(values[name]).absolute().name

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from ganopt.training import methods
 from ganopt.training.methods import METHODS
-from ganopt.training.recipe_text import describe, parse_saved
+from ganopt.training.recipe_text import describe, parse_saved, shareable
 from ganopt.training.recipes.critics import OPTIONS
 from ganopt.training.run_folder import read_recipe
 
@@ -44,3 +45,10 @@ def test_a_saved_setting_must_still_make_sense(refuses):
         parse_saved({**values, "batch": 0})
     with refuses("Unknown method", *METHODS):
         parse_saved({**values, "recipe": "stylegan"})
+
+
+def test_no_path_is_shared(tmp_path):
+    paths = {name: str(tmp_path / name) for name in ("teacher", "start", "data")}
+    shared = shareable(methods.recipe("distill", steps=1, **paths))
+    assert {name: shared[name] for name in paths} == {name: name for name in paths}
+    assert str(tmp_path) not in json.dumps(shared)
