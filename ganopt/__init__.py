@@ -13,20 +13,19 @@ if TYPE_CHECKING:
     from ganopt.models.sampling import draw, to_image
     from ganopt.models.zoo import load
     from ganopt.training.loop import resume, train
-    from ganopt.training.methods import Distill, Transfer
-    from ganopt.training.recipes import R1, R3, Dcgan, WganGp
+    from ganopt.training.methods import recipe
+    from ganopt.training.recipes import CriticSettings
 
 _MODULES = {
     "ganopt.models.latents": ("latents",),
     "ganopt.models.sampling": ("draw", "to_image"),
     "ganopt.models.zoo": ("load",),
     "ganopt.training.loop": ("train", "resume"),
-    "ganopt.training.methods": ("Distill", "Transfer"),
-    "ganopt.training.recipes": ("R1", "R3", "Dcgan", "WganGp"),
+    "ganopt.training.methods": ("recipe",),
+    "ganopt.training.recipes": ("CriticSettings",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
-__all__ = ["R1", "R3", "Dcgan", "Distill", "Transfer", "WganGp"]
-__all__ += ["draw", "latents", "load", "resume", "to_image", "train"]
+__all__ = ["CriticSettings", "draw", "latents", "load", "recipe", "resume", "to_image", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -23,7 +23,7 @@ from ganopt.models import networks, weights
 from ganopt.models.networks.projected import BACKBONE
 from ganopt.thesis import release
 from ganopt.training import loop
-from ganopt.training.recipes import WganGp
+from ganopt.training.methods import recipe
 
 # tiny networks gain nothing from a second thread, and beside another busy program its hand-overs cost a hundredfold
 torch.set_num_threads(1)
@@ -102,10 +102,8 @@ def pictures() -> torch.Tensor:
 def source(tmp_path_factory: pytest.TempPathFactory, pictures: torch.Tensor) -> Path:
     """The folder of a short run: a `big/32@32` and a `critic/16@32` whose tensors all have moved."""
     folder = tmp_path_factory.mktemp("source") / "run"
-    recipe = WganGp(
-        generator="big/32@32", critic="critic/16", n_critic=1, batch=4, seed=11, device="cpu", steps=4, lr_g=0.01
-    )
-    for _ in loop.train(recipe, folder, pictures):
+    settings = {"generator": "big/32@32", "critic": "critic/16", "n_critic": 1, "batch": 4, "steps": 4, "lr_g": 0.01}
+    for _ in loop.train(recipe("wgan-gp", seed=11, device="cpu", **settings), folder, pictures):
         pass
     return folder
 

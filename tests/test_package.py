@@ -18,14 +18,14 @@ from ganopt.models.checkpoint_files import HUB
 from tests.hub import Hub
 
 ROOT = Path(__file__).resolve().parents[1]
-NAMES = ["Dcgan", "Distill", "R1", "R3", "Transfer", "WganGp", "draw", "latents", "load", "resume", "to_image", "train"]
+NAMES = ["CriticSettings", "draw", "latents", "load", "recipe", "resume", "to_image", "train"]
 
 
 class TestNames:
     def test_all_of_them_work(self):
         assert sorted(ganopt.__all__) == NAMES
         assert all(callable(getattr(ganopt, name)) for name in NAMES)
-        assert ganopt.R1(steps=1).name == "r1"
+        assert ganopt.recipe("r1", steps=1).method == "r1"
         assert ganopt.latents([0]).shape[0] == 1
 
     def test_dir_lists_them_and_others_are_refused(self):

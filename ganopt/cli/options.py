@@ -1,45 +1,63 @@
-"""Command-line options from a recipe's settings, with their help texts and defaults."""
+"""Command-line options from the settings of training methods, with their help texts and defaults."""
 
 import argparse
-import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
-from ganopt.training.methods import METHODS, from_scratch
-from ganopt.training.recipes import Recipe
-from ganopt.training.settings import option_type
+from ganopt.training.methods import METHODS, Method, find_method, from_scratch
+from ganopt.training.recipes import CriticSettings
+from ganopt.training.recipes.critics import OPTIONS
+from ganopt.training.recipes.settings import option, option_type, settings_of
 
 
-def add_settings(command: argparse.ArgumentParser, kind: type[Recipe]) -> None:
-    """Add an option for each setting of a recipe. Options that are not given keep the recipe's default."""
+def add_train_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Add the options of `train`, with the settings of the method that is named in the arguments, if any."""
+    command.add_argument("--recipe", choices=METHODS, default="r1", help="method with its default settings")
+    command.add_argument("--resume", metavar="FOLDER", help="resume a run, up to its budget or a new one")
+    named = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    named.add_argument("--recipe")
+    name = named.parse_known_args(list(arguments))[0].recipe
+    _add_settings(command, [METHODS[name]] if name in METHODS else [METHODS[each] for each in from_scratch()])
+
+
+def add_method(command: argparse.ArgumentParser, arguments: Sequence[str], name: str) -> None:
+    """Add the options of one method."""
+    command.set_defaults(recipe=name)
+    _add_settings(command, [find_method(name)])
+
+
+def _add_settings(command: argparse.ArgumentParser, methods: list[Method]) -> None:
+    """Add an option for each setting that all methods have. Those that are not given keep the method's default."""
     command.add_argument("--out", help="run folder; by default a new one in runs/ or $GANOPT_RUNS")
-    for field in dataclasses.fields(kind):
-        option, settings = f"--{field.name.replace('_', '-')}", dict(field.metadata)
-        plain = option_type(kind, field.name)
-        arguments: dict[str, Any] = {"help": _help(kind, field), "default": argparse.SUPPRESS, "type": plain}
-        if plain is bool:
-            arguments |= {"action": argparse.BooleanOptionalAction}
-            del arguments["type"]
-        elif plain not in (int, float, str):  # a tuple of names
-            arguments |= {"type": _names, "metavar": "NAMES"}
-        if settings["choices"]:
-            arguments |= {"choices": settings["choices"]}
-        command.add_argument(option, **arguments)
+    first, *others = methods
+    for name in first.settings:
+        if not all(name in other.settings for other in others) or (
+            name == "generator" and first.recipe.generator_from_origin
+        ):
+            continue
+        command.add_argument(option(name), help=_help(name, methods), default=argparse.SUPPRESS, **_type(name, first))
 
 
-def _help(kind: type[Recipe], field: dataclasses.Field) -> str:
-    """A setting's help with its default, or with the default of each recipe if they differ."""
-    text = field.metadata["help"]
-    if kind is not Recipe:
-        return text + (f" (default: {_text(field.default)})" if field.default not in (None, "") else "")
-    defaults = {name: _default(METHODS[name].recipe, field.name) for name in from_scratch()}
-    if len(set(defaults.values())) == 1:
-        default = defaults["r1"]
+def _type(name: str, method: Method) -> dict[str, Any]:
+    """The arguments of `add_argument` for the type of a setting."""
+    if name == "critic":
+        return {}
+    own = settings_of(method.recipe)
+    field = own.get(name) or OPTIONS[name]
+    plain = option_type(method.recipe if name in own else CriticSettings, field.name)
+    if plain is bool:
+        return {"action": argparse.BooleanOptionalAction}
+    choices = {"choices": field.metadata["choices"]} if field.metadata["choices"] else {}
+    return choices | ({"type": plain} if plain in (int, float, str) else {"type": _names, "metavar": "NAMES"})
+
+
+def _help(name: str, methods: list[Method]) -> str:
+    """A setting's help with its default, or with the default of each method if they differ."""
+    text, defaults = methods[0].settings[name], {method.name: method.default(name) for method in methods}
+    default = next(iter(defaults.values()))
+    if all(each == default for each in defaults.values()):
         return text + (f" (default: {_text(default)})" if default not in (None, "") else "")
     return f"{text} (default: {', '.join(f'{_text(value)} for {name}' for name, value in defaults.items())})"
-
-
-def _default(kind: type[Recipe], name: str) -> Any:
-    return next(field.default for field in dataclasses.fields(kind) if field.name == name)
 
 
 def _text(value: Any) -> str:

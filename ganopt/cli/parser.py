@@ -71,28 +71,24 @@ def _parser() -> argparse.ArgumentParser:
 def _add_training(group: Any) -> None:
     example = "train --data pictures/cats --generator big/4 --minutes 30"
     _command(group, training.train, "train", example).late_options = _add_train_options
-    example = "distill --teacher cats-teacher --data pictures/cats --minutes 30"
-    _command(group, training.distill, "distill", example).late_options = partial(_add_recipe, name="distill")
-    example = "transfer --source cats-teacher --data pictures/dogs --minutes 30"
-    _command(group, training.transfer, "transfer", example).late_options = partial(_add_recipe, name="transfer")
+    for function, example in (
+        (training.distill, "distill --teacher cats-teacher --data pictures/cats --minutes 30"),
+        (training.transfer, "transfer --source cats-teacher --data pictures/dogs --minutes 30"),
+    ):
+        name = function.__name__
+        _command(group, function, name, example).late_options = partial(_add_method, name=name)
 
 
-def _add_train_options(command: argparse.ArgumentParser) -> None:
-    from ganopt.cli.options import add_settings
-    from ganopt.training.methods import from_scratch
-    from ganopt.training.recipes import Recipe
+def _add_train_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    from ganopt.cli.options import add_train_options
 
-    command.add_argument("--recipe", choices=from_scratch(), default="r1", help="loss with its default settings")
-    command.add_argument("--resume", metavar="FOLDER", help="resume a run, up to its budget or a new one")
-    add_settings(command, Recipe)
+    add_train_options(command, arguments)
 
 
-def _add_recipe(command: argparse.ArgumentParser, name: str) -> None:
-    from ganopt.cli.options import add_settings
-    from ganopt.training.methods import METHODS
+def _add_method(command: argparse.ArgumentParser, arguments: Sequence[str], name: str) -> None:
+    from ganopt.cli.options import add_method
 
-    command.set_defaults(recipe=name)
-    add_settings(command, METHODS[name].recipe)
+    add_method(command, arguments, name)
 
 
 def _add_fid(group: Any) -> None:
@@ -145,7 +141,7 @@ def _add_nearest(group: Any) -> None:
 
 
 def _add_experiments(group: Any) -> None:
-    example = "experiments --data pictures --minutes 600 --divisor 4"
+    example = "experiments --data pictures --minutes 600"
     command = _command(group, thesis.run_experiments, "experiments", example)
     command.add_argument("--data", required=True, help="folder that contains the folders cat and dog")
     command.add_argument(
@@ -154,7 +150,6 @@ def _add_experiments(group: Any) -> None:
     command.add_argument("--only", default="", help="experiments to run, as in cats-teacher,dogs-transfer")
     command.add_argument("--folder", default="runs/experiments", help="folder for the runs")
     command.add_argument("--results", default="results.json", help="results file")
-    command.add_argument("--divisor", type=int, default=1, choices=(1, 2, 4, 8, 16, 32), help="divisor of all widths")
     command.add_argument("--side", type=int, default=128, choices=(32, 64, 128), help="side of the pictures in pixels")
     command.add_argument("--batch", type=int, default=16, help="pictures in a batch")
     command.add_argument("--n", type=int, default=500, help="pictures in each FID sample")
@@ -179,7 +174,7 @@ def _add_data(group: Any) -> None:
     command.late_options = _add_fetch_options
 
 
-def _add_fetch_options(command: argparse.ArgumentParser) -> None:
+def _add_fetch_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     from ganopt.data.download import SOURCES
 
     command.add_argument("name", choices=SOURCES, help="dataset; use --dry-run for details")
@@ -218,13 +213,13 @@ def _command(group: Any, function: Callable, name: str, example: str) -> "_Comma
 class _Command(argparse.ArgumentParser):
     """A parser whose late options are added when its command is used, because they need slow imports."""
 
-    late_options: Callable[[argparse.ArgumentParser], None] | None = None
+    late_options: Callable[[argparse.ArgumentParser, Sequence[str]], None] | None = None  # and of its arguments
 
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Add the late options, then parse."""
         if add := self.late_options:
             self.late_options = None
-            add(self)
+            add(self, sys.argv[1:] if args is None else args)
         return super().parse_known_args(args, namespace)
 
 

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import dataclasses
 import signal
 import sys
 import time
@@ -25,22 +24,21 @@ def train(options: argparse.Namespace) -> None:
     """Start or resume a run and show its progress. Ctrl-C saves and stops."""
     from ganopt.runs import manager
     from ganopt.training import loop
-    from ganopt.training.methods import METHODS
-    from ganopt.training.recipe_text import describe, parse
+    from ganopt.training.methods import find_method, recipe
+    from ganopt.training.recipe_text import describe
 
-    kind = METHODS[options.recipe].recipe
-    names = {field.name for field in dataclasses.fields(kind)}
+    names = find_method(options.recipe).settings
     given = {name: value for name, value in vars(options).items() if name in names}
     if getattr(options, "resume", None):
         _resume(Path(options.resume), given, options.dry_run)
         return
-    recipe = parse({"recipe": kind.name} | given)
+    made = recipe(options.recipe, **given)
     if options.dry_run:
-        print_json(**describe(loop.prepare(recipe, Path(options.out) if options.out else None).recipe))
+        print_json(**describe(loop.prepare(made, Path(options.out) if options.out else None).recipe))
         return
-    out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), kind.name)
+    out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), made.method)
     with out as folder:
-        run = loop.train(recipe, folder)
+        run = loop.train(made, folder)
     follow(run, folder)
 
 
@@ -108,11 +106,12 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
     from ganopt.locks import lock_run
     from ganopt.training import loop
     from ganopt.training.recipe_text import describe
-    from ganopt.training.settings import option
+    from ganopt.training.recipes.settings import option
 
-    if kept := set(given) - {"steps", "images", "minutes", "data", "device"}:
+    if kept := set(given) - {"steps", "images", "minutes", "lr_decay", "data", "device"}:
         raise UserError(
-            f"A resumed run keeps its settings but for budget, data and device; leave out {option(min(kept))}."
+            "A resumed run keeps its settings but for budget, --lr-decay, data and device; "
+            f"leave out {option(min(kept))}."
         )
     places = {name: given.pop(name) for name in ("data", "device") if name in given}
     if not dry_run:

@@ -95,7 +95,7 @@ def drawn(count: int, most: int, seed: int) -> list[int]:
     return sorted(numbers[:most])
 
 
-def holds_writing(folder: Path, classes: str = "") -> bool:
+def shows_text(folder: Path, classes: str = "") -> bool:
     """Whether the pictures show letters or digits, which must not be mirrored: all are in folders named by one letter
     or digit, as in MNIST. False if the folder does not exist.
     """

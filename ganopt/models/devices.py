@@ -1,6 +1,8 @@
-"""Choosing a device, and moving tensors to it."""
+"""Devices: choosing one, moving tensors to it, and its peak memory."""
 
 import re
+import sys
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -25,3 +27,28 @@ def pick_device(name: str) -> torch.device:
 def send(tensor: Tensor, device: torch.device) -> Tensor:
     """Move a CPU tensor to a device; the copy to a GPU is asynchronous."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)
+
+
+def peak_memory(device: torch.device) -> int:
+    """Peak bytes so far of CUDA's allocator or of the process (resident); for MPS, the bytes of its driver now."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device)
+    if device.type == "mps":
+        return torch.mps.driver_allocated_memory()
+    if sys.platform == "linux":  # getrusage would also count the parent process
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return 1024 * int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
+    try:
+        import resource
+    except ImportError:  # Windows
+        return 0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def reset_peak_memory(device: torch.device) -> None:
+    """Reset `peak_memory`, on CUDA and for the process on Linux."""
+    if device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(device)
+    elif sys.platform == "linux":
+        Path("/proc/self/clear_refs").write_text("5")

@@ -83,7 +83,7 @@ def describe(path: Path, name: str) -> Entry:
         bytes=path.stat().st_size,
         sha256="",
         architecture=str(weights.read_architecture(metadata, name)),
-        role=roles.get(str(recipe.get("recipe")), "teacher"),
+        role=roles.get(str(recipe.get("method", recipe.get("recipe"))), "teacher"),
         trained_on=Path(str(recipe.get("data", ""))).name,
         licence="not recorded",
         images=weights.images_seen(path.parent) or 0,
@@ -216,6 +216,8 @@ def _card(name: str, path: Path, repository: str) -> str:
     recipe = weights.read_recipe(metadata, name)
     data = Path(str(recipe.pop("data", ""))).name  # a path on the user's disk is private
     recipe.pop("device", None)
+    for number, critic in enumerate(recipe.pop("critics", ()), start=1):
+        recipe[f"critic {number}"] = ", ".join(f"{name} {value}" for name, value in critic.items())
     architecture = weights.read_architecture(metadata, name)
     entry, seen = _entry(name, local=True), weights.images_seen(path.parent)
     facts: dict[str, object] = {

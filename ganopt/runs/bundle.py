@@ -18,12 +18,14 @@ import torch
 from ganopt.errors import UserError, exit_on_user_error
 from ganopt.files import atomic_write
 from ganopt.models import weights
-from ganopt.training.recipe_text import travelling
+from ganopt.models.zoo import FILES
+from ganopt.training.recipe_text import shareable
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe, write_state
+from ganopt.training.run_metrics import METRICS
 
 MOST_BYTES = 15 * 2**20  # in each part
-TEXTS = (CONFIG, "metrics.jsonl")
-NETWORKS = ("generator.safetensors", "critic.safetensors")
+TEXTS = (CONFIG, METRICS)
+NETWORKS = tuple(FILES.values())
 
 
 def pack(runs: Path, parts: Path, most: int = MOST_BYTES) -> list[Path]:
@@ -71,7 +73,7 @@ def _pack_run(folder: Path, archive: zipfile.ZipFile) -> None:
     """Add the files of a run to an archive, without the optimisers."""
     for path in (*(folder / name for name in TEXTS), *sorted(folder.glob("snapshots/*.safetensors"))):
         archive.write(path, path.relative_to(folder.parent))
-    recipe = travelling(read_recipe(folder))
+    recipe = shareable(read_recipe(folder))
     with tempfile.TemporaryDirectory() as temporary:
         for name in filter(lambda name: (folder / name).exists(), NETWORKS):
             weights.save(weights.load(folder / name), Path(temporary, name), recipe, torch.float16)

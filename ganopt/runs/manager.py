@@ -38,7 +38,7 @@ READING_TIMEOUT = 1800.0  # seconds for reading the pictures of a run
 def start(
     runs: Path, name: str | None, recipe: Recipe, files: Sequence[Path] = (), visitor_limit: int | None = None
 ) -> Path:
-    """Start a run, or add it to the queue, and return its new folder; the name None stands for RECIPE-NUMBER.
+    """Start a run, or add it to the queue, and return its new folder; the name None stands for METHOD-NUMBER.
 
     `files`, pictures or a zip file of them, are copied into the folder and trained on. For visitors of a public page,
     `visitor_limit` is the limit on active runs. Raises UserError, and leaves nothing behind, if the name exists or is
@@ -46,7 +46,7 @@ def start(
     """
     flip = recipe.flip  # if None, it depends on the pictures
     recipe = resolved(recipe)
-    with new_folder(runs, recipe.name, name) as folder:
+    with new_folder(runs, recipe.method, name) as folder:
         try:
             (folder / LOCK).touch()  # from now on the folder is a run, which can be deleted
             if visitor_limit is not None:
@@ -98,16 +98,25 @@ def _create(folder: Path) -> bool:
     return True
 
 
-def resume(runs: Path, name: str, minutes: float | None = None, visitor_limit: int | None = None) -> None:
+def resume(
+    runs: Path,
+    name: str,
+    minutes: float | None = None,
+    visitor_limit: int | None = None,
+    lr_decay: float | None = None,
+) -> None:
     """Resume a run up to its budget, or up to `minutes` in total; a run without a save starts again.
 
+    `lr_decay` asks for a new schedule of the learning rates, which otherwise do not rise again.
     Raises UserError if the run is active, or the limit is reached, as in `start`.
     """
     folder = _existing(runs, name)
     read_recipe(folder)
     if (folder / STATE).exists():
         read_counters(folder)
-    _launch(folder, visitor_limit, *([] if minutes is None else ["--minutes", f"{minutes:g}"]))
+    budget = {"--minutes": minutes, "--lr-decay": lr_decay}
+    options = (part for name, value in budget.items() if value is not None for part in (name, f"{value:g}"))
+    _launch(folder, visitor_limit, *options)
 
 
 def stop(runs: Path, name: str) -> None:

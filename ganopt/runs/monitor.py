@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ganopt.errors import UserError
 from ganopt.runs.queue import LOG
-from ganopt.training.adversarial.games import GAMES
+from ganopt.training.losses import LOSSES
 from ganopt.training.methods import method_of
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_recipe
-from ganopt.training.run_metrics import FILE, Line, follow
+from ganopt.training.run_metrics import METRICS, Line, follow
 
 MOST_POINTS = 400  # in a curve; when it is full, pairs of points are averaged
 RECENT = 50  # steps over which the speed is measured
@@ -41,7 +41,7 @@ class Watch:
     def refresh(self) -> "Watch":
         """Read the new lines, or the whole file if it has been replaced, as after a resume."""
         with self.lock:
-            if (file := _identity(self.folder / FILE)) != self.file:
+            if (file := _identity(self.folder / METRICS)) != self.file:
                 self._reset(file)
             lines, self.offset = follow(self.folder, self.offset)
             for line in lines:
@@ -93,11 +93,11 @@ class Curves:
 def curves(watch: Watch, recipe: Recipe) -> list[Curves]:
     """The charts for a run with this recipe."""
     found = []
-    method, game = method_of(recipe), GAMES[recipe.loss]
+    method, loss = method_of(recipe), LOSSES[recipe.critics[0].loss]
     if method.distance:
         advice = "The difference between student and teacher, in pixels and features. It should fall."
         found.append(Curves("Distance to the teacher", advice, {"distance": _line(watch.points, method.distance)}))
-    if game.estimates_distance and recipe.needs_pictures:
+    if loss.estimates_distance and recipe.needs_pictures:
         advice = "An estimate of the distance between generated and real faces. It should fall."
         found.append(Curves("Minus the critic's loss", advice, {"estimate": _line(watch.points, "critic", -1)}))
     elif recipe.needs_pictures:

@@ -12,9 +12,9 @@ from typing import Any
 from ganopt.errors import UserError
 from ganopt.models.catalogue import catalogue
 from ganopt.models.networks import parse_architecture
+from ganopt.models.zoo import FILES
 from ganopt.training import loop
-from ganopt.training.methods import METHODS
-from ganopt.training.recipe_text import parse
+from ganopt.training.methods import METHODS, recipe
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import CONFIG
 
@@ -24,6 +24,7 @@ AUGMENTED = {"augment": ("color", "translation")}
 SECOND_CRITIC = "projected:0.5"
 BOTH = {"critic": f"plain-critic/2,{SECOND_CRITIC}", "lr_decay": 0.5}
 STUDENT = R1_TUNED | AUGMENTED | BOTH | {"batch": 16, "lr_g": 5e-4, "lr_d": 2e-4, "inherit_critic": True}
+THESIS = {"generator": "big/4", "critic": "critic/2"}  # its networks, as narrow as two CPU cores can train them
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,12 +32,11 @@ class Experiment:
     """A model to train. `settings` are settings of its recipe; the others have their default."""
 
     name: str
-    recipe: str
+    recipe: str  # the method
     classes: str  # the folder of its pictures: cat or dog
     share: float  # of the budget, relative to the other experiments
     settings: dict[str, Any] = field(default_factory=dict)
     needs: str = ""  # the experiment that trains its source or teacher
-    divisor: int = 1  # of the widths in its settings, relative to the thesis's networks
 
     @property
     def reference(self) -> str:
@@ -46,28 +46,21 @@ class Experiment:
     @property
     def origin(self) -> str:
         """The setting of its recipe for its source or teacher."""
-        return "source" if self.recipe == "transfer" else "teacher"
+        return METHODS[self.recipe].recipe.origin_setting
 
 
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
         # ours, with both critics
-        Experiment(
-            name="cats-teacher", recipe="r1", classes="cat", share=30, divisor=4, settings={"generator": "sle"} | BOTH
-        ),
-        Experiment(
-            name="cats-thin", recipe="r1", classes="cat", share=20, divisor=4, settings={"generator": "big/4"} | BOTH
-        ),
-        Experiment(
-            name="dogs-scratch", recipe="r1", classes="dog", share=10, divisor=4, settings={"generator": "sle"} | BOTH
-        ),
+        Experiment(name="cats-teacher", recipe="r1", classes="cat", share=30, settings={"generator": "sle"} | BOTH),
+        Experiment(name="cats-thin", recipe="r1", classes="cat", share=20, settings={"generator": "big/4"} | BOTH),
+        Experiment(name="dogs-scratch", recipe="r1", classes="dog", share=10, settings={"generator": "sle"} | BOTH),
         Experiment(
             name="dogs-transfer",
             recipe="transfer",
             classes="dog",
             share=10,
-            divisor=4,
             settings=R1_TUNED | AUGMENTED | BOTH | {"freeze_g": 1, "freeze_d": 0, "snapshots": 10},
             needs="cats-teacher",
         ),
@@ -76,7 +69,6 @@ EXPERIMENTS = {
             recipe="transfer",
             classes="cat",
             share=20,
-            divisor=4,
             settings=R1_TUNED
             | AUGMENTED
             | BOTH
@@ -88,7 +80,6 @@ EXPERIMENTS = {
             recipe="distill",
             classes="cat",
             share=20,
-            divisor=4,
             settings=STUDENT | {"generator": "sle-thin/4", "alpha": 0.3, "snapshots": 6},
             needs="cats-teacher",
         ),
@@ -97,12 +88,11 @@ EXPERIMENTS = {
             recipe="distill",
             classes="cat",
             share=20,
-            divisor=4,
             settings=STUDENT | {"generator": "shuffle/4", "alpha": 0.3, "snapshots": 6},
             needs="cats-teacher",
         ),
         # the thesis's networks and methods
-        Experiment(name="cats-thesis", recipe="wgan-gp", classes="cat", share=10, settings={"generator": "big"}),
+        Experiment(name="cats-thesis", recipe="wgan-gp", classes="cat", share=10, settings=THESIS),
         Experiment(
             name="dogs-transfer-thesis",
             recipe="transfer",
@@ -117,61 +107,46 @@ EXPERIMENTS = {
                 recipe="distill",
                 classes="cat",
                 share=5,
-                settings=STUDENT | {"generator": "kd", "critic": f"plain-critic,{SECOND_CRITIC}", "alpha": alpha},
+                settings=STUDENT | {"generator": "kd/4", "alpha": alpha},
                 needs="cats-teacher",
             )
             for alpha in ALPHAS
         ),
-        Experiment(
-            name="cats-small",
-            recipe="r1",
-            classes="cat",
-            share=5,
-            settings={"generator": "kd", "critic": f"plain-critic,{SECOND_CRITIC}", "lr_decay": 0.5},
-        ),
+        Experiment(name="cats-small", recipe="r1", classes="cat", share=5, settings={"generator": "kd/4"} | BOTH),
         # recipes from scratch: both critics, each alone, and the thesis's
         Experiment(
             name="race-ours",
             recipe="r1",
             classes="cat",
             share=4,
-            divisor=4,
             settings={"generator": "sle/2", "snapshots": 30} | BOTH,
         ),
         Experiment(
-            name="race-plain", recipe="r1", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
+            name="race-plain",
+            recipe="r1",
+            classes="cat",
+            share=4,
+            settings={"generator": "big/4", "critic": "plain-critic/2", "snapshots": 15},
         ),
         Experiment(
             name="race-features",
             recipe="r1",
             classes="cat",
             share=4,
-            divisor=4,
-            settings={
-                "generator": "sle/2",
-                "critic": "projected",
-                "loss": "hinge",
-                "penalty": 0,
-                "lr_d": 2e-4,
-                "augment": ("color", "translation", "cutout"),
-                "snapshots": 15,
-            },
+            settings={"generator": "sle/2", "critic": "projected", "snapshots": 15},
         ),
-        Experiment(
-            name="race-thesis", recipe="wgan-gp", classes="cat", share=4, settings={"generator": "big", "snapshots": 15}
-        ),
+        Experiment(name="race-thesis", recipe="wgan-gp", classes="cat", share=4, settings=THESIS | {"snapshots": 15}),
     )
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Folders, budget and size of the experiments."""
+    """Folders, budget and pictures of the experiments."""
 
     data: Path  # contains a folder of pictures for each class, cat and dog
     folder: Path  # of the runs
     minutes: float  # of training, shared among the chosen experiments
-    divisor: int = 1  # of the widths: 1 for the thesis's networks, more without a GPU
     side: int = 128
     batch: int = 16
     device: str = "auto"
@@ -191,27 +166,19 @@ def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experi
     """The recipes of experiments in a setting. Raises UserError if a source or teacher has not been trained."""
     shares = sum(each.share for each in chosen)
     for experiment in chosen:
-        values: dict[str, Any] = {"recipe": experiment.recipe, "data": str(setting.data), "classes": experiment.classes}
+        values: dict[str, Any] = {"data": str(setting.data), "classes": experiment.classes}
         for name in ("batch", "device", "precision", "channels_last"):
             values[name] = getattr(setting, name)
         values["minutes"] = setting.minutes * experiment.share / shares
         values |= experiment.settings
-        defaults: dict[str, Any] = {
-            field.name: field.default for field in dataclasses.fields(METHODS[experiment.recipe].recipe)
-        }
-        if experiment.recipe != "transfer":  # its networks are those of its source
-            first, *others = values.get("critic", defaults["critic"]).split(",")
-            relative = setting.divisor / experiment.divisor
-            generator = _scaled(values.get("generator", defaults["generator"]), relative, setting.side)
-            # a critic is twice as wide, if its width is that of the thesis's
-            critic = _scaled(first, relative / 2 if experiment.divisor == 1 else relative, setting.side)
-            values |= {"generator": generator, "critic": ",".join([critic, *others])}
+        if "generator" in values:  # else the networks are those of the source
+            values["generator"] = str(dataclasses.replace(parse_architecture(values["generator"]), side=setting.side))
         if experiment.needs:
             source = locate(setting, experiment.needs)
             if source is None:
                 raise UserError(f"{experiment.name} needs {experiment.needs}; train that one first.")
             values[experiment.origin] = source
-        yield experiment, parse(values)
+        yield experiment, recipe(experiment.recipe, **values)
 
 
 def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Generator[loop.Step]]]:
@@ -219,24 +186,17 @@ def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Exp
 
     Raises UserError for an unknown name, and if a source or teacher has not been trained.
     """
-    for experiment, recipe in recipes(setting, choose(names)):
+    for experiment, planned in recipes(setting, choose(names)):
         folder = setting.folder / experiment.name
         if (folder / CONFIG).exists():
-            yield experiment, loop.resume(folder, budget={"minutes": recipe.minutes})
+            yield experiment, loop.resume(folder, budget={"minutes": planned.minutes})
         else:
-            yield experiment, loop.train(recipe, folder)
+            yield experiment, loop.train(planned, folder)
 
 
 def locate(setting: Setting, name: str) -> str | None:
     """The model of an experiment for `zoo.load`: that of its run if saved, else the shipped one, else None."""
     folder = setting.folder / name
-    if (folder / "generator.safetensors").exists():
+    if (folder / FILES["generator"]).exists():
         return str(folder)
     return name if name in catalogue() else None
-
-
-def _scaled(name: str, divisor: float, side: int) -> str:
-    """A network with its widths divided further, if the divisor is above 1, for pictures of a side."""
-    architecture = parse_architecture(name)
-    narrower = min(architecture.divisor * max(int(divisor), 1), 64)
-    return str(dataclasses.replace(architecture, divisor=narrower, side=side))

@@ -18,8 +18,8 @@ from ganopt.models.catalogue import catalogue
 from ganopt.thesis.experiments import Experiment, Setting, choose, locate
 from ganopt.thesis.results import Record, replace
 from ganopt.training import profiling, run_folder
-from ganopt.training.methods import METHODS
-from ganopt.training.recipe_text import parse
+from ganopt.training.recipe_text import parse_saved
+from ganopt.training.run_metrics import METRICS
 
 STORED = ("cats-teacher", "cats-student", "cats-fast")  # measured in each storage format
 
@@ -73,18 +73,16 @@ def _scores(experiment: Experiment, model: str, setting: Setting, extractor: Ext
 def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.device) -> Record:
     """The cost of drawing with a model and of training it; minutes only if its run still exists."""
     values = json.loads(weights.read_metadata(zoo.locate(model))["recipe"])
-    known = {field.name for field in dataclasses.fields(METHODS[experiment.recipe].recipe)} | {"recipe"}
-    values = {key: value for key, value in values.items() if key in known}  # without settings of older versions
     values |= {"data": str(setting.data), "device": setting.device}
     values |= {"precision": setting.precision, "channels_last": setting.channels_last}
     if experiment.needs:
         values[experiment.origin] = locate(setting, experiment.needs)
-    recipe, folder = parse(values), setting.folder / experiment.name
+    (recipe, _), folder = parse_saved(values), setting.folder / experiment.name
     run = run_folder.read_counters(folder) if model == str(folder) else None
     return {
         "kind": "cost",
         "name": experiment.name,
-        "recipe": recipe.name,
+        "recipe": recipe.method,
         "generator": recipe.generator,
         "images": run["images"] if run else catalogue()[model].images,
         "minutes": run["seconds"] / 60 if run else None,
@@ -96,7 +94,7 @@ def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.de
 def _curve(snapshots: list[Path], reference: Sample, extractor: Extractor, count: int) -> list[dict[str, float]]:
     """FID, precision and recall at each snapshot of a run, with the pictures and the minutes until then."""
     run = snapshots[0].parent.parent
-    lines = map(json.loads, (run / "metrics.jsonl").read_text().splitlines())
+    lines = map(json.loads, (run / METRICS).read_text().splitlines())
     steps = {line["step"]: line for line in lines}
     points = []
     for path in snapshots:

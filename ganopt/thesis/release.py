@@ -29,8 +29,7 @@ from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue
 from ganopt.models.checkpoint_files import checkpoints
 from ganopt.models.networks import efficientnet, projected
 from ganopt.thesis.averaging import average
-from ganopt.training.methods import Transfer
-from ganopt.training.recipe_text import travelling
+from ganopt.training.recipe_text import shareable
 from ganopt.training.run_folder import read_counters, read_recipe
 
 FLOOR_STEP = 25  # pictures between two floors of the sliced Wasserstein distance
@@ -61,17 +60,17 @@ def ship(
     """
     recipe = read_recipe(run)
     source = ""
-    if isinstance(recipe, Transfer) and recipe.source in set(catalogue()) - {name}:
-        same = catalogue()[recipe.source].architecture == recipe.generator  # neither widened nor grown
-        source = recipe.source if same else ""
+    if recipe.generator_from_origin and recipe.origin in set(catalogue()) - {name}:
+        same = catalogue()[recipe.origin].architecture == recipe.generator  # neither widened nor grown
+        source = recipe.origin if same else ""
     files: dict[str, File | None] = {"generator": None, "critic": None}
     for kind, file, dtype in (
         ("generator", f"{name}.safetensors", weights.STORAGES[storage]),
         ("critic", f"{name}-critic.safetensors", torch.float16),
     ):
-        path = run / f"{kind}.safetensors"
+        path = run / (zoo.FILES["generator"] if kind == "generator" else zoo.FILES["critic"])
         if kind == "generator" or (path.exists() and not without_critic):
-            files[kind] = _store(weights.load(path), file, travelling(recipe), dtype, source)
+            files[kind] = _store(weights.load(path), file, shareable(recipe), dtype, source)
     entry = Entry(
         **vars(files["generator"]),
         name=name,

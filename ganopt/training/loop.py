@@ -7,7 +7,6 @@ and can be resumed. On the CPU in float32, a resumed run is bit-identical to an 
 
 import contextlib
 import sys
-import time
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,18 +20,29 @@ from ganopt.data import image_folder, synthetic
 from ganopt.errors import UserError
 from ganopt.files import remove_leftovers, write_error
 from ganopt.locks import lock_run
-from ganopt.models import weights
+from ganopt.models.devices import peak_memory
 from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw, save_png, strip
 from ganopt.training import live_fid
-from ganopt.training.memory import peak_memory
-from ganopt.training.methods import new_state, resolved
-from ganopt.training.recipe_text import travelling
+from ganopt.training.methods import method_of, new_state, resolved
 from ganopt.training.recipes import Recipe
-from ganopt.training.run_folder import CONFIG, STATE, read_recipe, read_saved, read_state, write_recipe, write_state
-from ganopt.training.run_metrics import Losses, cut_metrics, open_metrics
+from ganopt.training.run_folder import (
+    CONFIG,
+    STATE,
+    cut,
+    keep_snapshot,
+    read_recipe,
+    read_saved,
+    read_state,
+    save,
+    save_weights,
+    write_recipe,
+)
+from ganopt.training.run_metrics import Clock, Losses, open_metrics
 from ganopt.training.state import State
-from ganopt.training.train_step import update
+from ganopt.training.step import train_step
+
+LOW_RATE = 0.01  # a share of the learning rates with which little more is learned
 
 
 @dataclass(frozen=True)
@@ -90,8 +100,10 @@ def resume(
 ) -> Generator[Step]:
     """Resume the run in a folder from its last save, up to its budget or a new one; if that is spent, no step is left.
 
-    `places` are new values for the settings `data` and `device`. Raises UserError as `train` does, and if there is no
-    run, it is at work, or its pictures have changed.
+    A larger budget does not raise learning rates that have begun to fall: they stay until the new schedule is below
+    them. `lr_decay` in `budget` asks for a new schedule, from the full rates. `places` are new values for the settings
+    `data` and `device`. Raises UserError as `train` does, and if there is no run, it is at work, or its pictures have
+    changed.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock_run(folder))
@@ -99,8 +111,8 @@ def resume(
         if _progress(state) < 1:
             write_recipe(folder, state.recipe)
         if (folder / STATE).exists():  # the run may have been killed between saving the state and the weights
-            _save_weights(state, folder, read_recipe(folder))
-        _cut(folder, state.step)
+            save_weights(state, folder, read_recipe(folder))
+        cut(folder, state.step)
         remove_leftovers(folder)
         return _loop(state, folder, stack.pop_all())
 
@@ -115,15 +127,28 @@ def prepare_resume(
 
     Raises UserError as `resume` does before the first step.
     """
-    whole = {"steps": None, "images": None, "minutes": None, **budget} if budget else {}
-    recipe, notes = read_saved(folder, **whole, **places)
+    whole = dict.fromkeys(("steps", "images", "minutes")) if budget and set(budget) - {"lr_decay"} else {}
+    recipe, notes = read_saved(folder, **whole, **budget or {}, **places)
     for note in notes:
         tqdm.write(note, file=sys.stderr)
     saved = read_state(folder) if (folder / STATE).exists() else None
-    state = new_state(recipe, _pictures(recipe, pictures))
+    state = new_state(recipe, _pictures(recipe, pictures), saved=saved is not None)
     if saved:
-        state.restore(*saved)
+        tensors, counters = saved
+        state.restore(tensors, counters | {"rate": _rate(folder, counters, budget or {})})
     return _checked(state)
+
+
+def _rate(folder: Path, counters: dict[str, Any], budget: dict[str, int | float | None]) -> float:
+    """The share of the learning rates from which a resumed run goes on."""
+    if "lr_decay" in budget:
+        return 1.0
+    before = read_recipe(folder)
+    spent = before.progress(counters["step"], counters["images"], counters["seconds"])
+    rate = counters.get("rate", before.rate(spent))  # version 0.1 did not save it
+    if budget and rate < LOW_RATE:
+        tqdm.write("The learning rates have fallen to almost 0; give --lr-decay to start again.", file=sys.stderr)
+    return rate
 
 
 def _check_new(folder: Path) -> None:
@@ -146,49 +171,52 @@ def _loop(state: State, folder: Path | None, lock: contextlib.ExitStack) -> Gene
     recipe = state.recipe
     fixed, measure = latents(FIXED_SEEDS), live_fid.measure(state) if recipe.live_fids else None
     progress = _progress(state)
+    clock, on_cpu = Clock(state), state.device.type == "cpu"
     with lock, open_metrics(folder, state.device) as metrics:
         saved_at = state.step
         try:
             while progress < 1:
-                start = time.perf_counter()
                 state.decay_rates(progress)
-                losses = Losses(update(state))
-                if state.device.type == "cpu":
+                losses = Losses(train_step(state))
+                if on_cpu:
                     losses.numbers  # noqa: B018 - raises UserError if the run has diverged
                 state.step += 1
-                state.seconds += time.perf_counter() - start
+                clock.count()
                 before, progress = progress, _progress(state)
-                preview = draw(state.average, fixed) if state.step % recipe.preview_every == 0 else None
+                preview = state.step % recipe.preview_every == 0
                 measured = measure and _parts(progress, recipe.live_fids) > _parts(before, recipe.live_fids)
-                save = state.step % recipe.save_every == 0 or progress >= 1
-                step = Step(
-                    step=state.step,
-                    epoch=state.step / recipe.epoch_steps,
-                    images=state.images,
-                    seconds=state.seconds,
-                    losses=losses,
-                    memory=peak_memory(state.device),
-                    progress=progress,
-                    preview=preview,
-                    fid=measure() if measure and measured else None,
-                    saved=save and folder is not None,
-                )
-                metrics.add(_line(step), losses)
-                if save:
-                    metrics.flush()  # raises UserError before a run that has diverged is saved
-                if folder is not None:
-                    if step.preview is not None:
-                        save_png(strip(step.preview), folder / "previews" / f"{step.step:07}.png")
-                    if _parts(progress, recipe.snapshots) > _parts(before, recipe.snapshots):
-                        _keep_snapshot(state, folder)
-                    if save:
-                        _save(state, folder)
-                        saved_at = state.step
-                yield step
+                snapshot = _parts(progress, recipe.snapshots) > _parts(before, recipe.snapshots)
+                saved = state.step % recipe.save_every == 0 or progress >= 1
+                stops = on_cpu or preview or measured or snapshot or saved
+                with clock.stopped(losses) if stops else contextlib.nullcontext():
+                    step = Step(
+                        step=state.step,
+                        epoch=state.step / method_of(recipe).epoch_steps,
+                        images=state.images,
+                        seconds=state.seconds,
+                        losses=losses,
+                        memory=peak_memory(state.device),
+                        progress=progress,
+                        preview=draw(state.average, fixed) if preview else None,
+                        fid=measure() if measure and measured else None,
+                        saved=saved and folder is not None,
+                    )
+                    metrics.add(_line(step), losses)
+                    if saved:
+                        metrics.flush()  # raises UserError before a run that has diverged is saved
+                    if folder is not None:
+                        if step.preview is not None:
+                            save_png(strip(step.preview), folder / "previews" / f"{step.step:07}.png")
+                        if snapshot:
+                            keep_snapshot(state, folder)
+                        if saved:
+                            save(state, folder)
+                            saved_at = state.step
+                    yield step
         except GeneratorExit:
             metrics.flush()
             if folder is not None and state.step > saved_at:
-                _save(state, folder)
+                save(state, folder)
             raise
 
 
@@ -210,32 +238,6 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
     return torch.from_numpy(image_folder.load(Path(recipe.data), recipe.side, recipe.classes).pictures)
 
 
-def _save(state: State, folder: Path) -> None:
-    """Save the state first: if the process is killed before the weights, they are one save old, but not damaged."""
-    write_state(folder, state.counters(), state.tensors())
-    _save_weights(state, folder, state.recipe)
-
-
-def _save_weights(state: State, folder: Path, recipe: Recipe) -> None:
-    weights.save(state.average, folder / "generator.safetensors", travelling(recipe))
-    if state.opponents:
-        weights.save(state.opponents[0].critic, folder / "critic.safetensors", travelling(recipe))
-
-
 def _parts(progress: float, count: int) -> int:
     """How many of the equal parts of a budget are done. The epsilon is for 15 / 22 * 22 = 14.999999999999998."""
     return int(progress * count + 1e-9)
-
-
-def _keep_snapshot(state: State, folder: Path) -> None:
-    """Save a copy of the moving average as float16, named by its step."""
-    path = folder / "snapshots" / f"{state.step:07}.safetensors"
-    weights.save(state.average, path, travelling(state.recipe), torch.float16)
-
-
-def _cut(folder: Path, last_step: int) -> None:
-    """Remove the metrics, previews and snapshots that a killed run wrote after its last save."""
-    for later in (*folder.glob("snapshots/*.safetensors"), *folder.glob("previews/*.png")):
-        if later.stem.isdigit() and int(later.stem) > last_step:
-            later.unlink()
-    cut_metrics(folder, last_step)

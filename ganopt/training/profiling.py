@@ -15,18 +15,19 @@ import torch
 from torch import Tensor
 
 from ganopt.errors import exit_on_user_error
+from ganopt.models.devices import peak_memory, reset_peak_memory
 from ganopt.models.networks import LATENT_SIZE, Generator, count_parameters
 from ganopt.models.sampling import inference_copy
 from ganopt.subprocesses import follow_module
-from ganopt.training.memory import peak_memory, reset_peak_memory
-from ganopt.training.methods import new_state, resolved
+from ganopt.training.methods import method_of, new_state, resolved
+from ganopt.training.methods import recipe as make_recipe
 from ganopt.training.recipe_text import describe, parse
-from ganopt.training.recipes import R1, Recipe
+from ganopt.training.recipes import Recipe
 from ganopt.training.state import State
-from ganopt.training.train_step import update
+from ganopt.training.step import train_step
 
 BATCH = 16  # for the throughput
-HURRIED, UNHURRIED = 60.0, 3600.0  # time limits of a trial in seconds, with and without somebody who waits for it
+TRIAL_TIMEOUT, LONG_TRIAL_TIMEOUT = 60.0, 3600.0  # seconds; a visitor waits for the first kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,20 +89,21 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
 
     On a CPU the peak is that of the process, so it is only meaningful in a new one: see `measure_in_subprocess`.
     """
-    tiny = R1(generator="big/64@32", critic="plain-critic/64", batch=2, steps=1, device=recipe.device)
-    update(warm := new_state(tiny, torch.zeros(2, 3, 32, 32, dtype=torch.uint8)))  # torch loads its code
+    settings = {"generator": "big/64@32", "critic": "plain-critic/64", "batch": 2, "steps": 1}
+    warm = new_state(make_recipe("r1", device=recipe.device, **settings), torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
+    train_step(warm)  # torch loads its code
     reset_peak_memory(warm.device)
     baseline = peak_memory(warm.device)
     state = new_state(recipe, pictures)
-    cycle = recipe.penalty_every  # one of these steps has the lazy penalty
+    cycle = max(critic.penalty_every for critic in recipe.critics)  # one of these steps has the lazy penalty
     seconds = _median_seconds(lambda: _train(state, cycle), repeats) / cycle
     images = state.images / state.step
     peak = peak_memory(state.device)
     saved = _SavedTensors()
     with saved:
-        update(state)
+        train_step(state)
     trained: list[tuple[torch.nn.Module, torch.optim.Optimizer]] = [(state.generator, state.optimiser)]
-    trained += [(opponent.critic, opponent.optimiser) for opponent in state.opponents]
+    trained += [(critic.network, critic.optimiser) for critic in state.critics]
     networks = [network for network, _ in trained] + [state.average, *state.frozen.values()]
     weights = {p.data_ptr(): p.nbytes for network in networks for p in network.state_dict().values()}
     moments = [entry.values() for _, optimiser in trained for entry in optimiser.state.values()]
@@ -116,7 +118,7 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
         batch=recipe.batch,
         images=images,
         seconds=seconds,
-        epoch_seconds=seconds * recipe.epoch_steps,
+        epoch_seconds=seconds * method_of(recipe).epoch_steps,
         device=str(state.device),
         threads=torch.get_num_threads(),
     )
@@ -126,19 +128,19 @@ def measure_in_subprocess(recipe: Recipe) -> TrainingCost:
     """`cost_of_training` on black pictures, with memory measured in a subprocess. Raises UserError if that fails."""
     # this threshold returns freed blocks to the system, so the peak counts only memory in use; it is slow
     environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    isolated = trial(recipe, UNHURRIED, **environment)
+    isolated = trial(recipe, LONG_TRIAL_TIMEOUT, **environment)
     cost = cost_of_training(recipe, _black_pictures(recipe))
     return dataclasses.replace(cost, peak=isolated.peak, baseline=isolated.baseline)
 
 
-def trial(recipe: Recipe, seconds: float = HURRIED, **environment: str) -> TrainingCost:
+def trial(recipe: Recipe, seconds: float = TRIAL_TIMEOUT, **environment: str) -> TrainingCost:
     """A quick `cost_of_training` in a subprocess. Raises UserError if that fails or takes too long."""
     *_, cost = follow_trial(recipe, seconds, **environment)
     assert cost is not None
     return cost
 
 
-def follow_trial(recipe: Recipe, seconds: float = HURRIED, **environment: str) -> Updates[TrainingCost | None]:
+def follow_trial(recipe: Recipe, seconds: float = TRIAL_TIMEOUT, **environment: str) -> Updates[TrainingCost | None]:
     """A trial that yields None a few times a second, and the cost at the end. Closing the iterator ends the process."""
     argv, given = ["ganopt.training.profiling", str(math.ceil(seconds))], json.dumps(describe(recipe))
     with contextlib.closing(follow_module(argv, given, "Estimating", seconds, **environment)) as updates:
@@ -189,7 +191,7 @@ def _median_seconds(action, repeats: int) -> float:
 def _train(state: State, steps: int) -> None:
     """Run some steps and wait until they are finished."""
     for _ in range(steps):
-        losses = update(state)
+        losses = train_step(state)
         state.step += 1
     _value(losses)
 

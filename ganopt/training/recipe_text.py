@@ -1,27 +1,32 @@
 """Recipes as plain values for JSON, and as command-line arguments."""
 
 import dataclasses
+import re
 from pathlib import Path
 from typing import Any
 
-from ganopt.errors import UserError
 from ganopt.models import hub
-from ganopt.training.methods import METHODS, method_of
-from ganopt.training.recipes import Recipe
-from ganopt.training.settings import option
+from ganopt.training.methods import find_method, from_scratch, method_of, recipe
+from ganopt.training.recipes import CriticSettings, Recipe
+from ganopt.training.recipes.critics import OPTIONS, format_with_options
+from ganopt.training.recipes.settings import option, settings_of
+
+# how version 0.1 trained all critics but the first; they were `projected` or `projected-fine`
+FURTHER_CRITIC = {"loss": "hinge", "lr": 2e-4, "augment": ("color", "translation", "cutout")}
 
 
 def describe(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain values for JSON, the inverse of `parse`."""
-    return {"recipe": recipe.name, **dataclasses.asdict(recipe)}
+    return dataclasses.asdict(recipe)
 
 
 def parse(values: dict[str, Any]) -> Recipe:
-    """The recipe from plain values; missing ones have their default. Raises UserError if they are not valid."""
-    kind, values = _split(values)
-    if unknown := set(values) - _settings(kind):
-        raise UserError(f"The recipe {kind.name} has no setting '{min(unknown)}'; leave it out.")
-    return kind(**values)
+    """The recipe from plain values; missing ones have their default. Raises UserError if they are not valid.
+
+    They are those of `describe`, or settings as on the command line.
+    """
+    method, values = _split(values)
+    return recipe(method, **values)
 
 
 def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
@@ -29,12 +34,18 @@ def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
 
     Unknown settings are ignored; missing ones have their default. Raises UserError as `parse` does.
     """
-    kind, values = _split(values)
-    unknown, new = sorted(set(values) - _settings(kind)), sorted(_settings(kind) - set(values))
-    recipe = kind(**{name: value for name, value in values.items() if name not in unknown})
+    method, values = _split(values)
+    kind = find_method(method).recipe
+    if "critics" not in values:
+        critics = _critics_of_version_0_1(values, method)
+        moved = {"critic", *OPTIONS} - settings_of(kind).keys()
+        values = {key: value for key, value in values.items() if key not in moved} | {"critics": critics}
+    known = {"critics", *settings_of(kind)}
+    unknown, new = sorted(set(values) - known), sorted(known - set(values))
+    found = recipe(method, **{name: value for name, value in values.items() if name not in unknown})
     notes = [f"The setting '{name}' is unknown to this version and is ignored." for name in unknown]
-    notes += [f"The setting '{name}' was not saved; it is {getattr(recipe, name)}, the default." for name in new]
-    return recipe, notes
+    notes += [f"The setting '{name}' was not saved; it is {getattr(found, name)}, the default." for name in new]
+    return found, notes
 
 
 def models(recipe: Recipe) -> dict[str, str]:
@@ -43,7 +54,7 @@ def models(recipe: Recipe) -> dict[str, str]:
     return {name: getattr(recipe, name) for name in (recipe.origin_setting, *(field.name for field in fields)) if name}
 
 
-def travelling(recipe: Recipe) -> dict[str, Any]:
+def shareable(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain values for files that are shared: paths are reduced to their last part."""
     values = describe(recipe)
     for name in ("data", *models(recipe)):
@@ -55,25 +66,43 @@ def travelling(recipe: Recipe) -> dict[str, Any]:
 
 def argv(recipe: Recipe) -> list[str]:
     """The command-line arguments for a recipe, without the settings that have their default."""
-    arguments = ["train", "--recipe", recipe.name] if method_of(recipe).from_scratch else [recipe.name]
-    for field in dataclasses.fields(recipe):
-        value = getattr(recipe, field.name)
-        if value == field.default:
+    method = method_of(recipe)
+    arguments = ["train", "--recipe", recipe.method] if recipe.method in from_scratch() else [recipe.method]
+    critic, options = format_with_options(
+        recipe.critics, {**method.defaults, "beta1": recipe.beta1, "beta2": recipe.beta2}
+    )
+    values = {"critic": critic} | {name: getattr(recipe, name) for name in settings_of(type(recipe))} | options
+    for name, value in values.items():
+        if value == method.default(name) or (name == "generator" and recipe.generator_from_origin):
             continue
         if isinstance(value, bool):
-            arguments.append(option(field.name) if value else f"--no-{option(field.name)[2:]}")
+            arguments.append(option(name) if value else f"--no-{option(name)[2:]}")
         else:
-            arguments += [option(field.name), ",".join(value) if isinstance(value, tuple) else str(value)]
+            arguments += [option(name), ",".join(value) if isinstance(value, tuple) else str(value)]
     return arguments
 
 
-def _split(values: dict[str, Any]) -> tuple[type[Recipe], dict[str, Any]]:
-    values = dict(values)
-    method = METHODS.get(str(values.pop("recipe", "")))
-    if method is None:
-        raise UserError(f"Unknown recipe; use one of {', '.join(METHODS)}.")
-    return method.recipe, {key: tuple(value) if isinstance(value, list) else value for key, value in values.items()}
+def _critics_of_version_0_1(values: dict[str, Any], method: str) -> tuple[CriticSettings, ...]:
+    """The settings of the first critic were those of the recipe; a divisor had no effect on a projected critic."""
+    first = {field.name: values.get(name, find_method(method).default(name)) for name, field in OPTIONS.items()}
+    critics: list[CriticSettings] = []
+    for part in str(values.get("critic", find_method(method).default("critic"))).split(","):
+        name, _, weight = part.partition(":")
+        name = re.sub("/[0-9]+", "", name) if name.startswith("projected") else name
+        settings: dict[str, Any] = FURTHER_CRITIC if critics else first
+        critics.append(CriticSettings(architecture=name, weight=float(weight or 1), **settings))
+    return tuple(critics)
 
 
-def _settings(kind: type[Recipe]) -> set[str]:
-    return {field.name for field in dataclasses.fields(kind)}
+def _split(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The method and the settings in plain values; version 0.1 wrote the method as `recipe`."""
+    values = _with_tuples(values)
+    old = values.pop("recipe", "")
+    method = values.pop("method", old)
+    if "critics" in values:
+        values["critics"] = tuple(CriticSettings(**_with_tuples(each)) for each in values["critics"])
+    return find_method(method).name, values
+
+
+def _with_tuples(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in dict(values).items()}

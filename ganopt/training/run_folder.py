@@ -1,20 +1,25 @@
-"""The recipe and the counters in a run folder."""
+"""The files of a run folder: the recipe, the state with its counters, the weights, the snapshots."""
 
 import json
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
-from ganopt.training.recipe_text import describe, parse_saved
+from ganopt.models import weights
+from ganopt.models.zoo import FILES
+from ganopt.training.recipe_text import describe, parse_saved, shareable
 from ganopt.training.recipes import Recipe
+from ganopt.training.run_metrics import cut_metrics
+from ganopt.training.state import State
 
 CONFIG, STATE = "config.json", "state.safetensors"
-MOST = 1e15  # no run counts as far
+LARGEST_COUNT = 1e15  # no run counts as far
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -77,4 +82,39 @@ def read_counters(folder: Path) -> dict[str, Any]:
 
 def is_count(value: Any) -> bool:
     """Whether a value is a usable number that is not negative."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < MOST
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LARGEST_COUNT
+
+
+def save(state: State, folder: Path) -> None:
+    """Save the state first: if the process is killed before the weights, they are one save old, but not damaged."""
+    write_state(folder, state.counters(), state.tensors())
+    save_weights(state, folder, state.recipe)
+
+
+def save_weights(state: State, folder: Path, recipe: Recipe) -> None:
+    """Save the moving average and the first critic, with the recipe in their metadata."""
+    weights.save(state.average, folder / FILES["generator"], shareable(recipe))
+    if state.critics:
+        weights.save(state.critics[0].network, folder / FILES["critic"], shareable(recipe))
+
+
+def keep_snapshot(state: State, folder: Path) -> None:
+    """Save a copy of the moving average as float16, named by its step.
+
+    If there are then too many, as after a larger budget, those are removed that leave the others most evenly spaced.
+    """
+    path = folder / "snapshots" / f"{state.step:07}.safetensors"
+    weights.save(state.average, path, shareable(state.recipe), torch.float16)
+    kept = sorted(path.parent.glob("*.safetensors"))
+    while len(kept) > state.recipe.snapshots:
+        steps = [0, *(int(each.stem) for each in kept)]
+        closest = min(range(len(kept) - 1), key=lambda index: steps[index + 2] - steps[index], default=0)
+        kept.pop(closest).unlink()
+
+
+def cut(folder: Path, last_step: int) -> None:
+    """Remove the metrics, previews and snapshots that a killed run wrote after its last save, at a step."""
+    for later in (*folder.glob("snapshots/*.safetensors"), *folder.glob("previews/*.png")):
+        if later.stem.isdigit() and int(later.stem) > last_step:
+            later.unlink()
+    cut_metrics(folder, last_step)

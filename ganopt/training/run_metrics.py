@@ -1,4 +1,4 @@
-"""The losses of each step, and `metrics.jsonl`, the file to which a run writes them, one line per step."""
+"""The losses and the time of each step, and `metrics.jsonl`, to which a run writes them, one line per step."""
 
 import contextlib
 import functools
@@ -15,8 +15,9 @@ from torch import Tensor
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write, write_error
+from ganopt.training.state import State
 
-FILE = "metrics.jsonl"
+METRICS = "metrics.jsonl"
 MOST_VALUE = 1e30  # a larger number counts as damaged
 DELAY = 1.0  # seconds for which lines are held back on a GPU, which works on the next steps meanwhile
 
@@ -53,6 +54,26 @@ class Losses(Mapping[str, float]):
         return len(self._tensors)
 
 
+class Clock:
+    """Counts the wall time of a run as `state.seconds`, without what is done in the blocks of `stopped`."""
+
+    def __init__(self, state: State):
+        self.state, self.start = state, time.perf_counter()
+
+    def count(self) -> None:
+        """Count the time since the last call."""
+        start, self.start = self.start, time.perf_counter()
+        self.state.seconds += self.start - start
+
+    @contextlib.contextmanager
+    def stopped(self, losses: Losses) -> Iterator[None]:
+        """Stop the clock in the block. It first waits for the losses, because a GPU may still be working on them."""
+        losses.numbers  # noqa: B018 - raises UserError if the run has diverged
+        self.count()
+        yield
+        self.start = time.perf_counter()
+
+
 class RunMetrics:
     """Writes the metrics of a run; without a file, only checks the losses."""
 
@@ -85,9 +106,9 @@ def open_metrics(folder: Path | None, device: torch.device) -> Iterator[RunMetri
         yield RunMetrics(None, device)
         return
     try:
-        file = open(folder / FILE, "ab", buffering=0)  # unbuffered: no line is lost if the process is killed
+        file = open(folder / METRICS, "ab", buffering=0)  # unbuffered: no line is lost if the process is killed
     except OSError as error:
-        raise write_error(folder / FILE, error) from error
+        raise write_error(folder / METRICS, error) from error
     with file:
         yield RunMetrics(file, device)
 
@@ -97,7 +118,7 @@ def cut_metrics(folder: Path, last_step: int) -> None:
 
     Raises UserError if the file cannot be read or written.
     """
-    path = folder / FILE
+    path = folder / METRICS
     try:
         lines = path.read_bytes().splitlines(keepends=True)
     except FileNotFoundError:
@@ -116,7 +137,7 @@ def follow(folder: Path, offset: int = 0) -> tuple[list[Line], int]:
     An unfinished last line is left for the next call; damaged lines are skipped. If the file has become shorter than
     the offset, it is read from the beginning.
     """
-    with contextlib.suppress(OSError), open(folder / FILE, "rb") as file:
+    with contextlib.suppress(OSError), open(folder / METRICS, "rb") as file:
         if offset > file.seek(0, os.SEEK_END):
             offset = 0
         file.seek(offset)

@@ -4,7 +4,9 @@
 """
 
 import copy
+import functools
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,23 +18,33 @@ from ganopt.models.devices import pick_device, send
 from ganopt.models.networks import LATENT_SIZE, Critic, Generator, Network
 from ganopt.models.sampling import from_bytes
 from ganopt.training.adam import LeanAdam
-from ganopt.training.adversarial.augment import horizontal_flip
-from ganopt.training.adversarial.games import GAMES, RULES, Game, Rules
-from ganopt.training.recipes import Recipe
+from ganopt.training.augment import horizontal_flip
+from ganopt.training.losses import LOSSES, AdversarialLoss
+from ganopt.training.recipes import CriticSettings, Recipe
 
 
 @dataclass(frozen=True)
-class Opponent:
-    """A critic of the generator, with its optimiser, game and settings."""
+class TrainedCritic:
+    """A critic with its settings and optimiser."""
 
-    critic: Critic
-    weight: float  # of its term in the generator's loss
+    network: Critic
+    settings: CriticSettings
     optimiser: LeanAdam
-    game: Game
-    penalty: float  # weight of the game's gradient penalty
-    penalty_every: int  # critic updates from one penalty to the next
-    augment: tuple[str, ...]
-    name: str = ""  # suffix of its tensors and losses; "" for the first critic
+    suffix: str  # of the names of its tensors and losses; "" for the first critic
+
+    @property
+    def loss(self) -> AdversarialLoss:
+        """Its losses."""
+        return LOSSES[self.settings.loss]
+
+    @property
+    def chunk(self) -> int:
+        """Pictures in a chunk; 0 for the whole batch."""
+        return 0 if self.network.needs_separate_batches else self.settings.chunk
+
+
+# from a state, latents (N, 100, 1, 1) and their pictures (N, 3, side, side): the generator's loss, its terms by name
+Loss = Callable[["State", Tensor, Tensor], tuple[Tensor, dict[str, Tensor]]]
 
 
 class State:
@@ -48,51 +60,41 @@ class State:
         critics: list[Critic],
         frozen: dict[str, nn.Module],
         pictures: Tensor | None,
+        loss: Loss,
     ):
-        self.recipe = recipe
+        self.recipe, self.generator_loss = recipe, loss
         self.device = pick_device(recipe.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
         self.generator, self.frozen = generator, frozen
         trained: list[Network] = [generator, *critics]
         for network in trained:
-            self._place(network)
+            self._move(network)
             network.train()
             for stage in network.stages:
                 if not any(parameter.requires_grad for parameter in stage.parameters()):
                     stage.eval()  # keeps the statistics of its BatchNorm
         for other in frozen.values():
-            self._place(other)
+            self._move(other)
         self.average = _average_of(generator)
         self.optimiser = self._adam(generator, recipe.lr_g, (recipe.beta1, recipe.beta2))
-        self.opponents = [self._opponent(index, critic) for index, critic in enumerate(critics)]
+        self.critics = [self._trained(index, critic) for index, critic in enumerate(critics)]
         self.pictures = None if pictures is None else _checked(pictures, recipe).to(self.device)
         self.data_hash = "" if pictures is None else hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
         self.order, self.cursor = torch.empty(0, dtype=torch.int64), 0
         self.step, self.images, self.seconds = 0, 0, 0.0
+        self.rate = 1.0  # the share of the learning rates that is left
 
-    def _place(self, network: nn.Module) -> None:
+    def _move(self, network: nn.Module) -> None:
         """Move a network to the device, in the memory format of the recipe."""
         memory_format = torch.channels_last if self.recipe.channels_last else torch.contiguous_format
         network.to(self.device, memory_format=memory_format)  # type: ignore[call-overload]
 
-    def _opponent(self, index: int, critic: Critic) -> Opponent:
-        """The first critic follows the recipe's settings, others the rules of their kind."""
-        recipe, (_, weight), kind = self.recipe, self.recipe.critics[index], critic.architecture.kind
-        if index:
-            rules = RULES[kind]
-        else:
-            betas = (recipe.beta1, recipe.beta2)
-            rules = Rules(recipe.loss, recipe.lr_d, betas, recipe.augment, recipe.penalty, recipe.penalty_every)
-        return Opponent(
-            critic,
-            weight,
-            self._adam(critic, rules.rate, rules.betas),
-            GAMES[rules.loss],
-            rules.penalty,
-            rules.penalty_every,
-            rules.augment,
-            f"_{kind}" if index else "",
-        )
+    def _trained(self, index: int, critic: Critic) -> TrainedCritic:
+        settings = self.recipe.critics[index]
+        optimiser = self._adam(critic, settings.lr, (settings.beta1, settings.beta2))
+        again = settings.kind in (other.kind for other in self.recipe.critics[1:index])
+        suffix = f"_{settings.kind}" + (f"_{index + 1}" if again else "") if index else ""
+        return TrainedCritic(critic, settings, optimiser, suffix)
 
     def _adam(self, network: nn.Module, rate: float, betas: tuple[float, float]) -> LeanAdam:
         trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
@@ -101,11 +103,13 @@ class State:
         return adam
 
     def decay_rates(self, progress: float) -> None:
-        """Set the learning rates of the next step. `progress` is the share of the budget that is spent."""
-        if self.recipe.lr_decay:
-            factor = min(1.0, (1 - progress) / self.recipe.lr_decay)
-            for optimiser in self._optimisers().values():
-                optimiser.param_groups[0]["lr"] = optimiser.param_groups[0]["initial_lr"] * factor
+        """Set the learning rates of the next step. `progress` is the share of the budget that is spent.
+
+        They are constant until the last share `lr_decay` of the budget, then fall to 0 by a cosine, and never rise.
+        """
+        self.rate = min(self.rate, self.recipe.rate(progress))
+        for optimiser in self._optimisers().values():
+            optimiser.param_groups[0]["lr"] = optimiser.param_groups[0]["initial_lr"] * self.rate
 
     def autocast(self) -> torch.autocast:
         """Autocast to the precision of the recipe."""
@@ -146,7 +150,7 @@ class State:
         generator = self.generator.state_dict()
         own = {name: value for name, value in self.average.state_dict().items() if not _same(value, generator[name])}
         groups = {"generator": generator, "average": own}
-        groups |= {f"critic{opponent.name}": opponent.critic.state_dict() for opponent in self.opponents}
+        groups |= {f"critic{critic.suffix}": critic.network.state_dict() for critic in self.critics}
         for name, values in groups.items():
             tensors |= {f"{name}.{key}": value for key, value in values.items()}
         for name, optimiser in self._optimisers().items():
@@ -156,8 +160,16 @@ class State:
 
     def _optimisers(self) -> dict[str, LeanAdam]:
         """The optimisers by the names under which they are saved."""
-        critics = {f"optimiser_d{opponent.name}": opponent.optimiser for opponent in self.opponents}
+        critics = {f"optimiser_d{critic.suffix}": critic.optimiser for critic in self.critics}
         return {"optimiser_g": self.optimiser, **critics}
+
+    @functools.cached_property
+    def origin_hash(self) -> str:
+        """The SHA-256 of the networks that are not trained, as the teacher."""
+        digest = hashlib.sha256()
+        for tensor in nn.ModuleDict(self.frozen).state_dict().values():
+            digest.update(tensor.cpu().contiguous().numpy().data)
+        return digest.hexdigest()
 
     def counters(self) -> dict[str, int | float | str]:
         return {
@@ -166,13 +178,18 @@ class State:
             "seconds": self.seconds,
             "cursor": self.cursor,
             "data": self.data_hash,
-            "frozen": ",".join(opponent.critic.frozen_digest for opponent in self.opponents),
+            "rate": self.rate,
+            "frozen": ",".join(critic.network.frozen_digest for critic in self.critics),
+            "origin": self.origin_hash,
         }
 
     def restore(self, tensors: dict[str, Tensor], counters: dict[str, int | float | str]) -> None:
         """Restore a saved state. Raises UserError if its pictures or networks were different."""
         if counters["data"] != self.data_hash:
             raise UserError("The pictures have changed since the run was saved; restore them or start a new run.")
+        if counters.get("origin", self.origin_hash) != self.origin_hash:
+            name = f"{self.recipe.origin_setting} {self.recipe.origin}"
+            raise UserError(f"The {name} has changed since the run was saved; restore it or start a new run.")
         try:
             self._restore(tensors, counters)
         except (RuntimeError, LookupError, TypeError, ValueError) as error:
@@ -189,14 +206,14 @@ class State:
         for name, value in tensors.items():
             group, _, key = name.partition(".")
             groups.setdefault(group, {})[key] = value
-        critics = {f"critic{opponent.name}" for opponent in self.opponents}
+        critics = {f"critic{critic.suffix}" for critic in self.critics}
         if critics != {name for name in groups if name.startswith("critic")}:
             raise LookupError("other critics")
         groups["average"] = groups["generator"] | groups["average"]  # the average shares the generator's frozen layers
         self.generator.load_state_dict(groups["generator"])
         self.average.load_state_dict(groups["average"])
-        for opponent in self.opponents:
-            opponent.critic.load_state_dict(groups[f"critic{opponent.name}"])
+        for critic in self.critics:
+            critic.network.load_state_dict(groups[f"critic{critic.suffix}"])
         for name, optimiser in self._optimisers().items():
             entries: dict[int, dict[str, Tensor]] = {}
             for key, value in groups.get(name, {}).items():
@@ -208,6 +225,7 @@ class State:
                     moments[key] = torch.empty_like(parameter).copy_(moments[key])
         self.step, self.images = int(counters["step"]), int(counters["images"])
         self.seconds, self.cursor = float(counters["seconds"]), int(counters["cursor"])
+        self.rate = float(counters.get("rate", 1.0))
 
 
 def _average_of(generator: Generator) -> Generator:

@@ -17,7 +17,6 @@ from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.networks import parameters_of
 from ganopt.runs.queue import check_limit
-from ganopt.training.methods import Transfer
 from ganopt.training.recipes import Recipe
 
 PUBLIC_MINUTES = 5
@@ -97,8 +96,8 @@ def check_limits(recipe: Recipe, public: bool) -> None:
         raise UserError(f"A run may measure fid100 at most {PUBLIC_FIDS} times on this page; enter a smaller number.")
     if recipe.batch > PUBLIC_BATCH:
         raise UserError(f"Batches may have at most {PUBLIC_BATCH} pictures on this page; enter a smaller number.")
-    name = zoo.entry(recipe.source).architecture if isinstance(recipe, Transfer) else recipe.generator
-    if parameters_of(name) > PUBLIC_PARAMETERS:
+    generator = recipe.generator or zoo.entry(recipe.origin).architecture
+    if parameters_of(generator) > PUBLIC_PARAMETERS:
         raise UserError(
             f"Generators may have at most {PUBLIC_PARAMETERS / 1e6:g} M parameters on this page; choose a smaller one."
         )

@@ -12,16 +12,15 @@ from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
 from ganopt.models import zoo
-from ganopt.models.hub import AbsentError
-from ganopt.models.networks import can_inherit, parse_architecture
+from ganopt.models.networks import kinds, parse_architecture
 from ganopt.runs import manager
 from ganopt.runs.status import Run, find
-from ganopt.thesis.experiments import EXPERIMENTS, SECOND_CRITIC
+from ganopt.thesis.experiments import EXPERIMENTS
 from ganopt.training import profiling
-from ganopt.training.methods import METHODS, check
+from ganopt.training.methods import METHODS, Method, check, find_method, recipe
 from ganopt.training.profiling import TrainingCost
-from ganopt.training.recipe_text import parse
 from ganopt.training.recipes import Recipe
+from ganopt.training.recipes.critics import OWN_DEFAULTS
 from ganopt.ui import access
 from ganopt.ui.access import check_limits, check_minutes, refusal
 
@@ -45,9 +44,8 @@ TUNED = {
     "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0, "critic": "plain-critic"},
 }
 UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # choices of pictures that are not drawn by a model
-WITH_ORIGIN = [name for name, method in METHODS.items() if not method.from_scratch]
-# settings in the form, each for the methods that have it, with their labels
-SETTINGS = {
+SECOND_WEIGHT = 0.5  # of a second critic
+SETTINGS = {  # in the form for all methods, with their labels
     "batch": "Batch size",
     "lr_g": "Learning rate of the generator",
     "lr_d": "Learning rate of the critic",
@@ -55,9 +53,6 @@ SETTINGS = {
     "ema": "EMA decay",
     "seed": "Seed",
     "live_fids": "FID measurements",
-    "alpha": "Alpha",
-    "freeze_g": "Frozen generator layers",
-    "freeze_d": "Frozen critic layers",
 }
 SHORT = 10  # minutes; runs up to this have more frequent previews
 
@@ -73,7 +68,7 @@ class RunRequest:
     network: str = "big/8"
     side: int = 64
     more: dict[str, Any] = dataclasses.field(default_factory=dict)
-    second_critic: bool = False  # whether a projected critic is added
+    second_critic: str = ""  # the kind of a second critic, if any
 
 
 PRESETS = {
@@ -111,21 +106,24 @@ def make_recipe(request: RunRequest, public: bool) -> Recipe:
     if public and request.data and not request.data.startswith(PREFIX):
         raise refusal("read folders on the server", "upload pictures instead")
     check_minutes(request.minutes, public)
-    if request.method not in METHODS:
-        raise UserError(f"Unknown method '{request.method[:40]}'; use one of {', '.join(METHODS)}.")
-    values = {"recipe": request.method, "data": request.data} | TUNED.get(request.method, {}) | _networks(request)
+    method = find_method(request.method)
+    values = {"data": request.data} | TUNED.get(request.method, {}) | _networks(request, method)
     values |= {"minutes": request.minutes, "device": "auto"}
     values |= {"save_every": 100, "preview_every": 20 if request.minutes <= SHORT else 100}
-    recipe = parse(values | {name: value for name, value in request.more.items() if value is not None})
-    if request.second_critic:
-        if not recipe.needs_pictures:
-            raise UserError("Without pictures there is no critic; choose some, or switch the second critic off.")
-        recipe = dataclasses.replace(recipe, critic=f"{recipe.critic},{SECOND_CRITIC}")
-    if not recipe.needs_pictures:
-        recipe = dataclasses.replace(recipe, data="")
-    check_limits(recipe, public)
-    check(recipe)
-    return recipe
+    made = recipe(method.name, **values | {name: value for name, value in request.more.items() if value is not None})
+    if not made.needs_pictures:
+        if request.second_critic:
+            raise UserError("Without pictures there is no critic; choose some, or no second critic.")
+        made = dataclasses.replace(made, data="")
+    check_limits(made, public)
+    check(made)
+    return made
+
+
+def form_settings() -> dict[str, str]:
+    """The settings in the form, with their labels: those of all methods, and their own."""
+    own = {name: label for method in METHODS.values() for name, label in method.labels.items()}
+    return SETTINGS | own
 
 
 def from_api(
@@ -136,20 +134,23 @@ def from_api(
     `data` is UPLOAD if files were uploaded.
     """
     settings = dict(settings or {})
-    second_critic = settings.pop("second_critic", False)
-    if not isinstance(second_critic, bool):
-        raise UserError(f"second_critic is {str(second_critic)[:40]!r}; use true or false.")
-    if unknown := set(settings) - set(SETTINGS):
-        known = ("second_critic", *SETTINGS)
+    second_critic = settings.pop("second_critic", "")
+    if isinstance(second_critic, bool):  # it used to be a switch
+        second_critic = "projected" if second_critic else ""
+    if not isinstance(second_critic, str) or second_critic not in ("", *kinds("critic")):
+        raise UserError(f"second_critic is {str(second_critic)[:40]!r}; use one of {', '.join(kinds('critic'))}.")
+    if unknown := set(settings) - set(form_settings()):
+        known = ("second_critic", *form_settings())
         raise UserError(f"Unknown setting {str(min(unknown))[:40]!r}; use any of {', '.join(known)}.")
     if data.startswith(PREFIX):
         zoo.check_offered([data.removeprefix(PREFIX)])
-    elif not data and method == "distill":
-        settings.setdefault("alpha", 0.0)  # the student learns from the teacher only
-    if method in WITH_ORIGIN:
+    found = find_method(method)
+    if not data:
+        settings = {**found.without_pictures, **settings}
+    if found.recipe.origin_setting:
         zoo.check_offered([origin])
     data = "" if data == UPLOAD else data
-    origin = origin if method in WITH_ORIGIN else ""
+    origin = origin if found.recipe.origin_setting else ""
     return RunRequest(method, minutes, data, origin, network, side, settings, second_critic)
 
 
@@ -158,8 +159,8 @@ def estimate(request: RunRequest, public: bool) -> Iterator[str]:
 
     Closing the iterator, as when the visitor leaves, stops the estimate.
     """
-    recipe, start = make_recipe(request, public), time.monotonic()
-    with contextlib.closing(profiling.follow_trial(recipe)) as updates:
+    made, start = make_recipe(request, public), time.monotonic()
+    with contextlib.closing(profiling.follow_trial(made)) as updates:
         for cost in updates:
             yield _cost_text(request.minutes, cost) if cost else f"Estimating: {time.monotonic() - start:.0f} s."
 
@@ -173,50 +174,32 @@ def _cost_text(minutes: float, cost: TrainingCost) -> str:
 
 def start(request: RunRequest, files: list[Path], name: str, public: bool) -> tuple[str, str]:
     """Start a run; returns a message and its name."""
-    recipe, runs = make_recipe(request, public), runs_folder()
+    made, runs = make_recipe(request, public), runs_folder()
     limit = access.PUBLIC_QUEUE if public else None
-    name = manager.start(runs, name or None, recipe, files if recipe.needs_pictures else [], limit).name
+    name = manager.start(runs, name or None, made, files if made.needs_pictures else [], limit).name
     if public:
         manager.forget(runs, access.PUBLIC_RUNS)
     training = [run.name for run in find(runs) if run.status == "training" and run.name != name]
     return f"'{name}' is waiting for '{training[0]}'." if training else f"'{name}' has been started.", name
 
 
-def _networks(request: RunRequest) -> dict[str, Any]:
-    """The settings for the networks. A transfer uses those of its source; a student has the side of its teacher.
+def _networks(request: RunRequest, method: Method) -> dict[str, Any]:
+    """The settings for the networks. A model that is imitated decides on the side.
 
-    A student inherits the teacher's channels if it can, and the teacher's critic. The divisor of a new critic is half
-    of the generator's.
+    The divisor of a new critic is half of the generator's.
     """
-    if METHODS[request.method].recipe.origin_setting and not request.origin:
+    origin = {method.recipe.origin_setting: request.origin} if method.recipe.origin_setting else {}
+    if origin and not request.origin:
         raise UserError("The model to start from is missing; choose one.")
-    if request.method == "transfer":
-        return {"source": request.origin}
-    generator = dataclasses.replace(parse_architecture(request.network), side=request.side)
-    settings: dict[str, Any] = {}
-    if request.method == "distill":
-        teacher = parse_architecture(zoo.entry(request.origin).architecture)
-        generator = dataclasses.replace(generator, side=teacher.side)
-        has_critic = _has_critic(request.origin)
-        settings = {
-            "teacher": request.origin,
-            "inherit": can_inherit(generator, teacher),
-            "inherit_critic": has_critic,
-        }
-        if request.more.get("alpha") == 0:  # nothing else than imitation makes its pictures sharp
-            settings |= {"pixel": "l1", "feature": float(has_critic)}
-    defaults: dict[str, Any] = {
-        field.name: field.default for field in dataclasses.fields(METHODS[request.method].recipe)
-    }
-    critic = parse_architecture((defaults | TUNED.get(request.method, {}))["critic"])
-    critic = dataclasses.replace(critic, divisor=max(generator.divisor // 2, 1), side=generator.side)
-    return settings | {"generator": str(generator), "critic": str(critic)}
-
-
-def _has_critic(model: str) -> bool:
-    """Whether a teacher has a critic, for the feature term and for the student's critic."""
-    try:
-        zoo.locate(model, "critic", local=False)
-    except AbsentError:
-        return False
-    return True
+    critic = TUNED.get(method.name, {}).get("critic") or method.default("critic")
+    generator = parse_architecture(request.network, "generator", request.side)
+    generator = dataclasses.replace(generator, side=request.side)
+    divisor = f"/{max(generator.divisor // 2, 1)}"
+    second = request.second_critic + ("" if request.second_critic in OWN_DEFAULTS else divisor)
+    critics = f"{critic}{divisor}" + (f",{second}:{SECOND_WEIGHT}" if request.second_critic else "")
+    if method.recipe.generator_from_origin:
+        return origin | {"critic": critics}
+    if origin:
+        generator = dataclasses.replace(generator, side=parse_architecture(zoo.entry(request.origin).architecture).side)
+    suggested = method.suggest(request.origin, generator, request.more) if origin else {}
+    return origin | suggested | {"generator": str(generator), "critic": critics}

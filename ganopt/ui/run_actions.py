@@ -11,7 +11,7 @@ from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.sampling import save_png
 from ganopt.runs import manager, monitor, timelapse
-from ganopt.training.recipe_text import argv, parse, travelling
+from ganopt.training.recipe_text import argv, parse, shareable
 from ganopt.ui import access
 from ganopt.ui.common import QUIET, Event, Scratch, show_errors
 
@@ -110,6 +110,6 @@ def _command_and_log(name: str | None, request: gr.Request) -> str:
     folder = runs_folder() / (name or "")
     recipe = monitor.recipe_of(folder)
     if recipe and access.is_public(request):
-        recipe = parse(travelling(recipe))
+        recipe = parse(shareable(recipe))
     parts = [shlex.join(["python", "-m", "ganopt", *argv(recipe)]) if recipe else "", monitor.log(folder)]
     return "".join(f"<pre>{html.escape(part)}</pre>" for part in parts if part)

@@ -69,8 +69,10 @@ def build_run_view(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> RunView:
     def resume_run(name: str, text: str, request: gr.Request) -> None:
         minutes, public = optional_number(text, "More minutes"), access.is_public(request)
         runs, folder = runs_folder(), runs_folder() / name
-        total = requests.resumed_budget(read(folder), read_recipe(folder), minutes, public)
-        manager.resume(runs, name, total, access.PUBLIC_QUEUE if public else None)
+        run, recipe = read(folder), read_recipe(folder)
+        total = requests.resumed_budget(run, recipe, minutes, public)
+        again = recipe.lr_decay if run.status == "finished" and recipe.lr_decay else None
+        manager.resume(runs, name, total, access.PUBLIC_QUEUE if public else None, again)
 
     inputs = [requested, scrubber, seen]
 
@@ -105,7 +107,10 @@ def _panel() -> tuple[list[Any], gr.Textbox, gr.Button]:
     stop = gr.Button("Stop and save", visible=False, elem_id="run-stop")
     with gr.Row(visible=False, elem_classes="button-beside") as resume_row:
         more = gr.Textbox(
-            label="More minutes", info="Empty: finish the original budget", min_width=100, elem_id="run-more"
+            label="More minutes",
+            info="Empty: finish the original budget. Of a finished run, falling learning rates start again",
+            min_width=100,
+            elem_id="run-more",
         )
         resume = gr.Button("Resume", min_width=100, elem_id="run-resume")
     links = gr.HTML(elem_id="run-links", elem_classes="bare")

@@ -1,7 +1,7 @@
 """The tab Train: a form to estimate and start a run, beside the view of all runs."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,9 @@ from gradio.components import Component
 from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.models import zoo
+from ganopt.models.networks import kinds
 from ganopt.runs.queue import check_system
-from ganopt.training.methods import METHODS
+from ganopt.training.methods import METHODS, find_method
 from ganopt.ui import access, requests
 from ganopt.ui.api import add_endpoint, uploaded_path
 from ganopt.ui.common import (
@@ -26,7 +27,7 @@ from ganopt.ui.common import (
     refresh_models,
     show_errors,
 )
-from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PRESETS, SETTINGS, UPLOAD, WITH_ORIGIN, RunRequest
+from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PRESETS, UPLOAD, RunRequest, form_settings
 from ganopt.ui.run_view import build_run_view
 
 
@@ -104,8 +105,8 @@ def _add_endpoints(model: str) -> None:
 
         `data` is sample:MODEL for faces drawn by a model, a folder on the server, or "" for distillation without
         pictures; uploaded `files`, pictures or a zip file of them, replace it. `origin` is the source of a transfer or
-        the teacher of a distillation. `settings` may contain second_critic (true or false), batch, lr_g, lr_d, penalty,
-        ema, seed, live_fids, alpha, freeze_g and freeze_d; the others have the method's defaults.
+        the teacher of a distillation. `settings` may contain second_critic (the kind of a further critic), batch, lr_g,
+        lr_d, penalty, ema, seed, live_fids, alpha, freeze_g and freeze_d; the others have the method's defaults.
         """
         run_request = requests.from_api(method, minutes, UPLOAD if files else data, origin, network, side, settings)
         paths = [uploaded_path(file) for file in files or []]
@@ -119,26 +120,29 @@ def _parse_form(values: tuple) -> tuple[RunRequest, list[Path], str]:
     """The request in the form, the uploaded files, and the name of the run."""
     method, origin, choice, files, folder, network, side, minutes, name, second_critic, *more = values
     data = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(choice, choice)
-    known = METHODS[method].settings if method in METHODS else {}
-    settings = {
-        key: optional_number(text, SETTINGS[key]) for key, text in zip(SETTINGS, more, strict=True) if key in known
-    }
+    known = find_method(method)
+    labels = form_settings()
+    texts = zip(labels, more, strict=True)
+    settings = {key: optional_number(text, labels[key]) for key, text in texts if key in known.settings}
+    _check_pictures(choice, files, known.without_pictures, settings)
     if choice == NONE:
-        settings["alpha"] = settings.get("alpha") or 0.0  # the student learns from the teacher only
-    _check_pictures(choice, files, method, settings)
-    origin = origin if method in WITH_ORIGIN else ""
-    request = RunRequest(method, minutes, data, origin, network, side, settings, bool(second_critic))
+        settings |= known.without_pictures
+    origin = origin if known.recipe.origin_setting else ""
+    request = RunRequest(method, minutes, data, origin, network, side, settings, second_critic or "")
     return request, [Path(file) for file in files or []] if choice == UPLOAD else [], (name or "").strip()
 
 
-def _check_pictures(choice: str, files: list | None, method: str, settings: dict[str, Any]) -> None:
+def _check_pictures(
+    choice: str, files: list | None, without_pictures: Mapping[str, Any], settings: dict[str, Any]
+) -> None:
     """Raise UserError if the choice of pictures does not match the other inputs."""
     if choice == UPLOAD and not files:
         raise UserError("No pictures were uploaded; upload some, or a zip file of them.")
-    if choice == NONE and method != "distill":
+    if choice == NONE and not without_pictures:
         raise UserError("Only distillation works without pictures; choose some.")
-    if choice == NONE and settings["alpha"] > 0:
-        raise UserError("An alpha above 0 needs pictures; choose some, or leave alpha empty.")
+    for name, value in without_pictures.items() if choice == NONE else ():
+        if settings.get(name) not in (None, value):
+            raise UserError(f"Without pictures, {name} must be {value:g}; choose some, or leave {name} empty.")
 
 
 def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:
@@ -158,15 +162,16 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     with gr.Row():
         minutes = gr.Number(first.minutes, label="Minutes", elem_id="train-minutes")
         name = gr.Textbox(label="Name", placeholder="automatic", elem_id="train-name")
-    second_critic = gr.Checkbox(
-        first.second_critic,
+    second_critic = gr.Dropdown(
+        [("None", ""), *kinds("critic")],
+        value=first.second_critic,
         label="Second critic",
-        info="Pretrained on photographs: better faces from fewer pictures, but steps take longer",
+        info="projected is pretrained on photographs: better faces from fewer pictures, but steps take longer",
         elem_id="train-second-critic",
     )
     with gr.Accordion("More settings", open=False):
         gr.Markdown("Leave empty for the method's default.")
-        more = [_setting(name, first) for name in SETTINGS]
+        more = [_setting(name, first) for name in form_settings()]
     with gr.Row():
         estimate = gr.Button("Estimate cost", min_width=170, elem_id="train-cost")
         button = gr.Button("Start", variant="primary", min_width=100, elem_id="train-start")
@@ -197,13 +202,15 @@ def _setting(name: str, preset: RunRequest) -> gr.Textbox:
     help = next(method.settings[name] for method in METHODS.values() if name in method.settings)
     text = optional_text(preset.more.get(name))
     visible = name in METHODS[preset.method].settings
-    return gr.Textbox(text, label=SETTINGS[name], info=help, visible=visible, elem_id=f"more-{name}")
+    return gr.Textbox(text, label=form_settings()[name], info=help, visible=visible, elem_id=f"more-{name}")
 
 
 def _form_values(preset: RunRequest) -> str:
     """The values of a preset for the form, as JSON; null keeps the current value."""
     values = [preset.method, preset.origin or None, preset.data or NONE, preset.network, preset.side, preset.minutes]
-    return json.dumps([*values, preset.second_critic, *(optional_text(preset.more.get(name)) for name in SETTINGS)])
+    return json.dumps(
+        [*values, preset.second_critic, *(optional_text(preset.more.get(name)) for name in form_settings())]
+    )
 
 
 def _show_picture_inputs(data: str) -> tuple[gr.File, gr.Textbox]:
@@ -213,6 +220,8 @@ def _show_picture_inputs(data: str) -> tuple[gr.File, gr.Textbox]:
 
 def _show_method_inputs(method: str) -> list:
     """Show the inputs for a method: origin, network, side and settings."""
-    shown = [method in WITH_ORIGIN, method != "transfer", method not in WITH_ORIGIN]
-    shown += [name in METHODS[method].settings for name in SETTINGS]
+    known = find_method(method)
+    origin = bool(known.recipe.origin_setting)
+    shown = [origin, not known.recipe.generator_from_origin, not origin]
+    shown += [name in known.settings for name in form_settings()]
     return [gr.update(visible=visible) for visible in shown]

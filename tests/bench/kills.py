@@ -22,8 +22,7 @@ from ganopt.errors import UserError
 from ganopt.runs import manager, monitor
 from ganopt.runs.queue import PROCESS
 from ganopt.runs.status import ACTIVE, read
-from ganopt.training import loop, run_folder
-from ganopt.training.recipes import R1
+from ganopt.training import loop, methods, run_folder
 from tests.conftest import _draw_faces
 
 SAVE_EVERY = 20
@@ -66,7 +65,7 @@ def main() -> None:
         os.environ["GANOPT_CACHE"] = str(root / "cache")
         _draw_faces(root / "pictures", 20, (32, 32))
         tiny = {"generator": "big/32@32", "critic": "plain-critic/32", "batch": 8, "device": "cpu"}
-        recipe = R1(data=str(root / "pictures"), steps=1_000_000, save_every=SAVE_EVERY, **tiny)
+        recipe = methods.recipe("r1", data=str(root / "pictures"), steps=1_000_000, save_every=SAVE_EVERY, **tiny)
         folder, lost = manager.start(root / "runs", "killed", recipe), []
         for number in range(options.kills):
             lost.append(kill_once(folder, chance.uniform(0, 1.5)))

@@ -14,18 +14,18 @@ from pathlib import Path
 
 from ganopt.models import weights
 from ganopt.models.networks import build_critic, build_generator
-from ganopt.training.methods import Distill, Transfer
+from ganopt.training import methods
 from ganopt.training.profiling import measure_in_subprocess
-from ganopt.training.recipes import Recipe, WganGp
+from ganopt.training.recipes import Recipe
 
 
 def recipe(name: str, source: str, batch: int, precision: str) -> Recipe:
     common = {"batch": batch, "precision": precision, "steps": 1, "n_critic": 1}
     if name == "full":
-        return WganGp(**common)
+        return methods.recipe("wgan-gp", **common)
     if name == "transfer":
-        return Transfer(source=source, **common)
-    return Distill(teacher=source, **common)
+        return methods.recipe("transfer", source=source, **common)
+    return methods.recipe("distill", teacher=source, **common)
 
 
 def main() -> None:

@@ -39,7 +39,9 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200, help="pictures of the folder, evenly chosen")
     options = parser.parse_args()
     name, asked = list(requests.PRESETS.items())[options.preset]
-    second_critic = asked.second_critic if options.second_critic is None else options.second_critic == "on"
+    second_critic = (
+        asked.second_critic if options.second_critic is None else {"on": "projected", "off": ""}[options.second_critic]
+    )
     changes = {key: value for key in ("network", "side", "minutes") if (value := getattr(options, key))}
     asked = dataclasses.replace(asked, second_critic=second_critic, **changes)
     if options.side and options.side > 32:

@@ -15,8 +15,7 @@ from ganopt.errors import UserError
 from ganopt.runs import manager
 from ganopt.runs.status import ACTIVE, find
 from ganopt.thesis import release
-from ganopt.training import loop
-from ganopt.training.recipes import WganGp
+from ganopt.training import loop, methods
 from tests.browser.conftest import served
 from tests.conftest import _draw_faces, _inception_state
 
@@ -33,8 +32,14 @@ def tiny_page(folder: Path, **settings: str) -> Iterator[tuple[str, int]]:
     _draw_faces(folder / "pictures", 60, (32, 32))
     torch.save(_inception_state(16), folder / "inception.pth")
     os.environ |= places | {"GANOPT_INCEPTION": str(folder / "inception.pth")}
-    recipe = WganGp(
-        data=str(folder / "pictures"), generator="big/32@32", critic="critic/16", batch=4, device="cpu", steps=4
+    recipe = methods.recipe(
+        "wgan-gp",
+        data=str(folder / "pictures"),
+        generator="big/32@32",
+        critic="critic/16",
+        batch=4,
+        device="cpu",
+        steps=4,
     )
     for _ in loop.train(recipe, folder / "source"):
         pass

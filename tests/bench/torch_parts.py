@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ganopt.models.networks import Critic, build_critic
 from ganopt.training.adam import LeanAdam
-from ganopt.training.adversarial.recompute import Recomputed
+from ganopt.training.recompute import Recomputed
 
 CHUNK = 4
 VARIANTS = ("adam-torch", "adam-lean", "scores-stored", "scores-torch", "scores-recomputed")

@@ -21,8 +21,8 @@ from torch import nn
 
 from ganopt.data import image_folder
 from ganopt.models.networks import LATENT_SIZE, build_critic, build_generator
+from ganopt.training import methods
 from ganopt.training.loop import train
-from ganopt.training.recipes import WganGp
 
 
 def plain_loop(files: list[Path], batch: int, n_critic: int) -> Iterator[None]:
@@ -64,7 +64,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--batch", type=int, default=16)
     arguments = parser.parse_args()
-    recipe = WganGp(
+    recipe = methods.recipe(
+        "wgan-gp",
         data=str(arguments.data),
         classes=arguments.classes,
         batch=arguments.batch,

@@ -10,8 +10,7 @@ from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
 from ganopt.runs.queue import EXIT, LOCK
 from ganopt.thesis.experiments import AUGMENTED, R1_TUNED
-from ganopt.training import loop
-from ganopt.training.methods import Transfer
+from ganopt.training import loop, methods
 
 MODELS = ("cats-teacher", "cats-student", "dogs-transfer")
 RUN = "cats-to-dogs"
@@ -35,7 +34,9 @@ def _make_run(folder: Path) -> None:
     """A short transfer to dogs drawn by a model, with the files that its process would leave."""
     pictures = draw(zoo.load("dogs-transfer"), latents(range(64)))
     settings = R1_TUNED | AUGMENTED | {"freeze_g": 1, "freeze_d": 2, "batch": 4}
-    recipe = Transfer(source="cats-teacher", data="dogs", steps=12, preview_every=2, device="cpu", **settings)
+    recipe = methods.recipe(
+        "transfer", source="cats-teacher", data="dogs", steps=12, preview_every=2, device="cpu", **settings
+    )
     torch.manual_seed(0)
     for _ in loop.train(recipe, folder, pictures):
         pass

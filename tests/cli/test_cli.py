@@ -107,7 +107,7 @@ def test_dry_runs_print_what_would_be_trained_and_write_nothing(tmp_path, capsys
     more = ["--augment", "color,cutout", "--no-flip", "--dry-run"]
     main(["train", "--data", faces, "--steps", "5", *TINY, *more])
     recipe = json.loads(capsys.readouterr().out)
-    assert recipe["recipe"] == "r1" and recipe["steps"] == 5 and recipe["flip"] is False
+    assert recipe["method"] == "r1" and recipe["steps"] == 5 and recipe["flip"] is False
     assert recipe["augment"] == ["color", "cutout"]
     student = ["--teacher", str(source), "--generator", "kd/64@32", "--alpha", "0.3", "--inherit-critic"]
     main(["distill", *student, "--minutes", "2", "--data", faces, "--dry-run"])

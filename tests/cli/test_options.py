@@ -6,21 +6,27 @@ import shlex
 import pytest
 
 from ganopt.cli.parser import _parser
-from ganopt.training.methods import Distill, Transfer
+from ganopt.training import methods
 from ganopt.training.recipe_text import argv, parse
-from ganopt.training.recipes import R1
+from ganopt.training.recipes import CriticSettings
 
 
 @pytest.mark.parametrize(
     "recipe",
     [
-        R1(data="my pictures", minutes=2.5, flip=False, augment=()),
-        Transfer(source="cats-teacher", data="dogs", steps=5, channels_last=True),
-        Distill(teacher="cats-teacher", alpha=0.0, minutes=1, inherit=True, augment=("color", "cutout")),
+        methods.recipe("r1", data="my pictures", minutes=2.5, flip=False, augment=()),
+        methods.recipe("r1", critic="plain-critic/2:0.25:lr-d=0.001,projected:0.5,critic", loss="r3", minutes=1),
+        methods.recipe("dcgan", critics=(CriticSettings(architecture="critic", weight=1 / 3, beta1=0.25),), minutes=1),
+        methods.recipe("wgan-gp", critic="projected", lr_d=1e-3, minutes=1),
+        methods.recipe("transfer", source="cats-teacher", data="dogs", steps=5, channels_last=True),
+        methods.recipe(
+            "distill", teacher="cats-teacher", alpha=0.0, minutes=1, inherit=True, augment=("color", "cutout")
+        ),
     ],
 )
 def test_the_command_says_the_recipe(recipe):
     options = vars(_parser().parse_args(argv(recipe)))
-    fields = json.loads(json.dumps({key: value for key, value in options.items() if key in vars(recipe)}))
-    assert parse({"recipe": recipe.name} | fields) == recipe
+    known = methods.method_of(recipe).settings
+    fields = json.loads(json.dumps({key: value for key, value in options.items() if key in known}))
+    assert parse({"method": options["recipe"]} | fields) == recipe
     assert shlex.split(shlex.join(argv(recipe))) == argv(recipe)

@@ -46,4 +46,4 @@ def test_a_command_knows_its_late_options():
     printed = run(["-m", "ganopt", "data", "fetch", "--help"]).stdout
     assert "afhq" in printed and "--most" in printed
     arguments = ["--teacher", "cats-teacher", "--generator", "kd/16", "--alpha", "0", "--steps", "5", "--dry-run"]
-    assert json.loads(run(["-m", "ganopt", "distill", *arguments]).stdout)["recipe"] == "distill"
+    assert json.loads(run(["-m", "ganopt", "distill", *arguments]).stdout)["method"] == "distill"

@@ -418,7 +418,7 @@ def test_an_unwritable_cache_is_one_sentence(tmp_path, draw_faces, monkeypatch, 
 def test_letters_and_digits_are_told_by_their_folders(folders, classes, expected, draw_faces, tmp_path):
     for name in folders:
         draw_faces(tmp_path / "set" / name, 1)
-    assert image_folder.holds_writing(tmp_path / "set", classes) == expected
+    assert image_folder.shows_text(tmp_path / "set", classes) == expected
 
 
 def test_pictures_of_runs_are_left_out(tmp_path, draw_faces):

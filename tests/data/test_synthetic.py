@@ -9,9 +9,8 @@ from ganopt.data import synthetic
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw, inference_copy
 from ganopt.models.zoo import load
-from ganopt.training import loop, run_folder
-from ganopt.training.recipe_text import travelling
-from ganopt.training.recipes import R1
+from ganopt.training import loop, methods, run_folder
+from ganopt.training.recipe_text import shareable
 
 
 @pytest.fixture(autouse=True)
@@ -52,10 +51,16 @@ def test_a_model_of_smaller_pictures_and_one_that_is_not_there_are_refused(refus
 
 
 def test_a_run_trains_on_it(tmp_path):
-    recipe = R1(
-        data="sample:cats-teacher", generator="big/64@32", critic="plain-critic/64", batch=4, steps=2, device="cpu"
+    recipe = methods.recipe(
+        "r1",
+        data="sample:cats-teacher",
+        generator="big/64@32",
+        critic="plain-critic/64",
+        batch=4,
+        steps=2,
+        device="cpu",
     )
     recipe = dataclasses.replace(recipe, flip=True)
     *_, last = loop.train(recipe, tmp_path / "run")
     assert last.images == 8 and run_folder.read_recipe(tmp_path / "run") == recipe
-    assert travelling(recipe)["data"] == "sample:cats-teacher"
+    assert shareable(recipe)["data"] == "sample:cats-teacher"

@@ -15,10 +15,10 @@ from torch import nn
 
 from ganopt.models import weights, zoo
 from ganopt.models.networks import build_critic, build_generator, parse_architecture
+from ganopt.training import methods
 from ganopt.training.recipe_text import describe, parse
-from ganopt.training.recipes import R1
 
-RECIPE = describe(R1(data="cats", steps=5, augment=("color", "cutout")))
+RECIPE = describe(methods.recipe("r1", data="cats", steps=5, augment=("color", "cutout")))
 
 
 def network_of(name: str) -> nn.Module:

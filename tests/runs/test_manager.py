@@ -19,10 +19,9 @@ from ganopt.errors import UserError
 from ganopt.runs import manager, monitor
 from ganopt.runs.queue import LOCK, PROCESS, is_locked, lock_file
 from ganopt.runs.status import find, read
-from ganopt.training import loop
-from ganopt.training.methods import Distill
-from ganopt.training.recipe_text import travelling
-from ganopt.training.recipes import R1, Recipe
+from ganopt.training import loop, methods
+from ganopt.training.recipe_text import shareable
+from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_recipe, write_recipe
 
 pytest.importorskip("fcntl", reason="needs file locks")
@@ -33,7 +32,7 @@ TINY = {"generator": "big/64@32", "critic": "plain-critic/64", "batch": 4, "devi
 def recipe(draw_faces, tmp_path) -> Recipe:
     """A recipe that trains until it is stopped."""
     draw_faces(tmp_path / "pictures", 20, (32, 32))
-    return R1(data=str(tmp_path / "pictures"), steps=1_000_000, preview_every=5, **TINY)
+    return methods.recipe("r1", data=str(tmp_path / "pictures"), steps=1_000_000, preview_every=5, **TINY)
 
 
 @pytest.fixture
@@ -149,7 +148,7 @@ def test_uploaded_pictures_are_in_the_run_folder_and_renamed_with_it(folder, rec
     manager.rename(folder, "mine", "ours")
     recipe = read_recipe(folder / "ours")
     assert recipe.data == str(folder / "ours" / manager.PICTURES)
-    assert travelling(recipe)["data"] == manager.PICTURES
+    assert shareable(recipe)["data"] == manager.PICTURES
     *_, last = loop.resume(folder / "ours", budget={"steps": 6})
     assert last.step == 6
 
@@ -263,9 +262,9 @@ def test_no_name_leads_out_of_the_folder(folder, recipe, refuses, name):
 
 def test_a_run_that_another_run_needs_is_neither_deleted_nor_renamed(folder, recipe, refuses, monkeypatch):
     monkeypatch.setenv("GANOPT_RUNS", str(folder))
-    path = manager.start(folder, "teacher", R1(data=recipe.data, steps=1, **TINY))
+    path = manager.start(folder, "teacher", methods.recipe("r1", data=recipe.data, steps=1, **TINY))
     until(lambda: status(folder, "teacher") == "finished")
-    student = Distill(teacher="run:teacher", alpha=0.0, steps=1, **TINY)
+    student = methods.recipe("distill", teacher="run:teacher", alpha=0.0, steps=1, **TINY)
     manager.start(folder, "student", student)
     until(lambda: status(folder, "student") == "finished")
     for act in (lambda: manager.delete(folder, "teacher"), lambda: manager.rename(folder, "teacher", "other")):
@@ -292,8 +291,8 @@ def test_each_setting_that_names_a_run_keeps_it(settings, folder, refuses):
         (folder / name).mkdir(parents=True)
         (folder / name / LOCK).touch()
     settings = {name: value.replace("FOLDER", str(folder)) for name, value in settings.items()}
-    write_recipe(folder / "user", Distill(**{"teacher": "cats-teacher", "steps": 1, **settings}))
-    write_recipe(folder / "needed", R1(data=str(folder / "needed" / manager.PICTURES), steps=1))
+    write_recipe(folder / "user", methods.recipe("distill", **{"teacher": "cats-teacher", "steps": 1, **settings}))
+    write_recipe(folder / "needed", methods.recipe("r1", data=str(folder / "needed" / manager.PICTURES), steps=1))
     with refuses("'user' needs 'needed' to be resumed"):
         manager.delete(folder, "needed")
     manager.delete(folder, "needed too")
@@ -326,7 +325,7 @@ def test_missing_inactive_and_damaged_runs_are_one_sentence(folder, recipe, refu
     ):
         with refuses("There is no run 'no'"):
             act()
-    path = manager.start(folder, "short", R1(data=recipe.data, steps=1, **TINY))
+    path = manager.start(folder, "short", methods.recipe("r1", data=recipe.data, steps=1, **TINY))
     until(lambda: status(folder, "short") == "finished")
     with refuses("nothing to stop"):
         manager.stop(folder, "short")

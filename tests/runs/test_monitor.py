@@ -7,8 +7,8 @@ import pytest
 
 from ganopt.runs import monitor
 from ganopt.runs.monitor import MOST_POINTS, Watch, curves, follow, recipe_of
-from ganopt.training.methods import Distill
-from ganopt.training.recipes import R1, Recipe, WganGp
+from ganopt.training import methods
+from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import write_recipe
 
 
@@ -58,10 +58,14 @@ def test_a_replaced_file_is_read_from_the_beginning(tmp_path):
 @pytest.mark.parametrize(
     ("recipe", "titles", "names"),
     [
-        (R1(steps=1), ["Scores of real and fake"], {"real", "fake"}),
-        (WganGp(steps=1), ["Minus the critic's loss"], {"estimate"}),
-        (Distill(teacher="a", steps=1), ["Distance to the teacher", "Scores of real and fake"], {"distance"}),
-        (Distill(teacher="a", steps=1, alpha=0.0), ["Distance to the teacher"], {"distance"}),
+        (methods.recipe("r1", steps=1), ["Scores of real and fake"], {"real", "fake"}),
+        (methods.recipe("wgan-gp", steps=1), ["Minus the critic's loss"], {"estimate"}),
+        (
+            methods.recipe("distill", teacher="a", steps=1),
+            ["Distance to the teacher", "Scores of real and fake"],
+            {"distance"},
+        ),
+        (methods.recipe("distill", teacher="a", steps=1, alpha=0.0), ["Distance to the teacher"], {"distance"}),
     ],
 )
 def test_each_recipe_has_its_curves_with_advice(recipe: Recipe, titles, names, tmp_path):
@@ -76,16 +80,16 @@ def test_each_recipe_has_its_curves_with_advice(recipe: Recipe, titles, names, t
 def test_without_real_pictures_curves_are_over_steps_and_live_fids_have_a_chart(tmp_path):
     steps = [line(step, imitation=0.5, images=0, **({"fid": 90.0} if step == 8 else {})) for step in range(1, 11)]
     (tmp_path / "metrics.jsonl").write_text("".join(steps))
-    distance, fid = curves(Watch(tmp_path).refresh(), Distill(teacher="a", steps=1, alpha=0.0))
+    distance, fid = curves(Watch(tmp_path).refresh(), methods.recipe("distill", teacher="a", steps=1, alpha=0.0))
     assert distance.lines["distance"][-1] == (10, 0.5)
     assert fid.lines == {"fid100": [(8, 90.0)]}
 
 
 def test_the_recipe_and_the_end_of_the_log_are_read(tmp_path):
     assert recipe_of(tmp_path) is None and monitor.log(tmp_path) == ""
-    write_recipe(tmp_path, R1(steps=3, data="x"))
+    write_recipe(tmp_path, methods.recipe("r1", steps=3, data="x"))
     (tmp_path / "log.txt").write_bytes(b"begun\n" + 3000 * b"." + b"10 %\r20 %")
-    assert recipe_of(tmp_path) == R1(steps=3, data="x")
+    assert recipe_of(tmp_path) == methods.recipe("r1", steps=3, data="x")
     assert monitor.log(tmp_path).endswith(".10 %\n20 %") and "begun" not in monitor.log(tmp_path)
 
 

@@ -12,10 +12,9 @@ from ganopt.models import model_cache, weights, zoo
 from ganopt.models.catalogue import Entry
 from ganopt.models.networks.efficientnet import fold
 from ganopt.thesis import release
-from ganopt.training import loop
-from ganopt.training.methods import Distill, Transfer
-from ganopt.training.recipe_text import travelling
-from ganopt.training.recipes import Dcgan, Recipe
+from ganopt.training import loop, methods
+from ganopt.training.recipe_text import shareable
+from ganopt.training.recipes import Recipe
 from tests.efficientnet import random_state
 
 FACTS = {"title": "Tiny faces", "trained_on": "drawn faces", "licence": "none"}
@@ -38,7 +37,9 @@ def tiny(source) -> Entry:
 @pytest.fixture
 def transfer(tiny, tmp_path, pictures) -> Path:
     """A run that went on from the catalogue's model."""
-    return run_of(Transfer(source="tiny", freeze_d=2, **SMALL), tmp_path / "home" / "transfer", pictures)
+    return run_of(
+        methods.recipe("transfer", source="tiny", freeze_d=2, **SMALL), tmp_path / "home" / "transfer", pictures
+    )
 
 
 def ship(run: Path, name: str, role: str = "teacher", **options) -> Entry:
@@ -93,7 +94,9 @@ def test_a_transfer_is_stored_as_the_difference_to_its_source(transfer, checkpoi
 def test_a_transfer_is_whole_where_its_source_is_no_other_model_of_the_catalogue(transfer, source, tmp_path, pictures):
     assert ship(transfer, "tiny", "transfer").source == ""  # in the place of its own source
     assert_holds(zoo.load("tiny"), rounded(transfer, "generator"))
-    run = run_of(Transfer(source=str(source), freeze_d=2, **SMALL), tmp_path / "from-a-path", pictures)
+    run = run_of(
+        methods.recipe("transfer", source=str(source), freeze_d=2, **SMALL), tmp_path / "from-a-path", pictures
+    )
     assert ship(run, "dogs", "transfer").source == ""
     assert_holds(zoo.load("dogs"), rounded(run, "generator"))
 
@@ -115,7 +118,7 @@ def test_a_transfer_in_8_bits_shares_its_frozen_layers(transfer):
 
 
 def test_a_run_without_a_critic_is_shipped_without_one(tiny, tmp_path, refuses):
-    student = Distill(teacher="tiny", generator="kd/32@32", critic="kd-critic/16", alpha=0.0, **SMALL)
+    student = methods.recipe("distill", teacher="tiny", generator="kd/32@32", critic="kd-critic/16", alpha=0.0, **SMALL)
     run = run_of(student, tmp_path / "student", None)
     entry = ship(run, "student", "student")
     assert entry.critic is None and entry.images == 0
@@ -135,16 +138,20 @@ def test_no_path_travels(tiny, tmp_path, draw_faces, checkpoints):
     draw_faces(faces, 16)
     common = {"data": "home/faces/", **SMALL}
     runs = {role: tmp_path / "home" / role for role in ("teacher", "transfer", "student")}
-    run_of(Dcgan(generator="big/32@32", critic="kd-critic/16", **common | {"data": str(faces)}), runs["teacher"], None)
-    run_of(Transfer(source=str(runs["teacher"]), freeze_d=2, **common), runs["transfer"], None)
-    student = Distill(teacher="home/teacher", generator="kd/32@32", critic="kd-critic/16", **common)
+    run_of(
+        methods.recipe("dcgan", generator="big/32@32", critic="kd-critic/16", **common | {"data": str(faces)}),
+        runs["teacher"],
+        None,
+    )
+    run_of(methods.recipe("transfer", source=str(runs["teacher"]), freeze_d=2, **common), runs["transfer"], None)
+    student = methods.recipe("distill", teacher="home/teacher", generator="kd/32@32", critic="kd-critic/16", **common)
     run_of(student, runs["student"], None)
     (tmp_path / "home" / "faces").rename(tmp_path / "elsewhere")  # a path is one, even if nothing is there any more
     for role, run in runs.items():
         entry = ship(run, role, role)
         for file in (entry, entry.critic):
             recipe = recipe_in(checkpoints / file.file)
-            assert recipe["recipe"] and recipe["data"] == "faces" and "home" not in json.dumps(recipe)
+            assert recipe["method"] and recipe["data"] == "faces" and "home" not in json.dumps(recipe)
     assert recipe_in(checkpoints / "transfer.safetensors")["source"] == "teacher"
     assert recipe_in(checkpoints / "student.safetensors")["teacher"] == "teacher"
 
@@ -153,7 +160,7 @@ def test_names_of_models_travel(transfer, checkpoints):
     ship(transfer, "dogs", "transfer")
     assert recipe_in(checkpoints / "dogs.safetensors")["source"] == "tiny"
     for name in ("tiny", "cat/cats", f"cat/cats@{'0' * 40}"):
-        assert travelling(Transfer(source=name, **SMALL))["source"] == name
+        assert shareable(methods.recipe("transfer", source=name, **SMALL))["source"] == name
 
 
 def test_the_command_ships_and_a_mistake_is_one_sentence(transfer, tmp_path, capsys):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ganopt.training.adversarial.augment import POLICIES, diff_augment, horizontal_flip
+from ganopt.training.augment import POLICIES, diff_augment, horizontal_flip
 
 EACH = [(name,) for name in POLICIES]
 

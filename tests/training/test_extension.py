@@ -1,25 +1,27 @@
 """Networks, a loss and a method from outside of the package: once registered, they train, draw and are measured."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
 
 import pytest
 import torch
 from torch import Tensor, nn
 
-from ganopt import R1, Transfer, draw, latents, load, resume, train
+from ganopt import draw, latents, load, recipe, resume, train
+from ganopt.cli.parser import main
 from ganopt.metrics.evaluation import Plan, evaluate
 from ganopt.models import weights
-from ganopt.models.networks import KINDS, Critic, Generator, build_critic, build_generator, register
+from ganopt.models.networks import KINDS, Critic, Generator, register
 from ganopt.models.sampling import inference_copy
 from ganopt.training import methods
-from ganopt.training.adversarial.games import GAMES, Game
-from ganopt.training.adversarial.penalties import squared_gradient_norm
-from ganopt.training.adversarial.updates import adversarial_loss, draw_with_gradients
-from ganopt.training.methods import METHODS, Method, Networks
-from ganopt.training.settings import setting
+from ganopt.training.losses import LOSSES, AdversarialLoss, squared_gradient_norm
+from ganopt.training.methods import METHODS, Method
+from ganopt.training.recipes import Recipe, setting
+from ganopt.training.recipes.critics import OWN_DEFAULTS
+from ganopt.training.step import adversarial_loss
+from ganopt.ui import build_app, requests
 
 
 class ToyGenerator(Generator):
@@ -56,19 +58,13 @@ class ToyCritic(Critic):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calm(R1):
-    """The game, and a wish for pale pictures."""
+class Calm(Recipe):
+    """An adversarial loss, and a wish for pale pictures."""
 
-    name: ClassVar[str] = "calm"
-    calm: float = setting(0.1, "weight of the wish", low=0)
-
-
-def _networks(recipe: Calm) -> Networks:
-    return Networks(build_generator(recipe.generator), [build_critic(recipe.critic)])
+    calm: float = setting(0.1, "weight of the wish for pale pictures", low=0)
 
 
-def _generator_loss(state, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-    fake = draw_with_gradients(state, z)
+def _generator_loss(state, z: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     wish = fake.square().mean()
     return adversarial_loss(state, fake) + state.recipe.calm * wish, {"wish": wish}
 
@@ -76,14 +72,24 @@ def _generator_loss(state, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
 @pytest.fixture(autouse=True)
 def toys() -> Iterator[None]:
     """All of them registered, for one test."""
-    registries = [(registry, dict(registry)) for registry in (KINDS, GAMES, METHODS)]
+    registries = [(registry, dict(registry)) for registry in (KINDS, LOSSES, METHODS, OWN_DEFAULTS)]
     register("toy", "generator", sides=(32,))(lambda architecture: ToyGenerator(architecture.side))
     register("toy-critic", "critic", sides=(32,))(lambda architecture: ToyCritic(architecture.side))
-    GAMES["hinge"] = Game(
-        critic_loss=lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
-        generator_loss=lambda real, fake: -fake.mean(),
+    OWN_DEFAULTS["toy-critic"] = {"lr": 3e-4}
+    LOSSES["margin"] = AdversarialLoss(
+        critic=lambda real, fake: (1 - real).relu().mean() + (1 + fake).relu().mean(),
+        generator=lambda real, fake: -fake.mean(),
     )
-    methods.register(Method(Calm, "From scratch, calmly", _networks, _generator_loss, from_scratch=True))
+    methods.register(
+        Method(
+            name="calm",
+            title="From scratch, calmly",
+            recipe=Calm,
+            defaults={"critic": "toy-critic", "loss": "margin", "lr_g": 5e-4},
+            generator_loss=_generator_loss,
+            labels={"calm": "Calmness"},
+        )
+    )
     yield
     for registry, before in registries:
         registry.clear()
@@ -91,11 +97,48 @@ def toys() -> Iterator[None]:
 
 
 def calm(folder: Path, **settings) -> Calm:
-    return Calm(
-        **{"data": str(folder), "generator": "toy@32", "critic": "toy-critic", "loss": "hinge", "calm": 0.2}
+    return recipe(
+        "calm",
+        **{"data": str(folder), "generator": "toy@32", "calm": 0.2}
         | {"batch": 4, "steps": 6, "save_every": 3, "preview_every": 3, "device": "cpu"}
-        | settings
+        | settings,
     )
+
+
+def test_they_stand_on_the_command_line(capsys, draw_faces, tmp_path, monkeypatch):
+    with pytest.raises(SystemExit):
+        main(["train", "--recipe", "calm", "--help"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "--calm CALM weight of the wish for pale pictures (default: 0.1)" in printed and "margin" in printed
+    critics = "plain-critic/64,toy-critic:0.5"
+    argv = ["train", "--recipe", "calm", "--calm", "0.3", "--generator", "toy@32", "--critic", critics, "--steps", "2"]
+    main([*argv, "--dry-run"])
+    values = json.loads(capsys.readouterr().out)
+    assert (values["method"], values["calm"]) == ("calm", 0.3)
+    assert [(each["architecture"], each["loss"], each["lr"]) for each in values["critics"]] == [
+        ("plain-critic/64@32", "margin", 2e-4),
+        ("toy-critic@32", "margin", 3e-4),
+    ]
+    draw_faces(tmp_path / "faces", 20, (32, 32))
+    monkeypatch.setenv("GANOPT_RUNS", str(tmp_path / "runs"))
+    main([*argv, "--data", str(tmp_path / "faces"), "--device", "cpu"])
+    lines = [json.loads(line) for line in (tmp_path / "runs" / "calm-1" / "metrics.jsonl").read_text().splitlines()]
+    assert len(lines) == 2 and {"wish", "critic", "critic_toy-critic"} <= lines[-1].keys()
+
+
+def test_they_stand_on_the_page(draw_faces, tmp_path, three_models, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(three_models))
+    draw_faces(tmp_path / "faces", 20, (32, 32))
+    values = [component["props"] for component in build_app("cpu").get_config_file()["components"]]
+    choices = {each["label"]: each["choices"] for each in values if each.get("choices") and each.get("label")}
+    assert ("From scratch, calmly", "calm") in map(tuple, choices["Method"])
+    assert ("toy-critic", "toy-critic") in map(tuple, choices["Second critic"])
+    assert "Calmness" in [each.get("label") for each in values]
+    settings = {"calm": 0.3, "second_critic": "toy-critic"}
+    request = requests.from_api("calm", 1, str(tmp_path / "faces"), "", "toy", 32, settings)
+    made = requests.make_recipe(request, public=False)
+    assert isinstance(made, Calm) and made.calm == 0.3
+    assert [(each.kind, each.weight) for each in made.critics] == [("toy-critic", 1.0), ("toy-critic", 0.5)]
 
 
 def test_they_train_and_are_resumed_to_the_bit(draw_faces, tmp_path):
@@ -130,8 +173,12 @@ def test_a_penalty_of_three_scores_is_that_of_their_mean():
 def test_a_critic_without_stages_cannot_be_frozen(draw_faces, tmp_path, refuses):
     draw_faces(tmp_path / "faces", 20, (32, 32))
     list(train(calm(tmp_path / "faces", steps=1), tmp_path / "run"))
-    with refuses("toy-critic@32 has 0 layers", "freeze fewer"):
-        train(Transfer(source=str(tmp_path / "run"), data=str(tmp_path / "faces"), freeze_g=1, freeze_d=1, steps=1))
+    with refuses("toy-critic@32 has 0 layers", "--freeze-d 0"):
+        train(
+            methods.recipe(
+                "transfer", source=str(tmp_path / "run"), data=str(tmp_path / "faces"), freeze_g=1, freeze_d=1, steps=1
+            )
+        )
 
 
 def test_what_is_registered_twice_is_refused():

@@ -8,9 +8,7 @@ from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
 from ganopt.models.zoo import load
-from ganopt.training import live_fid, loop
-from ganopt.training.methods import Distill
-from ganopt.training.recipes import R1
+from ganopt.training import live_fid, loop, methods
 
 TINY = {"generator": "big/32@32", "critic": "plain-critic/32", "batch": 4, "device": "cpu"}
 
@@ -22,7 +20,7 @@ def thin(thin_inception, monkeypatch):
 
 
 def test_it_is_the_fid_of_the_average_to_the_runs_pictures(pictures, tmp_path, extractor):
-    steps = list(loop.train(R1(steps=10, live_fids=2, **TINY), tmp_path / "run", pictures))
+    steps = list(loop.train(methods.recipe("r1", steps=10, live_fids=2, **TINY), tmp_path / "run", pictures))
     assert [step.step for step in steps if step.fid is not None] == [5, 10]
     faces = draw(load(tmp_path / "run"), latents(range(60)))
     rows = [features.finish(features.of_pictures("", part, extractor)).rows for part in (faces, pictures)]
@@ -31,7 +29,9 @@ def test_it_is_the_fid_of_the_average_to_the_runs_pictures(pictures, tmp_path, e
 
 
 def test_it_changes_nothing_of_the_training(pictures):
-    plain, measured = (list(loop.train(R1(steps=4, live_fids=count, **TINY), None, pictures)) for count in (0, 4))
+    plain, measured = (
+        list(loop.train(methods.recipe("r1", steps=4, live_fids=count, **TINY), None, pictures)) for count in (0, 4)
+    )
     assert [step.losses for step in plain] == [step.losses for step in measured]
     assert all(step.fid is None for step in plain) and all(step.fid > 0 for step in measured)
 
@@ -39,5 +39,5 @@ def test_it_changes_nothing_of_the_training(pictures):
 def test_a_student_without_pictures_is_measured_against_its_teacher(source, monkeypatch):
     monkeypatch.setattr(live_fid, "REAL", 60)
     tiny = {**TINY, "critic": "kd-critic/32"}
-    *_, last = loop.train(Distill(teacher=str(source), alpha=0.0, steps=2, live_fids=1, **tiny))
+    *_, last = loop.train(methods.recipe("distill", teacher=str(source), alpha=0.0, steps=2, live_fids=1, **tiny))
     assert last.fid is not None and last.fid > 0 and torch.isfinite(torch.tensor(last.fid))

@@ -24,13 +24,12 @@ from ganopt.data import image_folder
 from ganopt.models import weights, zoo
 from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
-from ganopt.training import loop, run_folder, train_step
-from ganopt.training.adversarial import updates
-from ganopt.training.adversarial.games import GAMES
-from ganopt.training.adversarial.penalties import gradient_penalty, zero_centred_penalty
-from ganopt.training.methods import Distill, Transfer, new_state
+from ganopt.training import loop, methods, run_folder
+from ganopt.training import step as training
+from ganopt.training.losses import LOSSES, gradient_penalty, zero_centred_penalty
+from ganopt.training.methods import new_state
 from ganopt.training.recipe_text import describe
-from ganopt.training.recipes import R1, R3, Dcgan, Recipe, WganGp
+from ganopt.training.recipes import Recipe
 from ganopt.training.state import State
 
 STEPS, SAVE_EVERY, PREVIEW_EVERY = 12, 4, 5
@@ -43,31 +42,34 @@ TINY = {
     "preview_every": PREVIEW_EVERY,
     "device": "cpu",
 }
-FROM_SOURCE = {"source": "SOURCE", "generator": "big/32@32", "freeze_d": 2, "n_critic": 2}
+FROM_SOURCE = {"source": "SOURCE", "freeze_d": 2, "n_critic": 2}
 STUDENT = {"teacher": "SOURCE", "critic": "kd-critic/16"}
-CASES: dict[str, tuple[type[Recipe], dict]] = {
-    "wgan-gp": (WganGp, {"n_critic": 3}),
-    "dcgan": (Dcgan, {}),
-    "r1": (R1, {"critic": "plain-critic/16", "penalty_every": 3}),
-    "r3": (R3, {"critic": "plain-critic/16"}),
-    "transfer": (Transfer, FROM_SOURCE),
-    "distill-0.05": (Distill, STUDENT),
-    "distill-0": (Distill, {**STUDENT, "alpha": 0.0, "pixel": "l1"}),
-    "distill-1": (Distill, {**STUDENT, "alpha": 1.0}),
-    "distill-feature": (Distill, {**STUDENT, "feature": 0.5, "inherit": True, "generator": "big/64@32"}),
+CASES: dict[str, tuple[str, dict]] = {
+    "wgan-gp": ("wgan-gp", {"n_critic": 3}),
+    "dcgan": ("dcgan", {}),
+    "r1": ("r1", {"critic": "plain-critic/16", "penalty_every": 3}),
+    "r3": ("r3", {"critic": "plain-critic/16"}),
+    "transfer": ("transfer", FROM_SOURCE),
+    "distill-0.05": ("distill", STUDENT),
+    "distill-0": ("distill", {**STUDENT, "alpha": 0.0, "pixel": "l1"}),
+    "distill-1": ("distill", {**STUDENT, "alpha": 1.0}),
+    "distill-feature": ("distill", {**STUDENT, "feature": 0.5, "inherit": True, "generator": "big/64@32"}),
     "distill-critic": (
-        Distill,
+        "distill",
         {**STUDENT, "critic": "critic/16", "inherit_critic": True, "generator": "shuffle/64@32"},
     ),
-    "channels-last": (R1, {"channels_last": True, "augment": ("cutout",), "flip": False, "ema": 0.0}),
+    "channels-last": ("r1", {"channels_last": True, "augment": ("cutout",), "flip": False, "ema": 0.0}),
 }
 
 
 def make(case: str, source: Path | None = None, /, **settings) -> Recipe:
     """The recipe of a case; those that start from another model start from `source`."""
-    kind, own = CASES[case]
+    method, own = CASES[case]
     own = {key: str(source) if value == "SOURCE" else value for key, value in own.items()}
-    return kind(**{**TINY, **own, **settings})
+    values = {**TINY, **own, **settings}
+    if method == "transfer":
+        del values["generator"]  # it is the source's
+    return methods.recipe(method, **values)
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +225,7 @@ def test_a_snapshot_is_the_moving_average_of_its_step_as_float16(few, tmp_path):
         for name, value in load_file(folder / "generator.safetensors").items():
             assert torch.equal(stored[name], value.half() if value.is_floating_point() else value)
     recipe = json.loads(weights.read_metadata(tmp_path / "long" / "snapshots" / "0000004.safetensors")["recipe"])
-    assert recipe["recipe"] == "r1" and weights.load(tmp_path / "long" / "snapshots" / "0000004.safetensors")
+    assert recipe["method"] == "r1" and weights.load(tmp_path / "long" / "snapshots" / "0000004.safetensors")
 
 
 @pytest.mark.parametrize(("steps", "count"), [(22, 22), (7, 3), (2, 5), (3, 1)])
@@ -260,11 +262,11 @@ def test_a_run_folder_holds_its_files_and_no_others(case, straight, source):
     previews = {f"previews/{step:07}.png" for step in (5, 10)}
     files = {"config.json", "metrics.jsonl", "state.safetensors", "generator.safetensors"} | judged | previews
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == files
-    expected = make(case, source)
+    expected = methods.resolved(make(case, source))
     assert run_folder.read_recipe(folder) == dataclasses.replace(expected, flip=expected.flip is not False)
     metadata = weights.read(folder / "generator.safetensors")[1]
-    assert json.loads(metadata["recipe"])["recipe"] == make(case, source).name
-    assert metadata["architecture"] == make(case, source).generator
+    assert json.loads(metadata["recipe"])["method"] == make(case, source).method
+    assert metadata["architecture"] == expected.generator
 
 
 def read_state(folder: Path) -> dict[str, torch.Tensor]:
@@ -285,9 +287,9 @@ def test_the_saved_weights_are_those_of_the_state(case, straight):
 
 @pytest.mark.parametrize("case", CASES)
 def test_the_log_tells_each_step_and_finite_losses(case, straight):
-    recipe = run_folder.read_recipe(straight(case))
+    epoch_steps = methods.method_of(run_folder.read_recipe(straight(case))).epoch_steps
     for index, line in enumerate(metrics(straight(case)), start=1):
-        assert line["step"] == index and line["epoch"] == index / recipe.epoch_steps
+        assert line["step"] == index and line["epoch"] == index / epoch_steps
         assert line["progress"] == pytest.approx(index / STEPS)
         assert math.isfinite(line["generator"]) and ("critic" in line) == (case != "distill-0")
     seconds = [json.loads(line)["seconds"] for line in (straight(case) / "metrics.jsonl").read_text().splitlines()]
@@ -319,8 +321,8 @@ def test_previews_are_the_six_fixed_faces_of_the_average(case, few, tmp_path):
     ("case", "n_critic", "images_a_step"), [("wgan-gp", 8, 40), ("dcgan", 2, 10), ("r1", 1, 5), ("r3", 1, 5)]
 )
 def test_critic_updates_and_pictures_are_counted(case, n_critic, images_a_step, few, monkeypatch):
-    calls, update_critics = [], train_step.update_critics
-    monkeypatch.setattr(train_step, "update_critics", lambda *args: calls.append(args) or update_critics(*args))
+    calls, update_critics = [], training.update_critics
+    monkeypatch.setattr(training, "update_critics", lambda *args: calls.append(args) or update_critics(*args))
     steps = consume(loop.train(make(case, n_critic=n_critic, steps=3), None, few))
     assert len(calls) == 3 * n_critic
     assert [step.images for step in steps] == [images_a_step, 2 * images_a_step, 3 * images_a_step]
@@ -335,17 +337,17 @@ def test_a_lazy_penalty_is_taken_every_few_critic_updates(few):
 
 def critic_loss_by_hand(state: State) -> Tensor:
     """The critic's whole loss of its next update, in one piece; draws from the state as an update does."""
-    recipe, critic = state.recipe, state.opponents[0].critic
+    settings, critic = state.recipe.critics[0], state.critics[0].network
     fake = state.generator(state.latents()).detach()
     real = state.real_batch()
-    loss = GAMES[recipe.loss].critic_loss(critic.scores(real), critic.scores(fake))
-    if recipe.loss == "wgan-gp":
-        mix = torch.rand(recipe.batch, 1, 1, 1, generator=state.random)
-        return loss + recipe.penalty * gradient_penalty(critic, real, fake, mix)
+    loss = LOSSES[settings.loss].critic(critic.scores(real), critic.scores(fake))
+    if settings.loss == "wgan-gp":
+        mix = torch.rand(state.recipe.batch, 1, 1, 1, generator=state.random)
+        return loss + settings.penalty * gradient_penalty(critic, real, fake, mix)
     penalty = zero_centred_penalty(critic, real)
-    if recipe.loss == "r3":
+    if settings.loss == "r3":
         penalty = penalty + zero_centred_penalty(critic, fake)
-    return loss + recipe.penalty * recipe.penalty_every * penalty
+    return loss + settings.penalty * settings.penalty_every * penalty
 
 
 @pytest.mark.parametrize(("case", "batch"), [("wgan-gp", 4), ("r1", 7), ("r3", 7), ("r3", 8)])
@@ -353,11 +355,11 @@ def test_the_critic_learns_its_loss_and_its_penalty_together(case, batch, few):
     settings = {"batch": batch, "augment": (), "penalty": 2.0, "beta1": 0.0, "n_critic": 1}
     state, by_hand = (new_state(make(case, **settings), few) for _ in range(2))
     critic_loss_by_hand(by_hand).backward()
-    updates.update_critics(state, *updates.draw_fakes(state, 1), number=0)
-    [opponent], [other] = state.opponents, by_hand.opponents
-    for parameter, same in zip(opponent.critic.parameters(), other.critic.parameters(), strict=True):
+    training.update_critics(state, *training.draw_without_gradients(state, 1), number=0)
+    [critic], [other] = state.critics, by_hand.critics
+    for parameter, same in zip(critic.network.parameters(), other.network.parameters(), strict=True):
         # with beta1 = 0, Adam's mean is the gradient itself
-        gradient = opponent.optimiser.state[parameter]["exp_avg"]
+        gradient = critic.optimiser.state[parameter]["exp_avg"]
         torch.testing.assert_close(gradient, same.grad, rtol=1e-3, atol=1e-5)
 
 
@@ -403,7 +405,7 @@ def test_the_average_moves_and_follows_the_generator(few):
     expected = {key: value.clone().double() for key, value in state.generator.state_dict().items()}
     start = copy.deepcopy(expected)
     for step in range(6):
-        train_step.update(state)
+        training.train_step(state)
         state.step += 1
         decay = min(0.3, (1 + step) / (10 + step))
         for key, value in state.generator.state_dict().items():
@@ -442,10 +444,10 @@ def test_frozen_layers_stay_the_sources_to_the_last_bit(freeze_g, freeze_d, few,
 
 def test_frozen_layers_have_no_gradients_nor_moments_nor_copies(few, source):
     state = new_state(make("transfer", source), few)
-    train_step.update(state)
+    training.train_step(state)
     for network, optimiser, frozen in (
         (state.generator, state.optimiser, 2),
-        (state.opponents[0].critic, state.opponents[0].optimiser, 2),
+        (state.critics[0].network, state.critics[0].optimiser, 2),
     ):
         assert not any(parameter.requires_grad for parameter in network.layers[:frozen].parameters())
         assert all(parameter.grad is None for parameter in network.layers[:frozen].parameters())
@@ -459,7 +461,7 @@ def test_a_transfer_starts_from_its_source(few, source):
     state = new_state(make("transfer", source), few)
     for network, name in (
         (state.generator, "generator"),
-        (state.opponents[0].critic, "critic"),
+        (state.critics[0].network, "critic"),
         (state.average, "generator"),
     ):
         for key, value in load_file(source / f"{name}.safetensors").items():
@@ -507,7 +509,9 @@ def test_a_student_can_start_from_a_trained_model(few, source, tmp_path, refuses
 
 def test_a_transfer_reads_pictures_of_its_sources_side(source, draw_faces, tmp_path):
     draw_faces(tmp_path / "faces", 16, (48, 48))
-    recipe = Transfer(source=str(source), data=str(tmp_path / "faces"), freeze_d=2, n_critic=1, batch=4, steps=1)
+    recipe = methods.recipe(
+        "transfer", source=str(source), data=str(tmp_path / "faces"), freeze_d=2, n_critic=1, batch=4, steps=1
+    )
     assert len(consume(loop.train(recipe))) == 1
 
 
@@ -518,7 +522,7 @@ def test_the_teacher_stays_as_it_was(case, few, source):
     assert len(networks) == (2 if case == "distill-feature" else 1)
     before = [{key: value.clone() for key, value in network.state_dict().items()} for network in networks]
     for _ in range(3):
-        train_step.update(state)
+        training.train_step(state)
     for network, tensors in zip(networks, before, strict=True):
         assert all(torch.equal(value, tensors[key]) for key, value in network.state_dict().items())
         assert all(parameter.grad is None for parameter in network.parameters()) and not network.training
@@ -527,10 +531,10 @@ def test_the_teacher_stays_as_it_was(case, few, source):
 def test_a_students_critic_goes_on_from_its_teachers(few, source, refuses, tmp_path):
     state = new_state(make("distill-critic", source, critic="kd-critic/16"), few)
     before = load_file(source / "critic.safetensors")
-    assert state.recipe.critic == "critic/16@32" and state.opponents[0].critic.training
-    assert all(torch.equal(value, before[key]) for key, value in state.opponents[0].critic.state_dict().items())
-    train_step.update(state)
-    assert not any(torch.equal(value, before[key]) for key, value in state.opponents[0].critic.state_dict().items())
+    assert state.recipe.critics[0].architecture == "critic/16@32" and state.critics[0].network.training
+    assert all(torch.equal(value, before[key]) for key, value in state.critics[0].network.state_dict().items())
+    training.train_step(state)
+    assert not any(torch.equal(value, before[key]) for key, value in state.critics[0].network.state_dict().items())
     alone = shutil.copyfile(source / "generator.safetensors", tmp_path / "alone.safetensors")
     with refuses("alone.safetensors"):
         new_state(make("distill-critic", teacher=str(alone)), few)
@@ -538,7 +542,7 @@ def test_a_students_critic_goes_on_from_its_teachers(few, source, refuses, tmp_p
 
 def test_a_student_comes_to_resemble_its_teacher(source):
     state = new_state(make("distill-0", source, lr_g=1e-2, pixel="mse"), None)
-    losses = [train_step.update(state)["imitation"].item() for _ in range(60)]
+    losses = [training.train_step(state)["imitation"].item() for _ in range(60)]
     assert sum(losses[-5:]) < 0.5 * sum(losses[:5])
 
 
@@ -796,14 +800,16 @@ def test_any_uint8_pictures_will_do(few):
 @pytest.mark.parametrize(("label", "flip", "mirrored"), [("7", None, False), ("cat", None, True), ("7", True, True)])
 def test_letters_and_digits_are_mirrored_only_if_asked_for(label, flip, mirrored, draw_faces, tmp_path):
     draw_faces(tmp_path / "set" / label, 16, (32, 32))
-    recipe = R1(data=str(tmp_path / "set"), generator="big/64@32", critic="plain-critic/64", flip=flip, steps=1)
+    recipe = methods.recipe(
+        "r1", data=str(tmp_path / "set"), generator="big/64@32", critic="plain-critic/64", flip=flip, steps=1
+    )
     consume(loop.train(recipe, tmp_path / "run"))
     assert run_folder.read_recipe(tmp_path / "run").flip == mirrored
 
 
 def test_nothing_is_built_or_saved_of_a_critic_that_alpha_0_does_not_use(few, source, tmp_path):
     recipe = make("distill-0", source, inherit_critic=True, critic="critic")  # a large one, had it been built
-    assert new_state(recipe, None).opponents == []
+    assert new_state(recipe, None).critics == []
     consume(loop.train(recipe, tmp_path))
     assert not any(name.startswith(("critic", "optimiser_d")) for name in load_file(tmp_path / "state.safetensors"))
 
@@ -813,8 +819,9 @@ def test_learning_rates_fall_to_zero_in_the_last_share_of_the_budget(few):
     rates = []
     for progress in (0.0, 0.5, 0.75, 1.0):
         state.decay_rates(progress)
-        rates.append((state.optimiser.param_groups[0]["lr"], state.opponents[0].optimiser.param_groups[0]["lr"]))
-    assert rates == [(0.1, 0.2), (0.1, 0.2), (0.05, 0.1), (0.0, 0.0)]
+        rates.append((state.optimiser.param_groups[0]["lr"], state.critics[0].optimiser.param_groups[0]["lr"]))
+    expected = [(0.1, 0.2), (0.1, 0.2), (0.05, 0.1), (0.0, 0.0)]  # half-way down a cosine is half
+    assert all(pair == pytest.approx(each) for pair, each in zip(rates, expected, strict=True))
 
 
 def test_a_resumed_run_goes_on_with_its_falling_rates(few, tmp_path):

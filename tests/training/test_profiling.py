@@ -7,9 +7,8 @@ import pytest
 import torch
 
 from ganopt.models.networks import build_critic, build_generator, count_parameters
-from ganopt.training.methods import Distill, Transfer
+from ganopt.training import methods
 from ganopt.training.profiling import cost_of_drawing, cost_of_training, peak_memory, reset_peak_memory, trial
-from ganopt.training.recipes import WganGp
 
 CPU = torch.device("cpu")
 STARTED_BY_A_LARGE_PROCESS = """
@@ -48,7 +47,9 @@ def test_a_generator_costs_what_its_layers_say():
 
 
 def test_a_step_costs_its_weights_gradients_moments_and_activations(pictures):
-    recipe = WganGp(generator="big/32@32", critic="critic/16", batch=4, n_critic=1, steps=1, device="cpu")
+    recipe = methods.recipe(
+        "wgan-gp", generator="big/32@32", critic="critic/16", batch=4, n_critic=1, steps=1, device="cpu"
+    )
     cost = cost_of_training(recipe, pictures, repeats=1)
     generator, critic = count_parameters(build_generator("big/32@32")), count_parameters(build_critic("critic/16@32"))
     assert cost.gradients == 4 * max(generator, critic)
@@ -60,22 +61,26 @@ def test_a_step_costs_its_weights_gradients_moments_and_activations(pictures):
 
 def test_frozen_layers_cost_neither_gradients_nor_moments(pictures, source):
     common = {"batch": 4, "n_critic": 1, "steps": 1, "device": "cpu", "source": str(source)}
-    whole = cost_of_training(Transfer(freeze_g=0, freeze_d=0, **common), pictures, repeats=1)
-    frozen = cost_of_training(Transfer(freeze_g=2, freeze_d=2, **common), pictures, repeats=1)
+    whole = cost_of_training(methods.recipe("transfer", freeze_g=0, freeze_d=0, **common), pictures, repeats=1)
+    frozen = cost_of_training(methods.recipe("transfer", freeze_g=2, freeze_d=2, **common), pictures, repeats=1)
     assert frozen.gradients < whole.gradients and frozen.optimiser < whole.optimiser
     assert frozen.activations < whole.activations and frozen.weights < whole.weights
 
 
 def test_a_trial_measures_in_a_process_of_its_own_and_says_what_is_wrong(refuses):
-    recipe = WganGp(generator="big/64@32", critic="critic/64", batch=2, n_critic=1, steps=1, device="cpu")
+    recipe = methods.recipe(
+        "wgan-gp", generator="big/64@32", critic="critic/64", batch=2, n_critic=1, steps=1, device="cpu"
+    )
     cost = trial(recipe, OMP_NUM_THREADS="1")
     assert cost.threads == 1 and cost.batch == 2 and cost.seconds > 0 and cost.peak > 10_000_000
-    alone = Distill(teacher="cats-teacher", generator="big/64", critic="kd-critic/64", alpha=0.0, batch=2, steps=1)
+    alone = methods.recipe(
+        "distill", teacher="cats-teacher", generator="big/64", critic="kd-critic/64", alpha=0.0, batch=2, steps=1
+    )
     assert trial(alone, OMP_NUM_THREADS="1").seconds > 0
     with refuses("nobody"):
-        trial(Distill(teacher="nobody", steps=1))
+        trial(methods.recipe("distill", teacher="nobody", steps=1))
 
 
 def test_a_trial_has_a_time_limit(refuses):
     with refuses("Estimating took longer than 0.5 s"):
-        trial(WganGp(steps=1), 0.5)
+        trial(methods.recipe("wgan-gp", steps=1), 0.5)

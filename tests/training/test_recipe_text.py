@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from ganopt.training.methods import METHODS, Distill
-from ganopt.training.recipe_text import describe, models, parse_saved, travelling
+from ganopt.training import methods
+from ganopt.training.methods import METHODS
+from ganopt.training.recipe_text import describe, models, parse_saved, shareable
+from ganopt.training.recipes.critics import OPTIONS
 from ganopt.training.run_folder import read_recipe
 
 SAVED = Path(__file__).parent / "saved"  # config.json of runs of version 0.1, as it left them
@@ -16,8 +18,14 @@ SAVED = Path(__file__).parent / "saved"  # config.json of runs of version 0.1, a
 def test_a_recipe_of_version_0_1_is_read_as_it_was(path):
     values = json.loads(path.read_text())
     recipe, notes = parse_saved(values)
-    assert {name: value for name, value in json.loads(json.dumps(describe(recipe))).items() if name in values} == values
-    assert all("was not saved; it is" in note for note in notes)
+    described = json.loads(json.dumps(describe(recipe)))
+    critics = described.pop("critics")
+    assert described.pop("method") == values.pop("recipe")
+    critic = {name: critics[0][field.name] for name, field in OPTIONS.items()}
+    assert {"critic": critics[0]["architecture"]} | critic | described == values | {
+        name: value for name, value in described.items() if name not in values
+    }
+    assert len(critics) == 1 and all("was not saved; it is" in note for note in notes)
 
 
 def test_settings_that_came_and_went_are_told_of(tmp_path):
@@ -35,12 +43,13 @@ def test_a_saved_setting_must_still_make_sense(refuses):
     values = json.loads((SAVED / "r1.json").read_text())
     with refuses("--batch is 0"):
         parse_saved({**values, "batch": 0})
-    with refuses("Unknown recipe", *METHODS):
+    with refuses("Unknown method", *METHODS):
         parse_saved({**values, "recipe": "stylegan"})
 
 
-def test_each_setting_that_names_a_model_travels_without_its_path():
-    recipe = Distill(teacher="/home/me/teacher", start="/home/me/trained.safetensors", data="/home/me/cats", steps=1)
+def test_each_setting_that_names_a_model_is_shared_without_its_path():
+    paths = {"teacher": "/home/me/teacher", "start": "/home/me/trained.safetensors", "data": "/home/me/cats"}
+    recipe = methods.recipe("distill", steps=1, **paths)
     assert models(recipe) == {"teacher": "/home/me/teacher", "start": "/home/me/trained.safetensors"}
-    values = travelling(recipe)
+    values = shareable(recipe)
     assert (values["teacher"], values["start"], values["data"]) == ("teacher", "trained.safetensors", "cats")

@@ -5,35 +5,38 @@ import json
 
 import pytest
 
-from ganopt.training.methods import METHODS, Distill
+from ganopt.training import methods
+from ganopt.training.methods import METHODS
 from ganopt.training.recipe_text import describe, parse
-from ganopt.training.recipes import R1, Dcgan, Recipe
-from ganopt.training.settings import option_type
+from ganopt.training.recipes import CriticSettings, Recipe
+from ganopt.training.recipes.critics import OPTIONS
+from ganopt.training.recipes.settings import option_type, settings_of
 
 REQUIRED = {"transfer": {"source": "cats"}, "distill": {"teacher": "cats"}}
 
 
 def make(name: str, **settings) -> Recipe:
-    return METHODS[name].recipe(**{"steps": 10, **REQUIRED.get(name, {}), **settings})
+    return methods.recipe(name, **{"steps": 10, **REQUIRED.get(name, {}), **settings})
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_recipe_survives_json(name):
     recipe = make(name, data="pictures/ü", augment=("cutout", "color"), ema=0.998, minutes=2.5, seed=3, flip=False)
     written = json.loads(json.dumps(describe(recipe)))
-    assert written["recipe"] == name
+    assert written["method"] == name
     read = parse(written)
     assert read == recipe and type(read) is type(recipe) and describe(read) == describe(recipe)
 
 
 @pytest.mark.parametrize("name", METHODS)
 def test_every_setting_says_what_it_is_and_of_what_type(name):
-    for field in dataclasses.fields(METHODS[name].recipe):
-        assert field.metadata["help"] and "\n" not in field.metadata["help"]
-        hint = option_type(METHODS[name].recipe, field.name)
-        assert hint in (int, float, str, bool) or hint == tuple[str, ...]
-        if field.default is not None and hint in (int, str, bool):
-            assert type(field.default) is hint
+    for kind in (METHODS[name].recipe, CriticSettings):
+        for option, field in settings_of(kind).items():
+            assert METHODS[name].settings[option] == field.metadata["help"] and "\n" not in field.metadata["help"]
+            hint, default = option_type(kind, field.name), METHODS[name].default(option)
+            assert hint in (int, float, str, bool) or hint == tuple[str, ...]
+            if default is not None and hint in (int, str, bool):
+                assert type(default) is hint
 
 
 def test_recipes_cannot_be_changed_afterwards():
@@ -57,8 +60,11 @@ def test_recipes_cannot_be_changed_afterwards():
     ],
 )
 def test_defaults_are_those_of_the_thesis_and_the_papers(name, settings):
-    recipe = make(name)
-    assert {key: getattr(recipe, key) for key in settings} == settings
+    recipe, method = make(name), METHODS[name]
+    found = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
+    found |= {option: getattr(recipe.critics[0], field.name) for option, field in OPTIONS.items()}
+    found |= {"critic": recipe.critics[0].architecture, "epoch_steps": method.epoch_steps}
+    assert {key: found[key] for key in settings} == settings
 
 
 @pytest.mark.parametrize(
@@ -66,13 +72,17 @@ def test_defaults_are_those_of_the_thesis_and_the_papers(name, settings):
     [("big@32", "critic", "critic@32"), ("kd@64", "plain-critic/2", "plain-critic/2@64"), ("big", "critic", "critic")],
 )
 def test_the_critic_judges_what_the_generator_draws(generator, critic, expected):
-    recipe = R1(generator=generator, critic=critic, steps=1)
-    assert recipe.critic == expected
+    recipe = methods.recipe("r1", generator=generator, critic=critic, steps=1)
+    assert recipe.critics[0].architecture == expected
     assert parse(describe(recipe)) == recipe
 
 
 def test_the_side_is_the_generators():
-    assert [R1(generator=name, steps=1).side for name in ("big", "big/4@64", "kd@32")] == [128, 64, 32]
+    assert [methods.recipe("r1", generator=name, steps=1).side for name in ("big", "big/4@64", "kd@32")] == [
+        128,
+        64,
+        32,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -135,9 +145,9 @@ def test_a_senseless_setting_of_one_recipe_is_refused(name, settings, fragment, 
 @pytest.mark.parametrize(
     ("values", "fragment"),
     [
-        ({}, "Unknown recipe"),
+        ({}, "Unknown method"),
         ({"recipe": "stylegan"}, "r1, r3, wgan-gp, dcgan, distill, transfer"),
-        ({"recipe": ["r1"]}, "Unknown recipe"),
+        ({"recipe": ["r1"]}, "Unknown method"),
         ({"recipe": "r1", "steps": 5, "teacher": "cats"}, "no setting 'teacher'"),
         ({"recipe": "r1", "steps": 5, "batch": 0}, "--batch is 0"),
         ({"recipe": "r1"}, "needs a budget"),
@@ -167,10 +177,10 @@ def test_a_setting_of_another_type_is_refused(setting, refuses):
     ],
 )
 def test_progress_is_the_share_of_the_budget_that_runs_out_first(budget, spent, share):
-    assert Dcgan(**budget).progress(*spent) == pytest.approx(share)
+    assert methods.recipe("dcgan", **budget).progress(*spent) == pytest.approx(share)
 
 
 def test_without_real_pictures_steps_or_minutes_end_a_run():
     for budget in ({"steps": 10}, {"minutes": 2.0}, {"images": 400, "steps": 10}):
-        assert Distill(teacher="cats", alpha=0.0, **budget).progress(10, 0, 120.0) == 1
-    assert Distill(teacher="cats", alpha=0.1, images=400).progress(10, 400, 0) == 1
+        assert methods.recipe("distill", teacher="cats", alpha=0.0, **budget).progress(10, 0, 120.0) == 1
+    assert methods.recipe("distill", teacher="cats", alpha=0.1, images=400).progress(10, 400, 0) == 1

@@ -154,8 +154,8 @@ def test_training_does_not_import_the_compiler_of_torch(tmp_path, draw_faces):
     draw_faces(tmp_path / "faces", 20, (32, 32))
     tiny = "generator='big/64@32', critic='plain-critic/64', batch=4, critic_chunk=2, device='cpu'"
     tiny += f", data={str(tmp_path / 'faces')!r}"
-    code = "from pathlib import Path; from ganopt import R1, train"
-    assert not imports_compiler(f"{code}; list(train(R1({tiny}, steps=2), Path({str(tmp_path / 'run')!r})))")
+    code = "from pathlib import Path; from ganopt import recipe, train"
+    assert not imports_compiler(f"{code}; list(train(recipe('r1', {tiny}, steps=2), Path({str(tmp_path / 'run')!r})))")
     assert (tmp_path / "run" / "generator.safetensors").exists()
 
 

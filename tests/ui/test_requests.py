@@ -9,8 +9,7 @@ import pytest
 from ganopt.models import zoo
 from ganopt.runs.queue import LOCK, lock_file
 from ganopt.runs.status import Run
-from ganopt.training.methods import METHODS, Distill, Transfer
-from ganopt.training.recipes import R1
+from ganopt.training.methods import METHODS
 from ganopt.ui import access, requests
 from ganopt.ui.requests import PRESETS, RunRequest
 
@@ -30,16 +29,17 @@ def environment(three_models, monkeypatch, tmp_path):
 def test_each_preset_is_a_recipe():
     made = {text: private_recipe(request) for text, request in PRESETS.items() if request.method != "transfer"}
     scratch, student = made.values()
-    assert isinstance(scratch, R1) and scratch.generator == "big/4@32" and scratch.critic == "plain-critic/2@32"
+    assert scratch.method == "r1" and scratch.generator == "big/4@32"
+    assert [critic.architecture for critic in scratch.critics] == ["plain-critic/2@32"]
     assert scratch.data == "sample:cats-teacher" and (scratch.minutes, scratch.batch) == (2, 32)
-    assert isinstance(student, Distill) and not student.needs_pictures and student.side == 32  # that of its teacher
+    assert student.method == "distill" and not student.needs_pictures and student.side == 32  # that of its teacher
 
 
 def test_a_transfer_has_the_networks_of_its_source_and_our_tuned_settings():
     made = private_recipe(
         RunRequest("transfer", 20, "pictures", "cats-teacher", more={"freeze_g": 0, "freeze_d": None})
     )
-    assert isinstance(made, Transfer) and (made.loss, made.freeze_g, made.freeze_d) == ("r1", 0, 0)
+    assert made.method == "transfer" and (made.critics[0].loss, made.freeze_g, made.freeze_d) == ("r1", 0, 0)
     assert (
         made.preview_every == 100
         and private_recipe(dataclasses.replace(PRESETS["Transfer from cats to dogs"])).preview_every == 20
@@ -73,23 +73,26 @@ def test_a_model_without_a_critic_is_refused_as_a_source(refuses, three_models, 
         private_recipe(RunRequest("transfer", 1, "pictures", "cats-student"))
 
 
-def test_the_switch_adds_a_second_critic(refuses):
+def test_any_kind_can_be_a_second_critic(refuses):
     for request in (RunRequest("r1", 1, "pictures", **TINY), RunRequest("transfer", 1, "pictures", "cats-teacher")):
-        plain, both = (private_recipe(dataclasses.replace(request, second_critic=each)) for each in (False, True))
+        plain, both = (private_recipe(dataclasses.replace(request, second_critic=each)) for each in ("", "projected"))
         assert len(plain.critics) == 1 and both.critics[0] == plain.critics[0]
-        assert [(name.partition("@")[0], weight) for name, weight in both.critics[1:]] == [("projected", 0.5)]
+        assert [(critic.kind, critic.weight) for critic in both.critics[1:]] == [("projected", 0.5)]
+    other = private_recipe(RunRequest("r1", 1, "pictures", **TINY, second_critic="critic")).critics[1]
+    assert (other.architecture, other.weight, other.loss) == ("critic/32@32", 0.5, "r1")
     student = RunRequest("distill", 1, "pictures", "cats-teacher", network="big/64", more={"alpha": 0.3})
-    assert len(private_recipe(dataclasses.replace(student, second_critic=True)).critics) == 2
+    assert len(private_recipe(dataclasses.replace(student, second_critic="projected")).critics) == 2
     with refuses("Without pictures there is no critic"):
-        private_recipe(dataclasses.replace(student, more={"alpha": 0.0}, second_critic=True))
+        private_recipe(dataclasses.replace(student, more={"alpha": 0.0}, second_critic="projected"))
 
 
-def test_the_switch_is_a_setting_of_the_api(refuses):
+def test_the_second_critic_is_a_setting_of_the_api(refuses):
     arguments = ("r1", 1, "pictures", "", "big/64", 32)
-    assert requests.from_api(*arguments, {"second_critic": True, "batch": 4}).second_critic
+    assert requests.from_api(*arguments, {"second_critic": True, "batch": 4}).second_critic == "projected"
+    assert requests.from_api(*arguments, {"second_critic": "critic"}).second_critic == "critic"
     assert not requests.from_api(*arguments, None).second_critic
-    for wrong in ("yes", 1, None):
-        with refuses("second_critic", "true or false"):
+    for wrong in ("yes", 1, None, ["projected"]):
+        with refuses("second_critic", "projected"):
             requests.from_api(*arguments, {"second_critic": wrong})
 
 
@@ -170,7 +173,11 @@ def test_a_teacher_without_a_critic_is_imitated_without_feature_term(monkeypatch
         private_recipe(RunRequest("distill", 1, "", name, **TINY, more={"alpha": 0.0}))
         for name in ("cats-student", "cats-teacher")
     )
-    assert (without.feature, without.inherit_critic, without.critic) == (0, False, "plain-critic/32@32")
+    assert (without.feature, without.inherit_critic, without.critics[0].architecture) == (
+        0,
+        False,
+        "plain-critic/32@32",
+    )
     assert (with_critic.feature, with_critic.inherit_critic) == (1, True)
     judged = private_recipe(RunRequest("distill", 1, "pictures", "cats-teacher", **TINY))
     assert (judged.feature, judged.pixel, judged.alpha) == (0, "mse", 0.3)
@@ -179,4 +186,4 @@ def test_a_teacher_without_a_critic_is_imitated_without_feature_term(monkeypatch
 @pytest.mark.parametrize("method", METHODS)
 def test_every_method_has_a_recipe(method):
     made = private_recipe(RunRequest(method, 1, "pictures", "cats-teacher", **TINY))
-    assert made.name == method
+    assert made.method == method

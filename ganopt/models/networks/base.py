@@ -31,7 +31,7 @@ class Critic(nn.Module):
     """Pictures (N, 3, side, side) in [-1, 1] -> `scores` (N, K), unbounded: high for real ones."""
 
     architecture: "Architecture"  # set by `build_network`
-    needs_separate_batches: ClassVar[bool] = False  # a batch must be all real or all generated, and not be split
+    needs_separate_batches: bool = False  # real and generated pictures apart, and not split; set by `build_network`
     frozen_digest: str = ""  # SHA-256 of the weights that are neither trained nor saved, if any
 
     @property

@@ -29,6 +29,8 @@ class StagedGenerator(Generator):
         return self.layers
 
     def forward(self, z: Tensor) -> Tensor:
+        # big: (N, 100, 1, 1) -> (N, 2048, 4, 4) -> (N, 1024, 8, 8) -> ... -> (N, 128, 64, 64) -> (N, 3, 128, 128)
+        # kd: (N, 100, 1, 1) -> (N, 512, 4, 4) -> (N, 256, 16, 16) -> ... -> (N, 64, 64, 64) -> (N, 3, 128, 128)
         return self.layers(z)
 
     def folded(self) -> Generator:
@@ -57,18 +59,19 @@ class StagedCritic(Critic):
         return self.layers
 
     def scores(self, x: Tensor) -> Tensor:
+        # (N, 3, 128, 128) -> (N, 64, 64, 64) -> (N, 128, 32, 32) -> ... -> (N, 1024, 4, 4) -> (N, 1, 1, 1)
         return self.layers(x).flatten(1)  # (N, 1, 1, 1) -> (N, 1)
 
     def features(self, x: Tensor) -> Tensor:
         """Activations before the final convolution, (N, 3, side, side) -> (N, C, 4, 4)."""
-        return self.layers[:-1](x)
+        return self.layers[:-1](x)  # (N, 3, 128, 128) -> (N, 1024, 4, 4)
 
 
 class SigmoidCritic(StagedCritic):
     """A critic that returns a probability. Losses use its `scores`, the logits."""
 
     def forward(self, x: Tensor) -> Tensor:
-        return torch.sigmoid(self.scores(x))
+        return torch.sigmoid(self.scores(x))  # (N, 3, side, side) -> (N, 1)
 
 
 @register("big", "generator", inherits=True)

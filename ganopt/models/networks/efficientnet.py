@@ -33,14 +33,14 @@ class EfficientNetLite0(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         features = []
-        x = self._convolve("stem", x.contiguous(memory_format=torch.channels_last), stride=2)
+        x = self._convolve("stem", x.contiguous(memory_format=torch.channels_last), stride=2)  # (N, 32, H/2, W/2)
         for block in range(BLOCKS):
-            y = self._convolve(f"{block}.expand", x) if block else x
-            y = self._convolve(f"{block}.depthwise", y, stride=2 if block in HALVING else 1)
-            y = self._convolve(f"{block}.project", y, activate=False)
+            y = self._convolve(f"{block}.expand", x) if block else x  # (N, C, H, W) -> (N, 6 C, H, W)
+            y = self._convolve(f"{block}.depthwise", y, stride=2 if block in HALVING else 1)  # the side may halve
+            y = self._convolve(f"{block}.project", y, activate=False)  # -> (N, C', H', W')
             x = x + y if y.shape == x.shape else y
             if block in FEATURE_BLOCKS:
-                features.append(x)
+                features.append(x)  # (N, 24, H/4, W/4), (N, 40, H/8, W/8), (N, 112, H/16, W/16), (N, 320, H/32, W/32)
         return features
 
     def _convolve(self, name: str, x: Tensor, stride: int = 1, activate: bool = True) -> Tensor:

@@ -48,11 +48,12 @@ class ExcitationGenerator(StagedGenerator):
         x = z
         maps: dict[int, Tensor] = {}
         for side, stage in zip(self.sides, self.layers, strict=False):
-            x = stage(x if side == self.sides[0] else interpolate(x, scale_factor=2, mode="nearest"))
+            x = x if side == self.sides[0] else interpolate(x, scale_factor=2, mode="nearest")  # (N, C, side, side)
+            x = stage(x)  # (N, 100, 1, 1) -> (N, 512, 4, 4); (N, 512, 8, 8) -> (N, 256, 8, 8); ...
             if str(side) in self.gates:
-                x = x * self.gates[str(side)](maps[side // SPAN])
+                x = x * self.gates[str(side)](maps[side // SPAN])  # by factors (N, C, 1, 1)
             maps[side] = x
-        return self.layers[-1](x)
+        return self.layers[-1](x)  # (N, 32, 128, 128) -> (N, 3, 128, 128)
 
 
 @register("sle", "generator")

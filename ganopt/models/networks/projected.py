@@ -10,7 +10,6 @@ Only the heads are trained and saved. The projections are drawn from a fixed see
 import functools
 import hashlib
 import math
-from typing import ClassVar
 
 import torch
 from safetensors import SafetensorError
@@ -38,9 +37,7 @@ class ProjectedCritic(Critic):
     The maps have S/2, S/4, S/8 and S/16 pixels, and K is four times the square of S/16 - 3.
     """
 
-    needs_separate_batches: ClassVar[bool] = True
-
-    def __init__(self, backbone: EfficientNetLite0, resized_to: int):
+    def __init__(self, backbone: EfficientNetLite0, resized_to: int, divisor: int):
         super().__init__()
         self.resized_to = resized_to
         self.backbone = backbone
@@ -49,7 +46,8 @@ class ProjectedCritic(Critic):
         for level, (width, lateral, fused) in enumerate(zip(FEATURE_BLOCKS.values(), LATERAL, FUSED, strict=True)):
             self.register_buffer(f"lateral_{level}", _projection(width, lateral, random), persistent=False)
             self.register_buffer(f"fused_{level}", _projection(lateral, fused, random), persistent=False)
-        self.heads = nn.ModuleList(_head(width, halvings) for width, halvings in zip(FUSED, (3, 2, 1, 0), strict=True))
+        widths = [width // divisor for width in HEADS]
+        self.heads = nn.ModuleList(_head(width, widths[level:]) for level, width in enumerate(FUSED))
 
     def features(self, x: Tensor) -> list[Tensor]:
         """The input maps of the heads, the finest first: (N, 32, S/2, S/2) to (N, 128, S/16, S/16)."""
@@ -61,14 +59,15 @@ class ProjectedCritic(Critic):
         coarser, found = None, []
         for level in reversed(range(len(maps))):
             lateral, fused = (getattr(self, f"{part}_{level}") for part in ("lateral", "fused"))
-            y = conv2d(maps[level], lateral)
-            y = conv2d(y if coarser is None else y + coarser, fused)
-            coarser = interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)
+            y = conv2d(maps[level], lateral)  # coarsest: (N, 320, S/32, S/32) -> (N, 256, S/32, S/32)
+            y = conv2d(y if coarser is None else y + coarser, fused)  # -> (N, 128, S/32, S/32)
+            coarser = interpolate(y, scale_factor=2, mode="bilinear", align_corners=False)  # -> (N, 128, S/16, S/16)
             found.append(coarser)
         return found[::-1]
 
     def scores(self, x: Tensor) -> Tensor:
         maps = self.features(x)
+        # (N, C, S/2, S/2) -> (N, 1, S/16 - 3, S/16 - 3) -> (N, K/4), by each head
         return torch.cat([head(each).flatten(1) for head, each in zip(self.heads, maps, strict=True)], dim=1)
 
 
@@ -78,10 +77,10 @@ def _projection(width_in: int, width_out: int, random: torch.Generator) -> Tenso
     return weight * math.sqrt(2 / width_in)
 
 
-def _head(width: int, halvings: int) -> nn.Sequential:
+def _head(width: int, widths: list[int]) -> nn.Sequential:
     """A head: halves the side of a map to that of the coarsest one, and scores each window of 4x4."""
     layers: list[nn.Module] = []
-    for channels in HEADS[len(HEADS) - halvings :]:
+    for channels in widths:
         down = spectral_norm(nn.Conv2d(width, channels, 4, 2, 1, bias=False))
         layers += [down, nn.BatchNorm2d(channels), nn.LeakyReLU(0.2, inplace=True)]
         width = channels
@@ -106,19 +105,19 @@ def backbone_digest() -> str:
     return digest.hexdigest()
 
 
-@register("projected", "critic")
+@register("projected", "critic", batch_norm=True)
 def projected(architecture: Architecture) -> Critic:
-    """The projected critic; the divisor has no effect on it. Raises UserError if the frozen network is missing."""
-    return _critic(resized_to=128)
+    """The projected critic; the divisor is that of its heads. Raises UserError if the frozen network is missing."""
+    return _critic(architecture, resized_to=128)
 
 
-@register("projected-fine", "critic")
+@register("projected-fine", "critic", batch_norm=True)
 def projected_fine(architecture: Architecture) -> Critic:
     """The projected critic for enlarged pictures, in which it sees small parts such as eyes better."""
-    return _critic(resized_to=256)
+    return _critic(architecture, resized_to=256)
 
 
-def _critic(resized_to: int) -> Critic:
+def _critic(architecture: Architecture, resized_to: int) -> Critic:
     with torch.device("cpu"):
         backbone = EfficientNetLite0(_weights())
-    return ProjectedCritic(backbone, resized_to)
+    return ProjectedCritic(backbone, resized_to, architecture.divisor)

@@ -52,13 +52,14 @@ class Kind:
     build: Builder
     sides: tuple[int, ...]
     inherits: bool  # whether a thinner generator of this kind can start from the channels of a wider one
+    batch_norm: bool  # whether a critic's scores depend on the other pictures of a batch
 
 
 KINDS: dict[str, Kind] = {}
 
 
 def register(
-    name: str, role: Role, sides: tuple[int, ...] = SIDES, inherits: bool = False
+    name: str, role: Role, sides: tuple[int, ...] = SIDES, inherits: bool = False, batch_norm: bool = False
 ) -> Callable[[AnyBuilder], AnyBuilder]:
     """A decorator that registers the builder of a kind of network: Architecture -> Generator or Critic.
 
@@ -68,7 +69,7 @@ def register(
         raise ValueError(f"{name!r} is taken, or is not a name of lower-case letters and hyphens")
 
     def add(build: AnyBuilder) -> AnyBuilder:
-        KINDS[name] = Kind(name, role, build, sides, inherits)
+        KINDS[name] = Kind(name, role, build, sides, inherits, batch_norm)
         return build
 
     return add
@@ -103,8 +104,11 @@ def can_inherit(student: Architecture, teacher: Architecture) -> bool:
 
 def build_network(architecture: Architecture) -> Network:
     """A new network with random weights."""
-    network = KINDS[architecture.kind].build(architecture)
+    kind = KINDS[architecture.kind]
+    network = kind.build(architecture)
     assert isinstance(network, (Generator, Critic))
+    if isinstance(network, Critic):
+        network.needs_separate_batches = kind.batch_norm
     network.architecture = architecture
     return network
 

@@ -29,7 +29,7 @@ class Modulation(nn.Module):
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Maps (N, C, side, side) and latents (N, 100) -> maps of the same shape."""
         scale, shift = self.linear(z)[..., None, None].chunk(2, dim=1)  # (N, 2C) -> (N, C, 1, 1) each
-        return x * (1 + scale) + shift
+        return x * (1 + scale) + shift  # (N, C, side, side)
 
 
 class ResidualStage(nn.Module):
@@ -50,8 +50,8 @@ class ResidualStage(nn.Module):
 
     def forward(self, x: Tensor, z: Tensor) -> Tensor:
         """Maps (N, C, side, side) and latents (N, 100) -> (N, C/2, 2 side, 2 side)."""
-        x = self.relu(self.modulation(self.norm(self.convolution(x)), z))
-        return x + self.block(x)
+        x = self.relu(self.modulation(self.norm(self.convolution(x)), z))  # -> (N, C/2, 2 side, 2 side)
+        return x + self.block(x)  # of the same shape
 
     def start_as_plain_stage(self) -> None:
         """Initialise what is not in a plain stage, so that it adds nothing."""
@@ -83,7 +83,7 @@ class LastStage(nn.Module):
         """Maps (N, C, side/2, side/2) and latents (N, 100) -> pictures (N, 3, side, side)."""
         details = interpolate(self.detail(x), scale_factor=2, mode="bilinear", align_corners=False)
         details = self.relu(self.modulation(self.norm(details), z))  # (N, C/2, side, side)
-        return self.tanh(self.convolution(x) + self.colours(details))
+        return self.tanh(self.convolution(x) + self.colours(details))  # (N, 3, side, side) each
 
     def start_as_plain_stage(self) -> None:
         """Initialise what is not in a plain stage, so that it adds nothing."""
@@ -114,7 +114,7 @@ class ResidualGenerator(StagedGenerator):
     def forward(self, z: Tensor) -> Tensor:
         x = self.layers[0](z)  # (N, 100, 1, 1) -> (N, 2048, 4, 4) for `big`
         for stage in self._modulated:
-            x = stage(x, z.flatten(1))
+            x = stage(x, z.flatten(1))  # -> (N, 1024, 8, 8) -> ... -> (N, 3, 128, 128)
         return x
 
     def folded(self) -> Generator:

@@ -37,6 +37,7 @@ class _PixelShuffle(nn.PixelShuffle):
     """PixelShuffle with output in channels-last: on a CPU, the next convolution then takes two thirds of the time."""
 
     def forward(self, input: Tensor) -> Tensor:
+        # (N, C r^2, side, side) -> (N, C, r side, r side)
         return super().forward(input).contiguous(memory_format=torch.channels_last)
 
 

@@ -1,31 +1,17 @@
-"""Training methods: from scratch, transfer, distillation. Each is a module that registers its recipe."""
+"""Training methods: from scratch, transfer, distillation. Each is registered by its module."""
 
-from ganopt.training.methods import scratch
-from ganopt.training.methods.distillation import Distill
-from ganopt.training.methods.registry import (
+from ganopt.training.methods import distillation, presets, transfer  # noqa: F401 - importing them registers them
+from ganopt.training.methods.registry import (  # noqa: F401 - for other packages
     METHODS,
     Method,
     Networks,
     check,
+    find_method,
     from_scratch,
     method_of,
+    new_networks,
     new_state,
+    recipe,
     register,
     resolved,
-)
-from ganopt.training.methods.transfer import Transfer
-
-__all__ = [
-    "METHODS",
-    "Distill",
-    "Method",
-    "Networks",
-    "Transfer",
-    "check",
-    "from_scratch",
-    "method_of",
-    "new_state",
-    "register",
-    "resolved",
-    "scratch",
-]
+)  # fmt: skip

@@ -4,8 +4,10 @@ The generator's loss is alpha * adversarial + (1 - alpha) * imitation. Imitation
 activations of the teacher's critic. The critic may start from the teacher's critic (Li et al. 2020).
 """
 
+import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -13,27 +15,22 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from ganopt.errors import UserError
 from ganopt.models import zoo
-from ganopt.models.networks import Critic, Generator, build_critic, build_generator
+from ganopt.models.hub import AbsentError
+from ganopt.models.networks import Architecture, Critic, Generator, can_inherit, parse_architecture
 from ganopt.models.pruning import inherit_channels
-from ganopt.training.adversarial.updates import adversarial_loss, draw_with_gradients
-from ganopt.training.methods.registry import Method, Networks, architecture_of, first_critic, register
-from ganopt.training.recipes import Dcgan
-from ganopt.training.settings import setting
+from ganopt.training.methods import registry
+from ganopt.training.methods.presets import DCGAN
+from ganopt.training.methods.registry import Method, Networks, architecture_of, new_networks
+from ganopt.training.recipes import Recipe, setting
 from ganopt.training.state import State
+from ganopt.training.step import adversarial_loss
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distill(Dcgan):
-    """Train a student to imitate a frozen teacher, by alpha * adversarial + (1 - alpha) * (pixel + feature)."""
+class Distill(Recipe):
+    """The settings of a distillation."""
 
-    name: ClassVar[str] = "distill"
     origin_setting: ClassVar[str] = "teacher"
-    generator: str = setting("kd", "the student: kd, big/4, shuffle/4, ...")
-    batch: int = setting(8, "pictures in a batch", low=2, high=4096)
-    lr_g: float = setting(5e-4, "Adam's learning rate for the generator", low=0)
-    lr_d: float = setting(5e-4, "Adam's learning rate for the critic", low=0)
-    beta1: float = setting(0.0, "Adam's beta1", low=0, high=0.9999)
-    critic_chunk: int = setting(4, "pictures in a critic's chunk; fewer need less memory; 0 for the whole batch", low=0)
     teacher: str = setting("", "model to imitate: a name, a file or user/repo", is_model=True)
     alpha: float = setting(0.05, "weight of the adversarial term, 0 to 1", low=0, high=1)
     pixel: str = setting("mse", "pixel term", choices=("mse", "l1"))
@@ -60,10 +57,15 @@ def pixel_loss(student: Tensor, teacher: Tensor, kind: str) -> Tensor:
 
 
 def feature_loss(critic: Critic, student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean absolute difference of activations in the teacher's frozen critic."""
+    """Mean absolute difference of activations in the teacher's frozen critic, the mean over its feature maps."""
     with torch.no_grad():
-        target = critic.features(teacher)
-    return l1_loss(critic.features(student), target)
+        targets = _maps(critic.features(teacher))
+    losses = [l1_loss(mine, target) for mine, target in zip(_maps(critic.features(student)), targets, strict=True)]
+    return losses[0] if len(losses) == 1 else torch.stack(losses).mean()
+
+
+def _maps(features: Tensor | list[Tensor]) -> list[Tensor]:
+    return [features] if isinstance(features, Tensor) else features
 
 
 def joint_loss(alpha: float, adversarial: Tensor | None, imitation: Tensor | None) -> Tensor:
@@ -72,30 +74,44 @@ def joint_loss(alpha: float, adversarial: Tensor | None, imitation: Tensor | Non
     return torch.stack(terms).sum()
 
 
-def _architectures(recipe: Distill) -> dict[str, str]:
+def _resolve(recipe: Distill) -> Distill:
     if not (recipe.inherit_critic and recipe.needs_pictures):
-        return {}
-    return {"critic": first_critic(recipe, architecture_of(recipe.teacher, "critic"))}
+        return recipe
+    return dataclasses.replace(
+        recipe, critics=registry.with_first_critic(recipe, architecture_of(recipe.teacher, "critic"))
+    )
 
 
 def _networks(recipe: Distill) -> Networks:
-    student = build_generator(recipe.generator)
-    critics = [build_critic(name) for name, _ in recipe.critics] if recipe.needs_pictures else []
-    if critics and recipe.inherit_critic:
-        critics[0] = zoo.load_critic(recipe.teacher)
-    teacher = zoo.load(recipe.teacher).requires_grad_(False)
+    networks = _with_teacher(recipe, new_networks(recipe))
+    teacher = networks.frozen["teacher"]
+    assert isinstance(teacher, Generator)
     if teacher.architecture.side != recipe.side:
         raise UserError(
             f"The teacher draws {teacher.architecture.side} pixels but the student {recipe.side}; use the same side."
         )
-    frozen: dict[str, torch.nn.Module] = {"teacher": teacher}
-    if recipe.feature:
-        frozen["teacher_critic"] = zoo.load_critic(recipe.teacher).requires_grad_(False)
+    if networks.critics and recipe.inherit_critic:
+        networks.critics[0] = zoo.load_critic(recipe.teacher)
     if recipe.inherit:
-        inherit_channels(student, teacher)
+        inherit_channels(networks.generator, teacher)
     if recipe.start:
-        _start_from(student, recipe.start)
-    return Networks(student, critics, frozen)
+        _start_from(networks.generator, recipe.start)
+    return networks
+
+
+def _saved_networks(recipe: Distill) -> Networks:
+    try:
+        return _with_teacher(recipe, new_networks(recipe))
+    except UserError as error:
+        raise UserError(f"The run needs its teacher to go on, which cannot be read: {error}") from error
+
+
+def _with_teacher(recipe: Distill, networks: Networks) -> Networks:
+    """Networks with the frozen teacher, and with its critic if the loss needs that."""
+    networks.frozen["teacher"] = zoo.load(recipe.teacher).requires_grad_(False)
+    if recipe.feature and recipe.alpha < 1:
+        networks.frozen["teacher_critic"] = zoo.load_critic(recipe.teacher).requires_grad_(False)
+    return networks
 
 
 def _start_from(student: Generator, model: str) -> None:
@@ -106,20 +122,27 @@ def _start_from(student: Generator, model: str) -> None:
     student.load_state_dict(trained.state_dict())
 
 
-def _generator_loss(state: State, z: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+def _suggest(teacher: str, student: Architecture, given: Mapping[str, Any]) -> dict[str, Any]:
+    """A student inherits channels if it can, and the critic if there is one; imitation alone needs sharp pictures."""
+    try:
+        zoo.locate(teacher, "critic", local=False)
+        has_critic = True
+    except AbsentError:
+        has_critic = False
+    inherit = can_inherit(student, parse_architecture(zoo.entry(teacher).architecture))
+    alone = {"pixel": "l1", "feature": float(has_critic)} if given.get("alpha") == 0 else {}
+    return {"inherit": inherit, "inherit_critic": has_critic} | alone
+
+
+def _generator_loss(state: State, z: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     recipe = state.recipe
     assert isinstance(recipe, Distill)
-    target = _target(state, z) if recipe.alpha < 1 else None  # before a graph takes memory
-    fake = draw_with_gradients(state, z)
     terms = {"adversarial": adversarial_loss(state, fake)} if recipe.alpha > 0 else {}
-    if target is not None:
+    if recipe.alpha < 1:
+        with torch.no_grad(), state.autocast():
+            target = state.frozen["teacher"](z).float()
         terms["imitation"] = _imitation(state, recipe, fake, target)
     return joint_loss(recipe.alpha, terms.get("adversarial"), terms.get("imitation")), terms
-
-
-def _target(state: State, z: Tensor) -> Tensor:
-    with torch.no_grad(), state.autocast():
-        return state.frozen["teacher"](z).float()
 
 
 def _imitation(state: State, recipe: Distill, fake: Tensor, target: Tensor) -> Tensor:
@@ -132,13 +155,19 @@ def _imitation(state: State, recipe: Distill, fake: Tensor, target: Tensor) -> T
     return loss
 
 
-register(
+registry.register(
     Method(
-        Distill,
-        "Distil: train a small network to imitate a trained one",
-        _networks,
+        name="distill",
+        title="Distil: train a small network to imitate a trained one",
+        recipe=Distill,
+        defaults=DCGAN | {"generator": "kd", "batch": 8, "lr_g": 5e-4, "lr_d": 5e-4, "beta1": 0.0, "critic_chunk": 4},
+        networks=_networks,
+        saved_networks=_saved_networks,
+        resolve=_resolve,
         generator_loss=_generator_loss,
-        architectures=_architectures,
+        suggest=_suggest,
+        labels={"alpha": "Alpha"},
+        without_pictures={"alpha": 0.0},
         distance="imitation",
     )
 )

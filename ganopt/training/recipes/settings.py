@@ -27,10 +27,20 @@ def setting(
     low: float = -math.inf,
     high: float = math.inf,
     is_model: bool = False,
+    given_as: str = "",
 ) -> Any:
-    """A field of a recipe, with its help text, and choices, the bounds of a number, or whether it names a model."""
-    metadata = {"help": help, "choices": choices, "low": low, "high": high, "is_model": is_model}
-    return dataclasses.field(default=default, metadata=metadata)
+    """A field of a recipe, with its help text, and choices, the bounds of a number, or whether it names a model.
+
+    `given_as` is its name for users, if that is not the name of the field.
+    """
+    rules = {"help": help, "choices": choices, "low": low, "high": high, "is_model": is_model, "given_as": given_as}
+    return dataclasses.field(default=default, metadata=rules)
+
+
+def settings_of(kind: type) -> dict[str, dataclasses.Field]:
+    """The fields of a dataclass that are made by `setting`, by their names for users."""
+    fields = [field for field in dataclasses.fields(kind) if "help" in field.metadata]
+    return {field.metadata["given_as"] or field.name: field for field in fields}
 
 
 def option(name: str) -> str:
@@ -47,17 +57,17 @@ def option_type(kind: type, name: str) -> Any:
 def check_settings(recipe: Any) -> None:
     """Raise UserError for a setting of the wrong type, out of bounds, or not among its choices."""
     kind: Any = type(recipe)
-    for field in dataclasses.fields(kind):
+    for name, field in settings_of(kind).items():
         value, rules = getattr(recipe, field.name), field.metadata
         try:
             _adapter(kind, field.name).validate_python(value)
         except ValidationError as error:
             if error.errors()[0]["type"].endswith(("_type", "_parsing")):
                 expected = TYPES[option_type(kind, field.name)]
-                raise UserError(f"{option(field.name)} is '{value}'; it must be {expected}.") from error
-            raise UserError(f"{option(field.name)} is {value:.15g}; it must be {_bounds(rules)}.") from error
+                raise UserError(f"{option(name)} is '{value}'; it must be {expected}.") from error
+            raise UserError(f"{option(name)} is {value:.15g}; it must be {_bounds(rules)}.") from error
         if rules["choices"] and value not in rules["choices"]:
-            raise UserError(f"{option(field.name)} is '{value}'; use one of {', '.join(rules['choices'])}.")
+            raise UserError(f"{option(name)} is '{value}'; use one of {', '.join(rules['choices'])}.")
 
 
 @functools.cache

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ganopt.models.networks import build_critic
-from ganopt.training import train_step
-from ganopt.training.adversarial import penalties
-from ganopt.training.adversarial.games import GAMES
-from ganopt.training.methods import Distill, method_of, new_state
+from ganopt.training import losses, methods
+from ganopt.training import step as training
+from ganopt.training.losses import LOSSES
+from ganopt.training.methods import new_state
 from ganopt.training.methods.distillation import feature_loss, joint_loss, pixel_loss
 from ganopt.training.state import State
 
@@ -75,49 +75,45 @@ FORMULAS["hinge"] = (mean(max(0, 1 - r) for r in REAL) + mean(max(0, 1 + f) for 
 FORMULAS["r1"] = FORMULAS["dcgan"]
 
 
-@pytest.mark.parametrize("name", GAMES)
-def test_each_game_is_its_formula(name):
-    game, (critic, generator) = GAMES[name], FORMULAS[name]
+@pytest.mark.parametrize("name", LOSSES)
+def test_each_loss_is_its_formula(name):
+    loss, (critic, generator) = LOSSES[name], FORMULAS[name]
     real, fake = torch.tensor(REAL), torch.tensor(FAKE)
-    assert game.critic_loss(real, fake).item() == pytest.approx(critic, rel=1e-6)
-    assert game.generator_loss(real if game.generator_sees_real else None, fake).item() == pytest.approx(
-        generator, rel=1e-6
-    )
+    assert loss.critic(real, fake).item() == pytest.approx(critic, rel=1e-6)
+    assert loss.generator(real if loss.compares_with_real else None, fake).item() == pytest.approx(generator, rel=1e-6)
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", LOSSES)
 def test_each_player_pulls_its_own_way(name):
     """The critic wants real scores up and generated ones down, the generator generated ones up."""
-    game = GAMES[name]
+    loss = LOSSES[name]
     real, fake = torch.tensor(REAL, requires_grad=True), torch.tensor(FAKE, requires_grad=True)
-    on_real, on_fake = torch.autograd.grad(game.critic_loss(real, fake), (real, fake))
-    (pull,) = torch.autograd.grad(game.generator_loss(real, fake), fake)
+    on_real, on_fake = torch.autograd.grad(loss.critic(real, fake), (real, fake))
+    (pull,) = torch.autograd.grad(loss.generator(real, fake), fake)
     if name == "hinge":  # which asks nothing of what is on the right side of its margin
         on_real, on_fake = on_real[torch.tensor(REAL) < 1], on_fake[torch.tensor(FAKE) > -1]
     assert (on_real < 0).all() and (on_fake > 0).all() and (pull < 0).all()
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", LOSSES)
 def test_gradients_agree_with_finite_differences(name):
-    game = GAMES[name]
+    loss = LOSSES[name]
     scores = [torch.tensor(values, dtype=torch.float64, requires_grad=True) for values in (REAL, FAKE)]
-    assert torch.autograd.gradcheck(game.critic_loss, scores) and torch.autograd.gradcheck(game.generator_loss, scores)
+    assert torch.autograd.gradcheck(loss.critic, scores) and torch.autograd.gradcheck(loss.generator, scores)
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("size", [1e4, -1e4])
 def test_very_sure_critics_give_finite_losses(name, size):
-    game, real, fake = GAMES[name], torch.full((3,), size), torch.full((3,), -size)
-    assert game.critic_loss(real, fake).isfinite() and game.generator_loss(real, fake).isfinite()
+    loss, real, fake = LOSSES[name], torch.full((3,), size), torch.full((3,), -size)
+    assert loss.critic(real, fake).isfinite() and loss.generator(real, fake).isfinite()
 
 
 @pytest.mark.parametrize("length", [0.5, 1.0, 4.0])
 def test_gradient_penalty_of_a_linear_critic(length):
     direction = nn.functional.normalize(torch.randn(3, 8, 8).flatten(), dim=0).view(3, 8, 8)
     critic = Linear(length * direction)
-    penalty = penalties.gradient_penalty(
-        critic, torch.randn(4, 3, 8, 8), torch.randn(4, 3, 8, 8), torch.rand(4, 1, 1, 1)
-    )
+    penalty = losses.gradient_penalty(critic, torch.randn(4, 3, 8, 8), torch.randn(4, 3, 8, 8), torch.rand(4, 1, 1, 1))
     assert penalty.item() == pytest.approx((length - 1) ** 2, abs=1e-6)
     penalty.backward()
     torch.testing.assert_close(critic.weight.grad, 2 * (length - 1) * direction, atol=1e-5, rtol=1e-5)
@@ -128,12 +124,12 @@ def test_gradient_penalty_is_taken_at_the_mixed_points():
     mix = torch.tensor([0.0, 1.0, 0.3]).view(3, 1, 1, 1)
     points = torch.stack([fake[0], real[1], 0.3 * real[2] + 0.7 * fake[2]])
     expected = mean((2 * point.norm().item() - 1) ** 2 for point in points)
-    assert penalties.gradient_penalty(Quadratic(2.0), real, fake, mix).item() == pytest.approx(expected, rel=1e-5)
+    assert losses.gradient_penalty(Quadratic(2.0), real, fake, mix).item() == pytest.approx(expected, rel=1e-5)
 
 
 def test_zero_centred_penalty_of_a_linear_critic():
     critic = Linear(torch.randn(3, 8, 8))
-    penalty = penalties.zero_centred_penalty(critic, torch.randn(4, 3, 8, 8))
+    penalty = losses.zero_centred_penalty(critic, torch.randn(4, 3, 8, 8))
     assert penalty.item() == pytest.approx(critic.weight.square().sum().item() / 2, rel=1e-6)
     penalty.backward()
     torch.testing.assert_close(critic.weight.grad, critic.weight.detach())
@@ -141,7 +137,7 @@ def test_zero_centred_penalty_of_a_linear_critic():
 
 def test_zero_centred_penalty_of_a_quadratic_critic():
     critic, x = Quadratic(3.0), torch.randn(5, 3, 8, 8)
-    penalty = penalties.zero_centred_penalty(critic, x)
+    penalty = losses.zero_centred_penalty(critic, x)
     expected = mean(9 * picture.square().sum().item() / 2 for picture in x)
     assert penalty.item() == pytest.approx(expected, rel=1e-5)
     penalty.backward()
@@ -153,7 +149,7 @@ def test_squared_gradient_norm_is_that_of_the_jacobian(name):
     critic, x = build_critic(name), torch.randn(3, 3, 32, 32)
     jacobian = torch.autograd.functional.jacobian(critic.scores, x)  # (3, 1, 3, 3, 32, 32)
     expected = torch.stack([jacobian[index, 0, index].square().sum() for index in range(3)])
-    torch.testing.assert_close(penalties.squared_gradient_norm(critic, x), expected, rtol=1e-4, atol=0)
+    torch.testing.assert_close(losses.squared_gradient_norm(critic, x), expected, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize("name", ["gradient_penalty", "zero_centred_penalty"])
@@ -163,7 +159,7 @@ def test_penalties_teach_the_critic_along_their_slope(name):
     arguments = (real, fake, mix) if name == "gradient_penalty" else (real,)
 
     def value() -> Tensor:
-        return getattr(penalties, name)(critic, *arguments)
+        return getattr(losses, name)(critic, *arguments)
 
     value().backward()
     weight = critic.layers[0].weight
@@ -179,8 +175,8 @@ def test_penalties_teach_the_critic_along_their_slope(name):
 
 def test_penalties_leave_pictures_as_they_are():
     critic, real, fake = Quadratic(2.0), torch.randn(2, 3, 8, 8), torch.randn(2, 3, 8, 8, requires_grad=True)
-    penalties.gradient_penalty(critic, real, fake, torch.rand(2, 1, 1, 1)).backward()
-    (penalties.zero_centred_penalty(critic, fake) + penalties.zero_centred_penalty(critic, real)).backward()
+    losses.gradient_penalty(critic, real, fake, torch.rand(2, 1, 1, 1)).backward()
+    (losses.zero_centred_penalty(critic, fake) + losses.zero_centred_penalty(critic, real)).backward()
     assert critic.factor.grad is not None and fake.grad is None
     assert not real.requires_grad
 
@@ -212,8 +208,15 @@ def test_joint_loss_weighs_its_terms():
 
 
 def student_state(source, pictures: Tensor, **settings) -> State:
-    recipe = Distill(
-        generator="kd/16@32", critic="kd-critic/16", teacher=str(source), steps=1, batch=4, device="cpu", **settings
+    recipe = methods.recipe(
+        "distill",
+        generator="kd/16@32",
+        critic="kd-critic/16",
+        teacher=str(source),
+        steps=1,
+        batch=4,
+        device="cpu",
+        **settings,
     )
     return new_state(recipe, pictures)
 
@@ -231,7 +234,7 @@ def all_equal(first: list[Tensor], second: list[Tensor]) -> bool:
 def test_alpha_0_is_exactly_the_pixel_term(source, pictures, pixel):
     state = student_state(source, pictures, alpha=0.0, pixel=pixel)
     student, z = copy.deepcopy(state.generator), state.latents()
-    loss, terms = method_of(state.recipe).generator_loss(state, z)
+    loss, terms = state.generator_loss(state, z, state.generator(z))
     difference = student(z) - state.frozen["teacher"](z)
     expected = (difference.square() if pixel == "mse" else difference.abs()).mean()
     assert list(terms) == ["imitation"] and torch.equal(loss, expected)
@@ -243,8 +246,8 @@ def test_alpha_0_is_exactly_the_pixel_term(source, pictures, pixel):
 def test_alpha_1_is_exactly_the_adversarial_term(source, pictures, pixel, loss_name):
     state = student_state(source, pictures, alpha=1.0, pixel=pixel, loss=loss_name)
     student, z = copy.deepcopy(state.generator), state.latents()
-    loss, terms = method_of(state.recipe).generator_loss(state, z)
-    scores = state.opponents[0].critic.scores(student(z))
+    loss, terms = state.generator_loss(state, z, state.generator(z))
+    scores = state.critics[0].network.scores(student(z))
     expected = nn.functional.softplus(-scores).mean() if loss_name == "dcgan" else -scores.mean()
     assert list(terms) == ["adversarial"] and torch.equal(loss, expected)
     assert all_equal(gradients(loss, state.generator), gradients(expected, student))
@@ -256,7 +259,7 @@ def test_alpha_between_mixes_the_gradients(source, pictures, alpha):
     for weight in (0.0, alpha, 1.0):
         state = student_state(source, pictures, alpha=weight, feature=0.5)
         z = state.latents()
-        found[weight] = gradients(method_of(state.recipe).generator_loss(state, z)[0], state.generator)
+        found[weight] = gradients(state.generator_loss(state, z, state.generator(z))[0], state.generator)
     mixed, imitation, adversarial = (torch.cat([g.flatten() for g in found[w]]) for w in (alpha, 0.0, 1.0))
     expected = alpha * adversarial + (1 - alpha) * imitation
     assert (mixed - expected).norm() < 1e-4 * expected.norm()
@@ -266,7 +269,7 @@ def test_alpha_between_mixes_the_gradients(source, pictures, alpha):
 def test_the_feature_term_is_added_to_the_pixel_term_with_its_weight(source, pictures):
     state = student_state(source, pictures, alpha=0.0, feature=0.5)
     z = state.latents()
-    loss, _ = method_of(state.recipe).generator_loss(state, z)
+    loss, _ = state.generator_loss(state, z, state.generator(z))
     student, teacher = state.generator(z), state.frozen["teacher"](z)
     activations = [state.frozen["teacher_critic"].layers[:-1](x) for x in (student, teacher)]
     expected = (student - teacher).square().mean() + 0.5 * (activations[0] - activations[1]).abs().mean()
@@ -275,11 +278,11 @@ def test_the_feature_term_is_added_to_the_pixel_term_with_its_weight(source, pic
 
 def test_the_generators_update_leaves_the_critic_alone(source, pictures):
     state = student_state(source, pictures, alpha=0.5)
-    before = {name: value.clone() for name, value in state.opponents[0].critic.state_dict().items()}
+    before = {name: value.clone() for name, value in state.critics[0].network.state_dict().items()}
     drawn = state.generator.layers[0][0].weight.clone()
-    train_step.update_generator(state)
+    training.update_generator(state, *training.draw(state))
     assert all(
-        parameter.grad is None and parameter.requires_grad for parameter in state.opponents[0].critic.parameters()
+        parameter.grad is None and parameter.requires_grad for parameter in state.critics[0].network.parameters()
     )
-    assert all(torch.equal(before[name], value) for name, value in state.opponents[0].critic.state_dict().items())
+    assert all(torch.equal(before[name], value) for name, value in state.critics[0].network.state_dict().items())
     assert not torch.equal(drawn, state.generator.layers[0][0].weight)
