@@ -1,14 +1,18 @@
 """The web page, with one builder per tab. Computations are in the other packages."""
 
 import os
+import secrets
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
 from ganopt import __version__
 from ganopt.errors import UserError
 from ganopt.models.devices import pick_device
+from ganopt.ui import access, private_link
 from ganopt.ui.about import build_about
 from ganopt.ui.common import Scratch
 from ganopt.ui.compare import build_compare
@@ -33,7 +37,7 @@ Compact GANs for animal faces. Every face is drawn from a seed; a seed gives the
 """
 
 
-def build_app(device: str = "auto") -> gr.Blocks:
+def build_app(device: str = "auto") -> PatchedBlocks:
     """Build the page without launching it. Raises UserError if the device does not exist."""
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # each call sums over that many
     scratch = tempfile.TemporaryDirectory(prefix="ganopt-")
@@ -45,14 +49,21 @@ def build_app(device: str = "auto") -> gr.Blocks:
                     try:
                         build(demo, tab, pick_device(device), Scratch(Path(scratch.name, name)))
                     except UserError as error:  # for example, there are no models
-                        gr.Markdown(str(error), elem_id="error")
+                        print(error, file=sys.stderr)
+                        gr.Markdown(access.without_folders(str(error)), elem_id="error")
         gr.Markdown(f"ganopt {__version__}", elem_id="footer")
     demo.scratch = scratch  # removed together with the page
     return demo
 
 
-def launch(demo: gr.Blocks) -> None:
-    """Serve the page on 127.0.0.1:7860, or on GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
+def launch(demo: PatchedBlocks, **settings: Any) -> None:
+    """Serve the page on 127.0.0.1:7860, or on GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, until it is closed.
+
+    Prints a link that makes a browser private, unless GANOPT_PRIVATE decides who is. `settings` are those of Gradio.
+    """
+    block = not settings.pop("prevent_thread_lock", False)
+    if access.setting() is None:
+        demo.token = secrets.token_urlsafe(32)
     demo.launch(
         theme=THEME,
         css_paths=STYLES,
@@ -61,5 +72,11 @@ def launch(demo: gr.Blocks) -> None:
         show_error=False,
         max_file_size=MOST_UPLOAD,
         state_session_capacity=MOST_SESSIONS,
-        app_kwargs={"exception_handlers": REFUSALS},
+        app_kwargs={"exception_handlers": REFUSALS, "routes": [private_link.ROUTE]},
+        prevent_thread_lock=True,
+        **settings,
     )
+    if demo.token:
+        print(f"* Private link, for yourself: {demo.local_url}{private_link.PATH}#{demo.token}", flush=True)
+    if block:
+        demo.block_thread()

@@ -6,6 +6,7 @@ fails when Gradio changes the code that a patch relies on, or no longer needs th
 
 import contextlib
 import errno
+import html
 import os
 import time
 from pathlib import Path
@@ -20,8 +21,10 @@ from gradio.blocks import BlockFunction
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, Queue
 from gradio.route_utils import FnIndexInferError
+from gradio.server_messages import LogMessage
 from gradio.state_holder import StateHolder
 
+from ganopt.ui import access
 from ganopt.ui.common import ERROR
 
 POLLS = 50  # per second, by the idle queue
@@ -85,6 +88,28 @@ def drop_orphaned_messages(queue: Queue) -> None:
             send(event, event_message)
 
     queue.send_message = send_to_session  # type: ignore[method-assign]
+
+
+def message_for(text: str, request: gr.Request, block_fn: BlockFunction) -> str:
+    """A message as the page or a program may show it to the sender of a request.
+
+    Without it, visitors see the server's folders, and markup in a message, such as an <img> from the link that somebody
+    follows, becomes a part of the page.
+    """
+    text = access.visible(text, request)
+    return text if block_fn.api_visibility == "public" else html.escape(text, quote=False)
+
+
+def clean_warnings(queue: Queue) -> None:
+    """Send warnings and information as `message_for` returns them."""
+    send = queue.send_message
+
+    def send_clean(event: Event, event_message: Any) -> None:
+        if isinstance(event_message, LogMessage):
+            event_message.log = message_for(event_message.log, gr.Request(event.request), event.fn)
+        send(event, event_message)
+
+    queue.send_message = send_clean  # type: ignore[method-assign]
 
 
 def check_count(block_fn: BlockFunction, values: list) -> None:
@@ -155,11 +180,12 @@ class PatchedBlocks(gr.Blocks):
     """gr.Blocks with these patches. `launch` also needs app_kwargs={"exception_handlers": REFUSALS}."""
 
     checked = 0.0  # time of the last check of the files
+    token = ""  # makes a request private, see `access.has_token`
 
     def queue(self, *arguments: Any, **named: Any) -> "PatchedBlocks":
         # `Blocks` calls this itself; a second call to set the limit would slow the start by 0.35 s
         super().queue(*arguments, **{"max_size": MOST_WAITING} | named)
-        for patch in (poll_less, name_sessions, drop_orphaned_messages):
+        for patch in (poll_less, name_sessions, drop_orphaned_messages, clean_warnings):
             patch(self._queue)
         return self
 
@@ -173,6 +199,9 @@ class PatchedBlocks(gr.Blocks):
     async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         try:
             return await super().process_api(*arguments, **named)
+        except gr.Error as error:
+            error.message = message_for(error.message, named["request"], named["block_fn"])
+            raise
         except Exception as error:
             if is_disk_full(error):
                 raise gr.Error(DISK_FULL, title=ERROR, print_exception=False) from error

@@ -111,5 +111,6 @@ def _command_and_log(name: str | None, request: gr.Request) -> str:
     recipe = monitor.recipe_of(folder)
     if recipe and access.is_public(request):
         recipe = parse(travelling(recipe))
-    parts = [shlex.join(["python", "-m", "ganopt", *argv(recipe)]) if recipe else "", monitor.log(folder)]
+    log = access.visible(monitor.log(folder), request)
+    parts = [shlex.join(["python", "-m", "ganopt", *argv(recipe)]) if recipe else "", log]
     return "".join(f"<pre>{html.escape(part)}</pre>" for part in parts if part)
