@@ -132,7 +132,9 @@ def of_path(path: Path, extractor: Extractor, most: int = MOST, most_pixels: int
     if path.suffix.lower() == ".npz":
         return read_statistics(path)
     if os.path.isfile(path):  # unlike Path.is_file, never raises
-        with isolated.opened(path, most, most_pixels) as upload:
+        with isolated.opened(path, most, most_pixels) as uploads:
+            while (upload := next(uploads)) is None:
+                yield 0  # a chance to stop
             return (yield from _of_files(path.name, upload.hash, upload.count, upload.pictures, extractor))
     return (yield from of_folder(path, extractor, most))
 

@@ -9,6 +9,7 @@ import errno
 import html
 import os
 import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from gradio.blocks import BlockFunction
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, Queue
 from gradio.route_utils import FnIndexInferError
-from gradio.server_messages import LogMessage
+from gradio.server_messages import LogMessage, ProcessCompletedMessage, ProcessGeneratingMessage
 from gradio.state_holder import StateHolder
 
 from ganopt.ui import access
@@ -31,6 +32,8 @@ POLLS = 50  # per second, by the idle queue
 MOST_WAITING = 1000  # calls; further ones get the error that the queue is full
 MOST_BYTES = 4_000_000_000  # of files made for visitors or uploaded by them
 PAUSE = 60  # seconds between checks of these files
+PATIENCE = 60  # seconds for which a running call goes on without anybody who reads its progress
+UNHEARD = f"Nobody has read the progress of this call for {PATIENCE} s, so it was ended; read it from the start."
 DISK_FULL = "The server's disk is full; try again later."
 UNREADABLE = (
     "The request cannot be read; files must be uploaded first, and /gradio_api/info lists the endpoints and parameters."
@@ -112,6 +115,27 @@ def clean_warnings(queue: Queue) -> None:
     queue.send_message = send_clean  # type: ignore[method-assign]
 
 
+def end_unheard(queue: Queue) -> None:
+    """End a running call that streams its progress if nobody has read any of it for `PATIENCE` seconds.
+
+    Without it, a call whose answer is never fetched runs to its end, and others wait for it.
+    """
+    send, heard = queue.send_message, weakref.WeakKeyDictionary[Event, float]()
+
+    def send_if_heard(event: Event, event_message: Any) -> None:
+        messages = queue.pending_messages_per_session.get(event.session_hash)
+        if isinstance(event_message, ProcessGeneratingMessage) and messages is not None:
+            if messages.empty():  # all earlier ones have been read
+                heard[event] = time.monotonic()
+            elif time.monotonic() > heard.setdefault(event, time.monotonic()) + PATIENCE:
+                error = {"error": UNHEARD, "title": ERROR}
+                send(event, ProcessCompletedMessage(output=error, title=ERROR, success=False))
+                event.alive = False
+        send(event, event_message)
+
+    queue.send_message = send_if_heard  # type: ignore[method-assign]
+
+
 def check_count(block_fn: BlockFunction, values: list) -> None:
     """Refuse a call of an endpoint with the wrong number of values.
 
@@ -185,7 +209,7 @@ class PatchedBlocks(gr.Blocks):
     def queue(self, *arguments: Any, **named: Any) -> "PatchedBlocks":
         # `Blocks` calls this itself; a second call to set the limit would slow the start by 0.35 s
         super().queue(*arguments, **{"max_size": MOST_WAITING} | named)
-        for patch in (poll_less, name_sessions, drop_orphaned_messages, clean_warnings):
+        for patch in (poll_less, name_sessions, end_unheard, drop_orphaned_messages, clean_warnings):
             patch(self._queue)
         return self
 

@@ -138,6 +138,40 @@ def test_a_waiting_call_whose_session_is_gone_does_not_end_the_queue(blocks):
         assert blocks is gr.Blocks or "event: complete" in page.call(1)
 
 
+@contextlib.contextmanager
+def counting(blocks: type[gr.Blocks], seconds: float) -> Iterator[tuple[SimpleNamespace, threading.Event]]:
+    """A server whose endpoint counts for some seconds, and an event that is set when a call ends, for any reason."""
+    ended = threading.Event()
+
+    def count(value: float) -> Iterator[float]:
+        end = time.monotonic() + seconds
+        try:
+            while time.monotonic() < end:
+                time.sleep(0.02)
+                yield value
+        finally:
+            ended.set()
+
+    with served(blocks, count) as page:
+        yield page, ended
+
+
+@pytest.mark.parametrize("blocks", [PatchedBlocks, gr.Blocks])
+def test_a_call_that_nobody_listens_to_is_ended(blocks, monkeypatch):
+    monkeypatch.setattr(gradio_patches, "PATIENCE", 0.3)
+    with counting(blocks, seconds=6) as (page, ended):
+        event = httpx.post(page.address, json={"data": [1]}).json()["event_id"]
+        assert ended.wait(3) == (blocks is PatchedBlocks)
+        if blocks is PatchedBlocks:
+            assert "Nobody has read the progress" in httpx.get(f"{page.address}/{event}", timeout=60).text
+
+
+def test_a_call_that_somebody_listens_to_is_not_ended(monkeypatch):
+    monkeypatch.setattr(gradio_patches, "PATIENCE", 0.3)
+    with counting(PatchedBlocks, seconds=1.5) as (page, _):
+        assert "event: complete" in page.call(1)
+
+
 @pytest.mark.parametrize("values", [[], [1, 2]])
 def test_a_wrong_number_of_values_is_refused(values, patched, plain):
     assert f"'echo' takes 1 values, not {len(values)}" in patched.call(*values)
