@@ -13,7 +13,7 @@ from typing import Any
 
 import gradio as gr
 
-from ganopt import __version__
+from ganopt import __version__, environment
 from ganopt.errors import UserError
 from ganopt.models.devices import pick_device
 from ganopt.subprocesses import end_all
@@ -44,7 +44,8 @@ Compact GANs for animal faces. Every face is drawn from a seed; a seed gives the
 
 
 def build_app(device: str = "auto") -> PatchedBlocks:
-    """Build the page without launching it. Raises UserError if the device does not exist."""
+    """Build the page without launching it. Raises UserError if the device does not exist or a setting is wrong."""
+    environment.check()
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # each call sums over that many
     if not os.environ.get("GRADIO_TEMP_DIR"):  # for the uploads of visitors, among others
         os.environ["GRADIO_TEMP_DIR"] = str(_temporary() / "gradio")
@@ -77,7 +78,7 @@ def launch(demo: PatchedBlocks, **settings: Any) -> None:
     Prints a link that makes a browser private, unless GANOPT_PRIVATE decides who is. `settings` are those of Gradio.
     """
     block = not settings.pop("prevent_thread_lock", False)
-    if access.setting() is None:
+    if environment.is_private() is None:
         demo.token = secrets.token_urlsafe(32)
     demo.launch(
         theme=THEME,

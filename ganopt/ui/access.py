@@ -4,7 +4,6 @@ A request is private if it has the page's token, as a cookie from the private li
 $GANOPT_PRIVATE. All other requests are public, wherever they come from.
 """
 
-import contextlib
 import hmac
 import math
 import os
@@ -14,6 +13,7 @@ from pathlib import Path
 import fastapi
 import gradio as gr
 
+from ganopt import environment
 from ganopt.errors import UserError
 from ganopt.files import cache_folder, runs_folder
 from ganopt.models import zoo
@@ -31,7 +31,7 @@ FOLDERS = re.compile(r"""(?<![\w/:<.~-])(?:[A-Za-z]:)?[\\/](?:[^\s"'\\/<>()]+[\\
 
 def is_public(request: gr.Request) -> bool:
     """Whether a request is public. Raises UserError if $GANOPT_PRIVATE is neither 1 nor 0."""
-    private = setting()
+    private = environment.is_private()
     if private is None:
         private = request.request is not None and has_token(request.request)
     return not private
@@ -78,11 +78,10 @@ def most_minutes(public: bool) -> float | None:
 
     Raises UserError if the setting is not a number.
     """
-    text = os.environ.get("GANOPT_TRAIN_MINUTES") or (str(PUBLIC_MINUTES) if public else "inf")
-    with contextlib.suppress(ValueError):
-        if (most := float(text)) >= 0:
-            return most if math.isfinite(most) else None
-    raise UserError(f"GANOPT_TRAIN_MINUTES is '{text[:40]}'; set it to a number of minutes.")
+    most = environment.train_minutes()
+    if most is None:
+        return PUBLIC_MINUTES if public else None
+    return most if math.isfinite(most) else None
 
 
 def limits(public: bool) -> str:
@@ -93,7 +92,11 @@ def limits(public: bool) -> str:
     if not public:
         return "" if most is None else f"Runs may take up to {most:g} min."
     longest = "any time" if most is None else f"up to {most:g} min"
-    own = "If it is yours, open the private link that the program printed at its start." if setting() is None else ""
+    own = (
+        "If it is yours, open the private link that the program printed at its start."
+        if environment.is_private() is None
+        else ""
+    )
     return (
         f"This page is public. Runs may take {longest}, with batches of up to {PUBLIC_BATCH} pictures and generators "
         f"of up to {PUBLIC_PARAMETERS / 1e6:g} M parameters. All visitors can see, stop and resume them, and only the "
@@ -127,11 +130,3 @@ def check_limits(recipe: Recipe, public: bool) -> None:
         raise UserError(
             f"Generators may have at most {PUBLIC_PARAMETERS / 1e6:g} M parameters on this page; choose a smaller one."
         )
-
-
-def setting() -> bool | None:
-    """$GANOPT_PRIVATE as a boolean; None if it is not set."""
-    text = os.environ.get("GANOPT_PRIVATE", "")
-    if text not in ("", "0", "1"):
-        raise UserError(f"GANOPT_PRIVATE is '{text[:40]}'; set it to 1 for a private page or 0 for a public page.")
-    return None if text == "" else text == "1"

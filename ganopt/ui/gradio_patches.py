@@ -9,6 +9,7 @@ import errno
 import html
 import os
 import time
+import traceback
 import weakref
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ PAUSE = 60  # seconds between checks of these files
 PATIENCE = 60  # seconds for which a running call goes on without anybody who reads its progress
 UNHEARD = f"Nobody has read the progress of this call for {PATIENCE} s, so it was ended; read it from the start."
 DISK_FULL = "The server's disk is full; try again later."
+READERS = ("_", "get_fn", "construct_args")  # Gradio's functions that read a body
 UNREADABLE = (
     "The request cannot be read; files must be uploaded first, and /gradio_api/info lists the endpoints and parameters."
 )
@@ -46,7 +48,9 @@ def refuse_body(request: Request, error: Exception) -> JSONResponse:
     Without it, an unknown function, an unknown parameter or NaN gives status 500 without a reason, and a stack trace of
     60 lines in the log.
     """
-    if request.method != "POST":
+    reader = traceback.extract_tb(error.__traceback__)[-1]
+    of_body = isinstance(error, (RequestValidationError, FnIndexInferError)) or reader.name in READERS
+    if request.method != "POST" or not of_body:  # a fault of this program, which the server logs
         raise error
     return JSONResponse({"detail": UNREADABLE}, 422)
 

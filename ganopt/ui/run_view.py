@@ -16,7 +16,7 @@ from ganopt.models import zoo
 from ganopt.runs import manager, monitor, timelapse
 from ganopt.runs.monitor import Watch
 from ganopt.runs.queue import runs_ahead
-from ganopt.runs.status import ACTIVE, Run, find, read
+from ganopt.runs.status import ACTIVE, Run, find, folder_of, read
 from ganopt.training.run_folder import read_recipe
 from ganopt.ui import access, requests
 from ganopt.ui.common import QUIET, Event, Scratch, optional_number, show_errors, tabs_of, update_url
@@ -68,7 +68,7 @@ def build_run_view(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> RunView:
     @show_errors
     def resume_run(name: str, text: str, request: gr.Request) -> None:
         minutes, public = optional_number(text, "More minutes"), access.is_public(request)
-        runs, folder = runs_folder(), runs_folder() / name
+        runs, folder = runs_folder(), folder_of(runs_folder(), name)
         total = requests.resumed_budget(read(folder), read_recipe(folder), minutes, public)
         manager.resume(runs, name, total, access.PUBLIC_QUEUE if public else None)
 

@@ -16,6 +16,7 @@ from gradio_client.exceptions import AppError
 from ganopt import ui
 from ganopt.models import zoo
 from ganopt.runs.queue import LOCK
+from ganopt.runs.status import folder_of
 from ganopt.training.run_folder import CONFIG
 from ganopt.ui import access, build_app
 
@@ -228,3 +229,19 @@ def test_private_requests_may_rename_and_delete_runs(demo, runs):
     call(demo, "show", [None, 100, None], owner(demo), "owner")
     call(demo, "ask_to_confirm", ["new"], owner(demo), "owner")
     assert call(demo, "delete_run", [None], owner(demo), "owner")["success"] and not (runs / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["../mine", "..", "/etc", "", "none", "mine/previews", "x" * 70])
+def test_names_of_runs_are_checked_before_they_become_paths(runs, name, refuses):
+    assert folder_of(runs, "mine") == runs / "mine"
+    with refuses("There is no run"):
+        folder_of(runs, name)
+
+
+def test_the_page_checks_the_names_of_runs_itself(demo, monkeypatch, runs):
+    monkeypatch.setattr(gr.Radio, "preprocess", lambda self, value: value)  # as if Gradio did not
+    (runs.parent / "outside").mkdir(exist_ok=True)
+    (runs.parent / "outside" / "log.txt").write_text("secret")
+    for handler, values in (("make", []), ("_command_and_log", []), ("resume_run", [""]), ("stop_run", [])):
+        answer = call(demo, handler, ["../outside", *values], VISITOR, "stranger")
+        assert not answer["success"] and re.match("There is no run|A run's name", answer["output"]["error"]), answer

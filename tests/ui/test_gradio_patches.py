@@ -20,6 +20,7 @@ import pytest
 from gradio.queueing import Queue
 from packaging.requirements import Requirement
 
+from ganopt.errors import UserError
 from ganopt.ui import gradio_patches
 from ganopt.ui.gradio_patches import POLLS, REFUSALS, PatchedBlocks, limit_files
 
@@ -103,6 +104,17 @@ def test_a_body_that_gradio_cannot_read_is_refused_with_a_sentence(path, body, p
 
     assert answer(patched).status_code == 422 and answer(patched).json()["detail"].endswith(".")
     assert answer(plain).status_code == 500
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyError, TypeError, UserError])
+def test_an_error_of_the_server_is_logged_and_not_called_one_of_the_body(error, patched, monkeypatch, capfd):
+    def fail(**values) -> None:
+        raise error("own fault")
+
+    monkeypatch.setattr(patched.demo._queue, "push", fail)
+    answer = httpx.post(patched.address, json={"data": [1]})
+    assert answer.status_code == 500 and "files" not in answer.text and "own fault" not in answer.text
+    assert "own fault" in capfd.readouterr().err
 
 
 def test_an_idle_queue_polls_less(patched, plain, monkeypatch):
