@@ -227,12 +227,11 @@ class PatchedBlocks(gr.Blocks):
     async def process_api(self, *arguments: Any, **named: Any) -> dict[str, Any]:
         try:
             return await super().process_api(*arguments, **named)
-        except gr.Error as error:
-            error.message = message_for(error.message, named["request"], named["block_fn"])
-            raise
         except Exception as error:
             if is_disk_full(error):
                 raise gr.Error(DISK_FULL, title=ERROR, print_exception=False) from error
+            if isinstance(error, gr.Error):
+                error.message = message_for(error.message, named["request"], named["block_fn"])
             raise
         finally:
             drop_generated_session(self.state_holder, named.get("session_hash"), named.get("event_id"))
