@@ -18,6 +18,8 @@ PAUSE = 0.25  # seconds between checks whether it has ended
 # for each library that NumPy may use: every thread takes address space
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
+_running: set[subprocess.Popen] = set()
+
 
 def module_environment(**more: str) -> dict[str, str]:
     """The environment of a subprocess: this one, with this package on the import path, and `more`."""
@@ -53,6 +55,7 @@ def follow_module(
         start_new_session=True,
     ) as process:
         end, unsent, result = time.monotonic() + seconds, text or None, None
+        _running.add(process)
         slow = f"{task} took longer than {seconds:g} s and was stopped; try again with less."
         try:
             while result is None:
@@ -64,6 +67,7 @@ def follow_module(
                         raise UserError(slow) from None
                     yield None
         finally:
+            _running.discard(process)
             if result is None:
                 _kill(process)
     output, errors = result
@@ -82,10 +86,16 @@ def module_output(argv: list[str], task: str, **environment: str) -> Iterator[IO
     with (
         tempfile.TemporaryFile() as errors,  # nobody reads it in the meantime, so a pipe would fill up
         subprocess.Popen(
-            command, env=environ, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors
+            command,
+            env=environ,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            start_new_session=True,
         ) as process,
     ):
         assert process.stdout
+        _running.add(process)
         try:
             yield process.stdout
         except EOFError:
@@ -93,7 +103,14 @@ def module_output(argv: list[str], task: str, **environment: str) -> Iterator[IO
             errors.seek(0)
             raise _failure(task, status, errors.read().decode(errors="replace")) from None
         finally:
-            process.kill()
+            _running.discard(process)
+            _kill(process)
+
+
+def end_all() -> None:
+    """Kill the running subprocesses of all threads, which then clean up; for a program that ends."""
+    for process in list(_running):
+        _kill(process)
 
 
 def limit_memory(most: int) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ganopt import __version__
+from ganopt import __version__, environment
 from ganopt.cli import data, faces, measure, thesis, training
 from ganopt.cli.output import program
 from ganopt.errors import exit_on_user_error
@@ -18,6 +18,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         options = _parser().parse_args(arguments)
         with exit_on_user_error():
+            environment.check()
             options.command(options)
     except KeyboardInterrupt:
         print("ganopt: interrupted.", file=sys.stderr)

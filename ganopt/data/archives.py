@@ -5,33 +5,31 @@ import errno
 import os
 import stat
 import struct
-import tempfile
 import zlib
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from ganopt.data.decode import SUFFIXES
 from ganopt.errors import UserError
 from ganopt.files import write_error
+from ganopt.temporary import temporary_folder
 
 MOST_FILES = 100_000  # pictures
 MOST_FOLDERS = 20_000
 MOST_DEPTH = 16  # nested folders around a picture; tempfile removes them by recursion
 MOST_BYTES = 4_000_000_000  # unpacked, in total
+MOST_RATIO, RATIO_FROM = 50, 10_000_000  # unpacked / packed size of the whole, if it unpacks to over RATIO_FROM bytes
 MOST_BYTES_EACH = 200_000_000
 MOST_BYTES_OF_LANDMARKS = 10_000  # in one `.cat` file
-MOST_RATIO, RATIO_FROM = (
-    200,
-    10_000_000,
-)  # unpacked / packed size, checked above RATIO_FROM bytes
 
 UNREADABLE = (BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, RuntimeError, ValueError)
 NO_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
 
 
 @contextlib.contextmanager
-def temporary_folder(archive: Path) -> Iterator[Path]:
+def folder_for(archive: Path) -> Iterator[Path]:
     """An empty folder to unpack a zip file into, removed after the block.
 
     Raises UserError if the file does not exist or the folder cannot be created.
@@ -40,8 +38,7 @@ def temporary_folder(archive: Path) -> Iterator[Path]:
         raise UserError(f"There is no file {archive.name}; check the name.")
     with contextlib.ExitStack() as stack:
         try:
-            temporary = tempfile.TemporaryDirectory(prefix="ganopt-", ignore_cleanup_errors=True)
-            folder = Path(stack.enter_context(temporary))
+            folder = stack.enter_context(temporary_folder())
         except OSError as error:
             raise write_error(Path(f"A picture of {archive.name}"), error) from error
         yield folder
@@ -66,7 +63,10 @@ def _unpack(archive: Path, folder: Path) -> None:
         zipped = ZipFile(archive)
     with zipped:
         files = written = 0
-        for path, member in _members(zipped, archive.name).items():
+        check = partial(_check_total, archive.name, archive.stat().st_size)
+        members = _members(zipped, archive.name)
+        check(sum(member.file_size for member in members.values()))
+        for path, member in members.items():
             try:
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 file = open(folder / path, "xb")
@@ -77,8 +77,7 @@ def _unpack(archive: Path, folder: Path) -> None:
             with file:
                 for block in _blocks(zipped, member, archive.name):
                     written += len(block)
-                    if written > MOST_BYTES:  # whatever the headers said
-                        raise _too_large(archive.name)
+                    check(written)  # whatever the headers said
                     file.write(block)
             files += 1
     if not files:
@@ -98,8 +97,6 @@ def _members(zipped: ZipFile, name: str) -> dict[PurePosixPath, ZipInfo]:
         path: file for path, file in files.items() if path.suffix == ".cat" and path.with_suffix("") in pictures
     }
     members = pictures | {path: file for path, file in landmarks.items() if file.file_size <= MOST_BYTES_OF_LANDMARKS}
-    if sum(member.file_size for member in members.values()) > MOST_BYTES:
-        raise _too_large(name)
     for member in members.values():
         if member.flag_bits & 1:
             raise UserError(f"{name} is protected by a password; make a zip file without one.")
@@ -110,10 +107,6 @@ def _members(zipped: ZipFile, name: str) -> dict[PurePosixPath, ZipInfo]:
             raise UserError(f"{name} uses an unusual compression method; make an ordinary zip file (deflate).")
         if member.file_size > MOST_BYTES_EACH:
             raise UserError(f"{name} contains a file of more than {MOST_BYTES_EACH / 1e6:g} MB; leave that file out.")
-        if member.file_size > max(RATIO_FROM, MOST_RATIO * member.compress_size):
-            raise UserError(
-                f"{name} contains a file that unpacks to over {MOST_RATIO} times its size; leave that file out."
-            )
     return members
 
 
@@ -141,5 +134,11 @@ def _reading(name: str) -> Iterator[None]:
         raise UserError(f"{name} is damaged or not a zip file; make or download it again.") from error
 
 
-def _too_large(name: str) -> UserError:
-    return UserError(f"{name} unpacks to more than {MOST_BYTES / 1e9:g} GB; make a smaller zip file.")
+def _check_total(name: str, packed: int, unpacked: int) -> None:
+    """Raise UserError if a zip file of `packed` bytes unpacks to too many."""
+    if unpacked > MOST_BYTES:
+        raise UserError(f"{name} unpacks to more than {MOST_BYTES / 1e9:g} GB; make a smaller zip file.")
+    if unpacked > max(RATIO_FROM, MOST_RATIO * packed):
+        raise UserError(
+            f"{name} unpacks to over {MOST_RATIO} times its size, unlike pictures; make it of pictures only."
+        )

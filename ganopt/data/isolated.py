@@ -9,6 +9,7 @@ import json
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -23,10 +24,13 @@ from ganopt.subprocesses import ONE_THREAD, limit_memory, module_output
 
 MEMORY, MEMORY_OF_PIXEL = 600_000_000, 40  # bytes of address space
 MOST_SECONDS = 60  # for one picture
+MOST_SECONDS_UNPACKING = 120  # for the whole zip file
+PAUSE = 0.25  # seconds between chances to stop while it is unpacked
 MOST_NUMBERS = 2048**2  # of a covariance
 STATISTICS = ("mu", "sigma")  # the arrays of pytorch-fid; a file may have others
 
 Message = dict[str, Any]
+Received = tuple[Message, np.ndarray | None]
 
 
 @dataclass(frozen=True)
@@ -40,21 +44,29 @@ class Upload:
 
 
 @contextlib.contextmanager
-def opened(archive: Path, most: int, most_pixels: int, seed: int = 0) -> Iterator[Upload]:
+def opened(archive: Path, most: int, most_pixels: int, seed: int = 0) -> Iterator[Iterator[Upload | None]]:
     """The pictures of a zip file in the order of their names, without those of more than `most_pixels`.
 
     If there are more than `most`, they are drawn with a seed.
 
-    Raises UserError for what `archives.unpack` refuses, and if the subprocess fails. After the block, the subprocess
+    The iterator yields None a few times a second while the file is unpacked, and finally the upload. Raises UserError
+    for what `archives.unpack` refuses, and if the subprocess fails or takes too long. After the block, the subprocess
     has ended and the unpacked files are removed, even after an error.
     """
     with (
-        archives.temporary_folder(archive) as folder,
+        ThreadPoolExecutor(1) as thread,
+        archives.folder_for(archive) as folder,
         _messages(archive, "pictures", archive, folder, most, seed, most_pixels) as messages,
     ):
-        head, _ = next(messages)
-        pictures = (message["reason"] if array is None else array for message, array in messages)
-        yield Upload(head["count"], head["available"], head["hash"], pictures)
+        yield _upload(thread.submit(next, messages), messages)
+
+
+def _upload(first: Future[Received], messages: Iterator[Received]) -> Iterator[Upload | None]:
+    while not wait([first], PAUSE).done:
+        yield None
+    head, _ = first.result()
+    pictures = (message["reason"] if array is None else array for message, array in messages)
+    yield Upload(head["count"], head["available"], head["hash"], pictures)
 
 
 def statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
@@ -66,14 +78,14 @@ def statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 @contextlib.contextmanager
-def _messages(file: Path, *arguments: Any) -> Iterator[Iterator[tuple[Message, np.ndarray | None]]]:
+def _messages(file: Path, *arguments: Any) -> Iterator[Iterator[Received]]:
     """The messages of the subprocess, each with its array or None."""
     argv = ["ganopt.data.isolated", *map(str, arguments)]
     with module_output(argv, f"Reading {file.name}", **ONE_THREAD) as output:
         yield _received(output)
 
 
-def _received(output: IO[bytes]) -> Iterator[tuple[Message, np.ndarray | None]]:
+def _received(output: IO[bytes]) -> Iterator[Received]:
     while (message := _read_line(output)) != {}:
         array = None
         if "shape" in message:
@@ -101,12 +113,14 @@ def _send(array: np.ndarray | None = None, **message: Any) -> None:
 
 
 def _send_pictures(archive: Path, folder: Path, most: int, seed: int, most_pixels: int) -> None:
-    archives.unpack(archive, folder)
-    found = image_folder.find(folder)
-    files = [found[index] for index in image_folder.drawn(len(found), most, seed)]
-    _send(count=len(files), available=len(found), hash=image_folder.content_hash(folder, files))
+    with _alarm(MOST_SECONDS_UNPACKING):
+        archives.unpack(archive, folder)
+        found = image_folder.find(folder)
+        files = [found[index] for index in image_folder.drawn(len(found), most, seed)]
+        digest = image_folder.content_hash(folder, files)
+    _send(count=len(files), available=len(found), hash=digest)
     for name in files:
-        with _alarm():
+        with _alarm(MOST_SECONDS):
             picture = decode_whole(str(folder / name), most_pixels)
         if isinstance(picture, str):
             _send(reason=picture)
@@ -115,12 +129,12 @@ def _send_pictures(archive: Path, folder: Path, most: int, seed: int, most_pixel
 
 
 @contextlib.contextmanager
-def _alarm() -> Iterator[None]:
+def _alarm(seconds: int) -> Iterator[None]:
     """End this process if the block takes too long, even inside a decoder. Does nothing on Windows."""
     if not hasattr(signal, "alarm"):
         yield
         return
-    signal.alarm(MOST_SECONDS)
+    signal.alarm(seconds)
     try:
         yield
     finally:

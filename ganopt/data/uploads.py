@@ -50,7 +50,11 @@ def main(folder: Path, side: int, classes: str, minimum: int) -> None:
             raise UserError(
                 f"Only {left} of the pictures have up to {limit}, the limit; upload at least {minimum} such pictures."
             )
-        image_folder.load(folder, side, classes, minimum)
+        if unreadable := image_folder.load(folder, side, classes, minimum).skipped:
+            for name in unreadable:  # or a visitor could fill the disk with anything that is named like a picture
+                for path in (folder / name, folder / f"{name}.cat"):
+                    path.unlink(missing_ok=True)
+            image_folder.load(folder, side, classes, minimum)  # cached for the pictures that are left
     if large:
         print(f"Pictures skipped because they have more than {limit}: {large}.")
 

@@ -146,7 +146,9 @@ def of_path(
     if path.suffix.lower() == ".npz":
         return read_statistics(path)
     if os.path.isfile(path):  # unlike Path.is_file, never raises
-        with isolated.opened(path, most, most_pixels, seed) as upload:
+        with isolated.opened(path, most, most_pixels, seed) as uploads:
+            while (upload := next(uploads)) is None:
+                yield 0  # a chance to stop
             sample = yield from _of_files(path.name, upload.hash, upload.count, upload.pictures, extractor)
             return dataclasses.replace(sample, drawn=choice(upload.count, upload.available, seed))
     return (yield from of_folder(path, extractor, most, seed))

@@ -125,10 +125,12 @@ def recipe_of(folder: Path) -> Recipe | None:
 
 
 def log(folder: Path) -> str:
-    """The end of a run's log."""
+    """The end of a run's log, from the beginning of a line, or half a path could not be recognised as one."""
     with contextlib.suppress(OSError), open(folder / LOG, "rb") as file:
-        file.seek(max(file.seek(0, os.SEEK_END) - TAIL, 0))
-        return file.read().decode(errors="replace").replace("\r", "\n")
+        start = max(file.seek(0, os.SEEK_END) - TAIL, 0)
+        file.seek(start)
+        text = file.read().decode(errors="replace").replace("\r", "\n")
+        return text.partition("\n")[2] if start else text
     return ""
 
 

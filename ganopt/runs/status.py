@@ -45,6 +45,13 @@ def find(runs: Path) -> list[Run]:
     return [run for _, run in found]
 
 
+def folder_of(runs: Path, name: str | None) -> Path:
+    """The folder of a run. Raises UserError if there is no run with that name, which may come from a visitor."""
+    if not RUN_NAME.fullmatch(name or "") or not (runs / str(name) / LOCK).exists():
+        raise UserError(f"There is no run '{(name or '')[:60]}'; choose another one.")
+    return runs / str(name)
+
+
 def read(folder: Path) -> Run:
     """The run in a folder. A damaged run has the status "failed", and a fault."""
     counters: dict[str, Any] = {"step": 0, "images": 0, "seconds": 0.0}

@@ -1,14 +1,24 @@
 """The web page, with one builder per tab. Computations are in the other packages."""
 
+import atexit
+import contextlib
+import functools
 import os
+import secrets
+import signal
+import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import gradio as gr
 
-from ganopt import __version__
+from ganopt import __version__, environment
 from ganopt.errors import UserError
 from ganopt.models.devices import pick_device
+from ganopt.subprocesses import end_all
+from ganopt.temporary import temporary_folder
+from ganopt.ui import access, private_link
 from ganopt.ui.about import build_about
 from ganopt.ui.common import Scratch
 from ganopt.ui.compare import build_compare
@@ -33,26 +43,43 @@ Compact GANs for animal faces. Every face is drawn from a seed; a seed gives the
 """
 
 
-def build_app(device: str = "auto") -> gr.Blocks:
-    """Build the page without launching it. Raises UserError if the device does not exist."""
+def build_app(device: str = "auto") -> PatchedBlocks:
+    """Build the page without launching it. Raises UserError if the device does not exist or a setting is wrong."""
+    environment.check()
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # each call sums over that many
-    scratch = tempfile.TemporaryDirectory(prefix="ganopt-")
+    if not os.environ.get("GRADIO_TEMP_DIR"):  # for the uploads of visitors, among others
+        os.environ["GRADIO_TEMP_DIR"] = str(_temporary() / "gradio")
+    scratch = Path(tempfile.mkdtemp(dir=_temporary()))
     with PatchedBlocks(title=TITLE, analytics_enabled=False, delete_cache=(3600, 24 * 3600)) as demo:
         gr.Markdown(HEADER, elem_id="header")
         with gr.Tabs():
             for name, build in TABS.items():
                 with gr.Tab(name, id=name.lower()) as tab:
                     try:
-                        build(demo, tab, pick_device(device), Scratch(Path(scratch.name, name)))
+                        build(demo, tab, pick_device(device), Scratch(scratch / name))
                     except UserError as error:  # for example, there are no models
-                        gr.Markdown(str(error), elem_id="error")
+                        print(error, file=sys.stderr)
+                        gr.Markdown(access.without_folders(str(error)), elem_id="error")
         gr.Markdown(f"ganopt {__version__}", elem_id="footer")
-    demo.scratch = scratch  # removed together with the page
     return demo
 
 
-def launch(demo: gr.Blocks) -> None:
-    """Serve the page on 127.0.0.1:7860, or on GRADIO_SERVER_NAME and GRADIO_SERVER_PORT."""
+@functools.cache
+def _temporary() -> Path:
+    """The folder of all temporary files of this process's pages, removed at its end."""
+    stack = contextlib.ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(temporary_folder())
+
+
+def launch(demo: PatchedBlocks, **settings: Any) -> None:
+    """Serve the page on 127.0.0.1:7860, or on GRADIO_SERVER_NAME and GRADIO_SERVER_PORT, until it is closed.
+
+    Prints a link that makes a browser private, unless GANOPT_PRIVATE decides who is. `settings` are those of Gradio.
+    """
+    block = not settings.pop("prevent_thread_lock", False)
+    if environment.is_private() is None:
+        demo.token = secrets.token_urlsafe(32)
     demo.launch(
         theme=THEME,
         css_paths=STYLES,
@@ -61,5 +88,16 @@ def launch(demo: gr.Blocks) -> None:
         show_error=False,
         max_file_size=MOST_UPLOAD,
         state_session_capacity=MOST_SESSIONS,
-        app_kwargs={"exception_handlers": REFUSALS},
+        app_kwargs={"exception_handlers": REFUSALS, "routes": [private_link.ROUTE]},
+        prevent_thread_lock=True,
+        **settings,
     )
+    if demo.token:
+        print(f"* Private link, for yourself: {demo.local_url}{private_link.PATH}#{demo.token}", flush=True)
+    if block:
+        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # or nothing would be cleaned up
+        try:
+            demo.block_thread()
+        finally:
+            end_all()
+            demo.close(verbose=False)

@@ -1,19 +1,21 @@
 """Private and public use of the page, and the limits for public visitors.
 
-A request is private if it provably comes from the page's own machine, or by the setting $GANOPT_PRIVATE. All other
-requests are public.
+A request is private if it has the page's token, as a cookie from the private link or as a header, or by the setting
+$GANOPT_PRIVATE. All other requests are public, wherever they come from.
 """
 
-import contextlib
-import ipaddress
+import hmac
 import math
 import os
-from urllib.parse import urlsplit
+import re
+from pathlib import Path
 
+import fastapi
 import gradio as gr
 
+from ganopt import environment
 from ganopt.errors import UserError
-from ganopt.files import runs_folder
+from ganopt.files import cache_folder, runs_folder
 from ganopt.models import zoo
 from ganopt.models.networks import parameters_of
 from ganopt.runs.queue import check_limit
@@ -21,20 +23,42 @@ from ganopt.training.recipes import Recipe
 
 PUBLIC_MINUTES = 5
 PUBLIC_BATCH, PUBLIC_PARAMETERS, PUBLIC_RUNS, PUBLIC_QUEUE, PUBLIC_FIDS = 32, 7_000_000, 20, 4, 8
-# headers that proxies and tunnels add, or the beginnings of their names
-FORWARDED = (
-    *("forwarded", "via", "x-forwarded", "x-real-ip", "x-original-", "x-client-ip", "x-cluster-client-ip"),
-    *("true-client-ip", "cf-", "cdn-loop", "x-envoy-", "x-proxy", "x-scheme", "x-arr-", "x-amzn-", "fly-"),
-)
+TOKEN_HEADER = "X-Ganopt-Token"
+# an absolute path up to its last part, and not a part of an address, of a tag or of a name such as big/8
+FOLDERS = re.compile(r"""(?<![\w/:<.~-])(?:[A-Za-z]:)?[\\/](?:[^\s"'\\/<>()]+[\\/])+""")
 
 
 def is_public(request: gr.Request) -> bool:
-    """Whether a request is public: its page is reachable from other machines, or the request was forwarded.
+    """Whether a request is public. Raises UserError if $GANOPT_PRIVATE is neither 1 nor 0."""
+    private = environment.is_private()
+    if private is None:
+        private = request.request is not None and has_token(request.request)
+    return not private
 
-    Raises UserError if $GANOPT_PRIVATE is neither 1 nor 0.
-    """
-    private = _setting()
-    return not _is_local(request) if private is None else not private
+
+def has_token(request: fastapi.Request) -> bool:
+    """Whether a request has the token of its page."""
+    demo = request.app.get_blocks()
+    given = request.headers.get(TOKEN_HEADER) or request.cookies.get(cookie_name(demo), "")
+    token = getattr(demo, "token", "")  # "" before `launch`, and for a page that was launched in another way
+    return bool(token) and hmac.compare_digest(given.encode(), token.encode())
+
+
+def cookie_name(demo: gr.Blocks) -> str:
+    """The name of the cookie with the token. It contains the port, as all ports of a host share their cookies."""
+    return f"ganopt-{demo.server_port}"
+
+
+def visible(text: str, request: gr.Request) -> str:
+    """A text of the server as the sender of a request may see it: for public visitors, without its folders."""
+    return without_folders(text) if is_public(request) else text
+
+
+def without_folders(text: str) -> str:
+    """A text in which each absolute path is reduced to its last part, or to what follows the folder of runs."""
+    for folder in (runs_folder(), cache_folder().absolute(), Path.cwd()):  # their subfolders may contain spaces
+        text = re.sub(rf"(?<![\w.-]){re.escape(f'{folder}{os.sep}')}", "", text)
+    return FOLDERS.sub("", text)
 
 
 def check_private(request: gr.Request, action: str, instead: str = "run ganopt on your own machine") -> None:
@@ -53,11 +77,10 @@ def most_minutes(public: bool) -> float | None:
 
     Raises UserError if the setting is not a number.
     """
-    text = os.environ.get("GANOPT_TRAIN_MINUTES") or (str(PUBLIC_MINUTES) if public else "inf")
-    with contextlib.suppress(ValueError):
-        if (most := float(text)) >= 0:
-            return most if math.isfinite(most) else None
-    raise UserError(f"GANOPT_TRAIN_MINUTES is '{text[:40]}'; set it to a number of minutes.")
+    most = environment.train_minutes()
+    if most is None:
+        return PUBLIC_MINUTES if public else None
+    return most if math.isfinite(most) else None
 
 
 def limits(public: bool) -> str:
@@ -68,11 +91,16 @@ def limits(public: bool) -> str:
     if not public:
         return "" if most is None else f"Runs may take up to {most:g} min."
     longest = "any time" if most is None else f"up to {most:g} min"
+    own = (
+        "If it is yours, open the private link that the program printed at its start."
+        if environment.is_private() is None
+        else ""
+    )
     return (
         f"This page is public. Runs may take {longest}, with batches of up to {PUBLIC_BATCH} pictures and generators "
         f"of up to {PUBLIC_PARAMETERS / 1e6:g} M parameters. All visitors can see, stop and resume them, and only the "
-        f"last {PUBLIC_RUNS} are kept. There are no limits on your own machine."
-    )
+        f"last {PUBLIC_RUNS} are kept. There are no limits on your own machine. {own}"
+    ).strip()
 
 
 def check_minutes(minutes: float | None, public: bool) -> float:
@@ -101,42 +129,3 @@ def check_limits(recipe: Recipe, public: bool) -> None:
         raise UserError(
             f"Generators may have at most {PUBLIC_PARAMETERS / 1e6:g} M parameters on this page; choose a smaller one."
         )
-
-
-def _setting() -> bool | None:
-    """$GANOPT_PRIVATE as a boolean; None if it is not set."""
-    text = os.environ.get("GANOPT_PRIVATE", "")
-    if text not in ("", "0", "1"):
-        raise UserError(f"GANOPT_PRIVATE is '{text[:40]}'; set it to 1 for a private page or 0 for a public page.")
-    return None if text == "" else text == "1"
-
-
-def _is_local(request: gr.Request) -> bool:
-    """Whether a request comes from this machine directly, to a page that only this machine can reach."""
-    http = request.request
-    if http is None or "SPACE_ID" in os.environ:
-        return False
-    demo, headers, client = http.app.get_blocks(), http.headers, http.client
-    served_locally = demo.is_running and _is_loopback(demo.server_name)
-    shared = demo.share or demo.share_url or demo.is_colab or demo.root_path or demo.mcp_server_obj
-    # a proxy that adds no header uses HTTP 1.0, unlike browsers, or keeps the host name of its own page
-    direct = http.scope.get("http_version") != "1.0" and not any(name.startswith(FORWARDED) for name in headers)
-    addresses = [headers.get("host"), *filter(None, (headers.get("origin"), headers.get("referer")))]
-    from_here = client is not None and _is_loopback(client.host) and all(map(_is_loopback, map(_host, addresses)))
-    return bool(served_locally and not shared and direct and from_here)
-
-
-def _host(address: str | None) -> str:
-    """The host in a Host header or a URL; "" if there is none."""
-    with contextlib.suppress(ValueError):
-        address = address or ""
-        return urlsplit(address if "//" in address else f"//{address}").hostname or ""
-    return ""
-
-
-def _is_loopback(host: str | None) -> bool:
-    """Whether a host name or IP address is a loopback address."""
-    try:
-        return host == "localhost" or ipaddress.ip_address((host or "").strip("[]")).is_loopback
-    except ValueError:
-        return False

@@ -6,8 +6,11 @@ fails when Gradio changes the code that a patch relies on, or no longer needs th
 
 import contextlib
 import errno
+import html
 import os
 import time
+import traceback
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +23,20 @@ from gradio.blocks import BlockFunction
 from gradio.data_classes import PredictBodyInternal
 from gradio.queueing import Event, Queue
 from gradio.route_utils import FnIndexInferError
+from gradio.server_messages import LogMessage, ProcessCompletedMessage, ProcessGeneratingMessage
 from gradio.state_holder import StateHolder
 
+from ganopt.ui import access
 from ganopt.ui.common import ERROR
 
 POLLS = 50  # per second, by the idle queue
 MOST_WAITING = 1000  # calls; further ones get the error that the queue is full
 MOST_BYTES = 4_000_000_000  # of files made for visitors or uploaded by them
 PAUSE = 60  # seconds between checks of these files
+PATIENCE = 60  # seconds for which a running call goes on without anybody who reads its progress
+UNHEARD = f"Nobody has read the progress of this call for {PATIENCE} s, so it was ended; read it from the start."
 DISK_FULL = "The server's disk is full; try again later."
+READERS = ("_", "get_fn", "construct_args")  # Gradio's functions that read a body
 UNREADABLE = (
     "The request cannot be read; files must be uploaded first, and /gradio_api/info lists the endpoints and parameters."
 )
@@ -40,7 +48,9 @@ def refuse_body(request: Request, error: Exception) -> JSONResponse:
     Without it, an unknown function, an unknown parameter or NaN gives status 500 without a reason, and a stack trace of
     60 lines in the log.
     """
-    if request.method != "POST":
+    reader = traceback.extract_tb(error.__traceback__)[-1]
+    of_body = isinstance(error, (RequestValidationError, FnIndexInferError)) or reader.name in READERS
+    if request.method != "POST" or not of_body:  # a fault of this program, which the server logs
         raise error
     return JSONResponse({"detail": UNREADABLE}, 422)
 
@@ -85,6 +95,49 @@ def drop_orphaned_messages(queue: Queue) -> None:
             send(event, event_message)
 
     queue.send_message = send_to_session  # type: ignore[method-assign]
+
+
+def message_for(text: str, request: gr.Request, block_fn: BlockFunction) -> str:
+    """A message as the page or a program may show it to the sender of a request.
+
+    Without it, visitors see the server's folders, and markup in a message, such as an <img> from the link that somebody
+    follows, becomes a part of the page.
+    """
+    text = access.visible(text, request)
+    return text if block_fn.api_visibility == "public" else html.escape(text, quote=False)
+
+
+def clean_warnings(queue: Queue) -> None:
+    """Send warnings and information as `message_for` returns them."""
+    send = queue.send_message
+
+    def send_clean(event: Event, event_message: Any) -> None:
+        if isinstance(event_message, LogMessage):
+            event_message.log = message_for(event_message.log, gr.Request(event.request), event.fn)
+        send(event, event_message)
+
+    queue.send_message = send_clean  # type: ignore[method-assign]
+
+
+def end_unheard(queue: Queue) -> None:
+    """End a running call that streams its progress if nobody has read any of it for `PATIENCE` seconds.
+
+    Without it, a call whose answer is never fetched runs to its end, and others wait for it.
+    """
+    send, heard = queue.send_message, weakref.WeakKeyDictionary[Event, float]()
+
+    def send_if_heard(event: Event, event_message: Any) -> None:
+        messages = queue.pending_messages_per_session.get(event.session_hash)
+        if isinstance(event_message, ProcessGeneratingMessage) and messages is not None:
+            if messages.empty():  # all earlier ones have been read
+                heard[event] = time.monotonic()
+            elif time.monotonic() > heard.setdefault(event, time.monotonic()) + PATIENCE:
+                error = {"error": UNHEARD, "title": ERROR}
+                send(event, ProcessCompletedMessage(output=error, title=ERROR, success=False))
+                event.alive = False
+        send(event, event_message)
+
+    queue.send_message = send_if_heard  # type: ignore[method-assign]
 
 
 def check_count(block_fn: BlockFunction, values: list) -> None:
@@ -155,11 +208,12 @@ class PatchedBlocks(gr.Blocks):
     """gr.Blocks with these patches. `launch` also needs app_kwargs={"exception_handlers": REFUSALS}."""
 
     checked = 0.0  # time of the last check of the files
+    token = ""  # makes a request private, see `access.has_token`
 
     def queue(self, *arguments: Any, **named: Any) -> "PatchedBlocks":
         # `Blocks` calls this itself; a second call to set the limit would slow the start by 0.35 s
         super().queue(*arguments, **{"max_size": MOST_WAITING} | named)
-        for patch in (poll_less, name_sessions, drop_orphaned_messages):
+        for patch in (poll_less, name_sessions, end_unheard, drop_orphaned_messages, clean_warnings):
             patch(self._queue)
         return self
 
@@ -176,6 +230,8 @@ class PatchedBlocks(gr.Blocks):
         except Exception as error:
             if is_disk_full(error):
                 raise gr.Error(DISK_FULL, title=ERROR, print_exception=False) from error
+            if isinstance(error, gr.Error):
+                error.message = message_for(error.message, named["request"], named["block_fn"])
             raise
         finally:
             drop_generated_session(self.state_holder, named.get("session_hash"), named.get("event_id"))

@@ -11,6 +11,7 @@ from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.sampling import save_png
 from ganopt.runs import manager, monitor, timelapse
+from ganopt.runs.status import folder_of
 from ganopt.training.recipe_text import argv, parse, shareable
 from ganopt.ui import access
 from ganopt.ui.common import QUIET, Event, Scratch, show_errors
@@ -43,7 +44,7 @@ def _film_part(chosen: gr.Radio, scratch: Scratch) -> None:
     @show_errors
     def make(name: str):
         """Write the previews of a run as a film and a sheet; returns their paths."""
-        folder, paths = runs_folder() / name, (scratch.path("film.webp"), scratch.path("history.png"))
+        folder, paths = folder_of(runs_folder(), name), (scratch.path("film.webp"), scratch.path("history.png"))
         timelapse.save_film(folder, paths[0])
         save_png(timelapse.history(folder), paths[1])
         return [str(path) for path in paths]
@@ -107,9 +108,12 @@ def _change_part(chosen: gr.Radio, requested: gr.State, show_after: Callable[[Ev
 @show_errors
 def _command_and_log(name: str | None, request: gr.Request) -> str:
     """The command line for a run, and the end of its log, as HTML. Public visitors do not see the paths of folders."""
-    folder = runs_folder() / (name or "")
+    if not name:
+        return ""
+    folder = folder_of(runs_folder(), name)
     recipe = monitor.recipe_of(folder)
     if recipe and access.is_public(request):
         recipe = parse(shareable(recipe))
-    parts = [shlex.join(["python", "-m", "ganopt", *argv(recipe)]) if recipe else "", monitor.log(folder)]
+    log = access.visible(monitor.log(folder), request)
+    parts = [shlex.join(["python", "-m", "ganopt", *argv(recipe)]) if recipe else "", log]
     return "".join(f"<pre>{html.escape(part)}</pre>" for part in parts if part)

@@ -16,7 +16,7 @@ from ganopt.models import zoo
 from ganopt.runs import manager, monitor, timelapse
 from ganopt.runs.monitor import Watch
 from ganopt.runs.queue import runs_ahead
-from ganopt.runs.status import ACTIVE, Run, find, read
+from ganopt.runs.status import ACTIVE, Run, find, folder_of, read
 from ganopt.training.run_folder import read_recipe
 from ganopt.ui import access, requests
 from ganopt.ui.common import QUIET, Event, Scratch, optional_number, show_errors, tabs_of, update_url
@@ -50,12 +50,12 @@ def build_run_view(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> RunView:
     chosen, _, _, scrubber, stop, *_ = parts
     shown = [hint, panel, *parts, seen]
 
-    def show(requested: str, position: int, seen: dict[str, Any]) -> list:
+    def show(requested: str, position: int, seen: dict[str, Any], request: gr.Request) -> list:
         # The page sends several of these calls at once, and the answers may arrive in another order. So no answer
         # changes which run is requested, and an answer after one for another run contains all parts.
         try:
             _, last = seen.get("chosen") or ([], "")
-            parts = _parts((requested, last), position, scratch)
+            parts = _parts((requested, last), position, scratch, request)
             values = [gr.skip() if (part, parts[part][0]) in seen.items() else parts[part][1]() for part in PARTS]
         except FileNotFoundError:  # just deleted by another page; the next update shows the rest
             return [gr.skip()] * len(shown)
@@ -68,7 +68,7 @@ def build_run_view(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> RunView:
     @show_errors
     def resume_run(name: str, text: str, request: gr.Request) -> None:
         minutes, public = optional_number(text, "More minutes"), access.is_public(request)
-        runs, folder = runs_folder(), runs_folder() / name
+        runs, folder = runs_folder(), folder_of(runs_folder(), name)
         run, recipe = read(folder), read_recipe(folder)
         total = requests.resumed_budget(run, recipe, minutes, public)
         again = recipe.lr_decay if run.status == "finished" and recipe.lr_decay else None
@@ -127,7 +127,7 @@ def _from_link(request: gr.Request) -> tuple:
     return (gr.Tabs(selected="train"), name) if name else (gr.skip(), gr.skip())
 
 
-def _parts(names: tuple[str, ...], position: int, scratch: Scratch) -> Parts:
+def _parts(names: tuple[str, ...], position: int, scratch: Scratch, request: gr.Request) -> Parts:
     """All parts for the first existing run of `names`, else the first of all, at a position of its previews in %."""
     found = find(runs_folder())
     by_name = {run.name: run for run in found}
@@ -140,16 +140,16 @@ def _parts(names: tuple[str, ...], position: int, scratch: Scratch) -> Parts:
         return dict.fromkeys(PARTS, (None, gr.skip)) | head
     choices = [(f"{each.name} · {each.status}", each.name) for each in found]
     head["chosen"] = ((choices, run.name), lambda: gr.Radio(choices, value=run.name))
-    parts = _parts_of(run, position, scratch)
+    parts = _parts_of(run, position, scratch, request)
     return head | {part: ((run.name, state), make) for part, (state, make) in parts.items()}
 
 
-def _parts_of(run: Run, position: int, scratch: Scratch) -> Parts:
+def _parts_of(run: Run, position: int, scratch: Scratch, request: gr.Request) -> Parts:
     watch, previews = monitor.watch(run.folder).refresh(), timelapse.files(run.folder)
     active, several = run.status in ACTIVE, len(previews) > 1
     preview = previews[round((len(previews) - 1) * position / LATEST)] if previews else None
     saved = (run.folder / zoo.FILES["generator"]).exists() and not run.fault
-    step, status = watch.last.get("step", 0), _status(run, watch)
+    step, status = watch.last.get("step", 0), _status(run, watch, access.visible(monitor.log(run.folder), request))
     return {
         "status": (status, lambda: status),
         "faces": (preview, lambda: _faces(preview)),
@@ -165,10 +165,10 @@ def _parts_of(run: Run, position: int, scratch: Scratch) -> Parts:
     }
 
 
-def _status(run: Run, watch: Watch) -> str:
+def _status(run: Run, watch: Watch, log_text: str) -> str:
     """The status of a run as HTML, with its progress, or how and why it ended."""
     last, name = watch.last, html.escape(run.name)
-    log = [line.strip() for line in monitor.log(run.folder).splitlines() if line.strip()]
+    log = [line.strip() for line in log_text.splitlines() if line.strip()]
     if run.status == "waiting":
         return f"<b>{name}</b> is waiting; runs ahead of it: {runs_ahead(run.folder)}."
     if run.status == "training" and last.get("progress", 1) >= 1:  # 1 or more: the last line is from before a resume

@@ -25,9 +25,9 @@ def are_shipped() -> bool:
 
 
 def settings(folder: Path) -> dict[str, str]:
-    """The environment of a page with the shipped models and one finished run, in `folder`."""
+    """The environment of a private page with the shipped models and one finished run, in `folder`."""
     _make_run(folder / "runs" / RUN)
-    return {"GANOPT_RUNS": str(folder / "runs"), "GANOPT_CACHE": str(folder / "cache")}
+    return {"GANOPT_PRIVATE": "1", "GANOPT_RUNS": str(folder / "runs"), "GANOPT_CACHE": str(folder / "cache")}
 
 
 def _make_run(folder: Path) -> None:

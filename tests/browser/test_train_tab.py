@@ -27,9 +27,10 @@ CURVE = "document.querySelector('#run-curves path.curve0')?.getAttribute('d')"  
 
 @pytest.fixture(scope="module")
 def settings(tmp_path_factory, three_models) -> dict[str, str]:
-    """The environment of a page with tiny models and its own folder of runs."""
+    """The environment of a private page with tiny models and its own folder of runs."""
     folder = tmp_path_factory.mktemp("train")
     return {
+        "GANOPT_PRIVATE": "1",
         "GANOPT_CHECKPOINTS": str(three_models),
         "GANOPT_RUNS": str(folder / "runs"),
         "GANOPT_CACHE": str(folder / "cache"),
@@ -170,8 +171,8 @@ def test_a_late_answer_for_another_run_does_not_replace_the_requested_one(tab):
 
 
 def test_a_public_page_shows_its_limits_and_a_run_outlives_it(serve, settings, folder, visit):
-    public = {"GRADIO_SERVER_NAME": "0.0.0.0", "GANOPT_TRAIN_MINUTES": "9"}
-    with serve(**settings, **public) as address, visit(address.replace("0.0.0.0", "127.0.0.1")) as page:
+    public = settings | {"GANOPT_PRIVATE": "", "GANOPT_TRAIN_MINUTES": "9"}
+    with serve(**public) as address, visit(address) as page:
         page.get_by_role("tab", name="Train").click()
         page.locator("#limits", has_text="public").wait_for()
         fill(page, "train-minutes", "10")

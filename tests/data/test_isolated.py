@@ -1,13 +1,16 @@
 """Uploads are read in a process of their own: what happens there is one sentence here, and nothing is left of it."""
 
+import contextlib
 import os
 import signal
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +34,15 @@ def children() -> list[int]:
     ]
 
 
+@contextlib.contextmanager
+def opened(archive: Path, most: int) -> Iterator[isolated.Upload]:
+    """An upload, after it has been unpacked."""
+    with isolated.opened(archive, most, UPLOAD_PIXELS) as uploads:
+        while (upload := next(uploads)) is None:
+            pass
+        yield upload
+
+
 @pytest.fixture
 def archive(tmp_path, monkeypatch, draw_faces) -> Path:
     """A zip file of twenty faces; what is unpacked lies in a folder of the test's own."""
@@ -43,7 +55,7 @@ def archive(tmp_path, monkeypatch, draw_faces) -> Path:
 
 
 def test_pictures_come_as_they_are_decoded(archive, tmp_path):
-    with isolated.opened(archive, 10, UPLOAD_PIXELS) as upload:
+    with opened(archive, 10) as upload:
         pictures = list(upload.pictures)
     assert upload.count == len(pictures) == 10
     for index, picture in enumerate(pictures):
@@ -59,7 +71,7 @@ def test_what_cannot_be_read_comes_as_its_reason(archive, tmp_path):
             Image.new("1", (20_000, 20_000)).save(file, "PNG")  # of which PIL does not tell the size
         Image.new("L", (300, 300)).save(tmp_path / "d.ico")  # whose header may lie
         zipped.write(tmp_path / "d.ico", "d.png")
-    with isolated.opened(archive, 100, UPLOAD_PIXELS) as upload:
+    with opened(archive, 100) as upload:
         reasons = [picture for picture in upload.pictures if isinstance(picture, str)]
     assert upload.count == 24 and reasons == ["it is not a picture", HUGE, HUGE, "it is not a picture"]
 
@@ -98,7 +110,7 @@ print(peak() - before)
     [(signal.SIGKILL, "was killed by the system, probably because memory ran out"), (signal.SIGSEGV, "crashed")],
 )
 def test_a_process_that_is_killed_is_one_sentence(archive, refuses, tmp_path, number, sentence):
-    with refuses("Reading faces.zip", sentence), isolated.opened(archive, 20, UPLOAD_PIXELS) as upload:
+    with refuses("Reading faces.zip", sentence), opened(archive, 20) as upload:
         next(upload.pictures)
         [process] = children()
         os.kill(process, number)
@@ -134,7 +146,7 @@ def test_however_a_process_ends_it_is_one_sentence(tmp_path, monkeypatch, refuse
 
 @linux
 def test_who_leaves_ends_the_process_and_removes_what_it_unpacked(archive, tmp_path):
-    with isolated.opened(archive, 20, UPLOAD_PIXELS) as upload:
+    with opened(archive, 20) as upload:
         next(upload.pictures)
         assert children() and list((tmp_path / "temporary").iterdir())
     assert not children() and not list((tmp_path / "temporary").iterdir())
@@ -171,3 +183,21 @@ def test_a_damaged_picture_of_any_kind_is_a_reason(tmp_path, draw_face):
         (tmp_path / "b.png").write_bytes(damaged)
         found = decode_whole(str(tmp_path / "b.png"), UPLOAD_PIXELS)
         assert isinstance(found, np.ndarray) or found.startswith("it ")
+
+
+@linux
+@pytest.mark.parametrize("stops", [True, False])
+def test_unpacking_can_be_left_and_has_a_time_limit(archive, tmp_path, monkeypatch, refuses, stops):
+    code = "import signal, time\nfrom ganopt.data import archives\narchives.unpack = lambda *_: time.sleep(100)\n"
+    limit = "alarm = signal.alarm\nsignal.alarm = lambda seconds: alarm(seconds // 60)\n"  # two seconds
+    (tmp_path / "sitecustomize.py").write_text(code if stops else code + limit)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    start = time.monotonic()
+    with (
+        contextlib.nullcontext() if stops else refuses("faces.zip took too long"),
+        isolated.opened(archive, 20, UPLOAD_PIXELS) as uploads,
+    ):
+        assert [next(uploads) for _ in range(3)] == [None] * 3
+        if not stops:
+            list(uploads)
+    assert time.monotonic() - start < 30 and not children() and not list((tmp_path / "temporary").iterdir())

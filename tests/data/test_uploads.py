@@ -55,3 +55,15 @@ def test_pictures_of_too_many_pixels_are_left_out_and_counted(draw_faces, tmp_pa
     words[1] = str(tmp_path / "few")
     with refuses("Only 15 of the pictures have up to 16 million pixels", "at least 16"):
         run_module(words, json.dumps([str(file) for file in [huge, *faces[:15]]]))
+
+
+def test_files_that_are_no_pictures_are_deleted(draw_faces, tmp_path):
+    with zipfile.ZipFile(tmp_path / "faces.zip", "w") as archive:
+        for path in draw_faces(tmp_path / "faces", 16):
+            archive.write(path, path.name)
+        for name in ("noise.png", "noise.png.cat", "more/noise.jpg"):
+            archive.writestr(name, b"9 " * 1000)
+    words = ["ganopt.data.uploads", str(tmp_path / "out"), "32", "", "16"]
+    assert "Skipped noise.png" in run_module(words, json.dumps([str(tmp_path / "faces.zip")]))
+    assert sorted(path.suffix for path in (tmp_path / "out").rglob("*.*")) == [".png"] * 16
+    assert len(image_folder.load(tmp_path / "out", 32).files) == 16

@@ -1,7 +1,8 @@
-"""Private and public requests, on a real server: a request is private if that is proven, or by a setting."""
+"""Private and public requests, on a real server: a request is private with the page's token, or by a setting."""
 
 import http.client
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,26 +10,26 @@ from typing import Any
 import gradio as gr
 import httpx
 import pytest
+from gradio_client import Client
+from gradio_client.exceptions import AppError
 
+from ganopt import ui
 from ganopt.models import zoo
 from ganopt.runs.queue import LOCK
+from ganopt.runs.status import folder_of
 from ganopt.training.run_folder import CONFIG
-from ganopt.ui import build_app
+from ganopt.ui import access, build_app
 
 TINY = {"network": "big/64", "side": 32, "method": "r1"}
-HERE: dict[str, str] = {}
-FOREIGN = [
-    {"X-Forwarded-For": "203.0.113.9"},
-    {"X-Forwarded-Host": "cats.example"},
-    {"Forwarded": "for=203.0.113.9"},
-    {"X-Real-IP": "203.0.113.9"},
-    {"Via": "1.1 proxy"},
-    {"Cf-Connecting-Ip": "203.0.113.9"},
-    {"Host": "cats.gradio.live"},
-    {"Host": "192.168.0.7:7860"},
-    {"Host": "127.0.0.1.cats.example"},
-    {"Host": "localhost.cats.example:7860"},
-    {"Referer": "https://cats.example/"},
+VISITOR: dict[str, str] = {}  # on this machine, like a proxy's or a tunnel's requests
+OTHERS: list[dict[str, Any]] = [  # of a raw tunnel, of a proxy, and with tokens that are not the page's
+    {"Host": "localhost"},
+    {"X-Forwarded-For": "127.0.0.1"},
+    {access.TOKEN_HEADER: ""},
+    {access.TOKEN_HEADER: "a" * 43},
+    {access.TOKEN_HEADER: b"\xff"},
+    {"Cookie": "ganopt-7860="},
+    {"Authorization": "Bearer private"},
 ]
 
 
@@ -56,7 +57,7 @@ def launch(runs, three_models, thin_inception) -> Iterator[Callable[..., gr.Bloc
 
     def start(**settings: Any) -> gr.Blocks:
         pages.append(build_app("cpu"))
-        pages[-1].launch(prevent_thread_lock=True, quiet=True, ssr_mode=False, **settings)
+        ui.launch(pages[-1], prevent_thread_lock=True, quiet=True, **settings)
         return pages[-1]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -100,67 +101,88 @@ def call(demo: gr.Blocks, handler: str, values: list, headers: dict[str, str], s
     return end
 
 
-def is_public(demo: gr.Blocks, headers: dict[str, str] = HERE) -> bool:
+def owner(demo: gr.Blocks) -> dict[str, str]:
+    return {access.TOKEN_HEADER: demo.token}
+
+
+def is_public(demo: gr.Blocks, headers: dict[str, str] = VISITOR) -> bool:
     answer = train_on_a_folder(demo, headers)
     refused = "This public page cannot read folders on the server; upload pictures instead." in answer
     assert refused or "There is no folder" in answer, answer
     return refused
 
 
-def test_requests_from_the_same_machine_are_private(demo):
-    assert not is_public(demo)
-    for name in ("127.0.0.1", "localhost", "127.0.0.2", "[::1]"):
-        assert not is_public(demo, {"Host": f"{name}:{demo.server_port}"})
-
-
-@pytest.mark.parametrize("headers", FOREIGN, ids=lambda headers: ", ".join(map(": ".join, headers.items())))
-def test_forwarded_requests_and_other_host_names_are_public(demo, headers):
+@pytest.mark.parametrize("headers", [VISITOR, *OTHERS], ids=str)
+def test_requests_without_the_token_are_public(demo, headers):
     assert is_public(demo, headers)
 
 
-def test_requests_of_a_proxy_that_uses_http_1_0_are_public(demo, monkeypatch):
-    monkeypatch.setattr(http.client.HTTPConnection, "_http_vsn", 10)
-    monkeypatch.setattr(http.client.HTTPConnection, "_http_vsn_str", "HTTP/1.0")
+def test_requests_of_a_proxy_that_adds_no_header_are_public(demo):
     connection = http.client.HTTPConnection("127.0.0.1", demo.server_port)
     body = json.dumps(TINY | {"data": "/no/such/folder", "minutes": 1})
     connection.request("POST", "/gradio_api/call/v2/train", body, {"Content-Type": "application/json"})
     event = json.load(connection.getresponse())["event_id"]
-    answer = httpx.get(f"{address(demo)}/call/v2/train/{event}", timeout=60).text
-    assert "cannot read folders on the server" in answer
+    connection.request("GET", f"/gradio_api/call/v2/train/{event}")
+    assert b"cannot read folders on the server" in connection.getresponse().read()
 
 
-def test_a_share_link_a_root_path_and_a_space_are_public(demo, monkeypatch):
-    for name, value in (("share", True), ("share_url", "https://cats.gradio.live"), ("root_path", "/cats")):
-        with monkeypatch.context() as patch:
-            patch.setattr(demo, name, value)
-            assert is_public(demo), name
-    monkeypatch.setenv("SPACE_ID", "me/cats")
-    assert is_public(demo)
+def test_the_token_makes_a_request_private_wherever_it_comes_from(demo):
+    for headers in ({}, {"X-Forwarded-For": "203.0.113.9"}, {"Host": "cats.example"}):
+        assert not is_public(demo, owner(demo) | headers)
 
 
-def test_a_page_served_to_other_machines_is_public(launch):
-    assert is_public(launch(server_name="0.0.0.0"))
+def test_the_token_of_another_page_is_not_accepted(demo, launch):
+    other = launch()
+    assert len(demo.token) == len(other.token) == 43 and demo.token != other.token
+    assert is_public(demo, owner(other)) and not is_public(other, owner(other))
 
 
-def test_a_setting_overrides_everything(demo, monkeypatch):
+def test_the_private_link_is_printed_and_its_script_gets_a_cookie(launch, capsys):
+    page = launch()
+    [link] = re.findall(r"http://\S+#\S+", capsys.readouterr().out)
+    address, _, token = link.partition("#")
+    assert address == f"http://127.0.0.1:{page.server_port}/private" and token == page.token
+    assert token not in httpx.get(address).text
+    refused = httpx.post(address, headers={access.TOKEN_HEADER: "guessed"})
+    assert refused.status_code == 403 and refused.text.endswith(".") and "set-cookie" not in refused.headers
+    cookie = httpx.post(address, headers={access.TOKEN_HEADER: token}).headers["set-cookie"]
+    assert cookie == f"ganopt-{page.server_port}={token}; HttpOnly; SameSite=strict"
+    assert not is_public(page, {"Cookie": cookie.partition(";")[0]})
+
+
+def test_a_program_becomes_private_by_a_header(demo):
+    request = TINY | {"data": "/no/such/folder", "minutes": 1}
+    for headers, answer in ((None, "cannot read folders"), (owner(demo), "There is no folder")):
+        with pytest.raises(AppError, match=answer):
+            Client(demo.local_url, headers=headers, verbose=False).predict(**request, api_name="/train")
+
+
+def test_a_page_that_is_launched_in_another_way_is_public(launch):
+    page = build_app("cpu")
+    page.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
+    try:
+        assert is_public(page) and is_public(page, {access.TOKEN_HEADER: ""})
+    finally:
+        page.close()
+
+
+def test_a_setting_overrides_the_token(demo, launch, monkeypatch, capsys):
     monkeypatch.setenv("GANOPT_PRIVATE", "1")
-    assert not any(is_public(demo, headers) for headers in (HERE, FOREIGN[0], FOREIGN[6]))
-    monkeypatch.setattr(demo, "share", True)
-    assert not is_public(demo)
-    monkeypatch.setattr(demo, "share", False)
+    assert not is_public(demo) and not is_public(demo, {"X-Forwarded-For": "203.0.113.9"})
     monkeypatch.setenv("GANOPT_PRIVATE", "0")
-    assert is_public(demo)
-    monkeypatch.setenv("GANOPT_PRIVATE", "yes")
-    assert "GANOPT_PRIVATE is 'yes'; set it to 1" in train_on_a_folder(demo, HERE)
+    assert is_public(demo) and is_public(demo, owner(demo))
+    page = launch()
+    assert not page.token and "private" not in capsys.readouterr().out
+    assert httpx.post(f"{page.local_url}private", headers={access.TOKEN_HEADER: ""}).status_code == 403
 
 
-@pytest.mark.parametrize("headers", [HERE, FOREIGN[0]], ids=["private", "public"])
-def test_private_parts_are_hidden_from_visitors(demo, headers):
+@pytest.mark.parametrize("private", [True, False])
+def test_private_parts_are_hidden_from_visitors(demo, private):
+    headers = owner(demo) if private else VISITOR
     limits, pictures, *parts = call(demo, "show_limits", [], headers, "visit")["output"]["data"]
-    private = not headers
     assert [part["visible"] for part in parts] == [private, private] and limits["visible"] != private
     assert ("folder" in [value for _, value in pictures["choices"]]) == private
-    assert private or "This page is public" in limits["value"]
+    assert private or re.search("This page is public.* open the private link", limits["value"])
 
 
 def test_private_parts_are_hidden_at_first(demo):
@@ -173,7 +195,7 @@ def test_private_parts_are_hidden_at_first(demo):
 def test_hidden_actions_are_refused_for_visitors(demo, runs, monkeypatch):
     published = []
     monkeypatch.setattr(zoo, "publish", lambda *values: published.append(values) or "https://hub.example")
-    visitor, session = FOREIGN[0], "stranger"
+    visitor, session = VISITOR, "stranger"
     call(demo, "show", [None, 100, None], visitor, session)  # puts the run into the session
     renamed = call(demo, "rename_run", ["mine", "theirs"], visitor, session)
     assert not renamed["success"] and "cannot rename runs" in renamed["output"]["error"]
@@ -184,16 +206,17 @@ def test_hidden_actions_are_refused_for_visitors(demo, runs, monkeypatch):
     assert "cannot publish runs" in refused and not published
     assert [path.name for path in runs.iterdir() if path.name != ".queue"] == ["mine"]
     texts = [
-        call(demo, "_command_and_log", ["mine"], headers, session)["output"]["data"][0] for headers in (visitor, HERE)
+        call(demo, "_command_and_log", ["mine"], headers, session)["output"]["data"][0]
+        for headers in (visitor, owner(demo))
     ]
     assert ["/home/me/secret" in text for text in texts] == [False, True]
-    done = call(demo, "publish", ["mine", "me/cats", "token", True], HERE, session)["output"]["data"][0]
+    done = call(demo, "publish", ["mine", "me/cats", "token", True], owner(demo), session)["output"]["data"][0]
     assert "Published at" in done and "hub.example" in done
 
 
 def test_limits_apply_to_visitors_only(demo):
     request = TINY | {"data": "sample:cats-teacher", "minutes": 1, "settings": {"batch": 64}}
-    for headers, refused in ((HERE, False), (FOREIGN[0], True)):
+    for headers, refused in ((owner(demo), False), (VISITOR, True)):
         event = httpx.post(f"{address(demo)}/call/v2/cost", json=request, headers=headers).json()["event_id"]
         answer = httpx.get(f"{address(demo)}/call/v2/cost/{event}", timeout=120).text
         assert ("Batches may have at most 32 pictures" in answer) == refused and ("A step takes" in answer) != refused
@@ -201,8 +224,24 @@ def test_limits_apply_to_visitors_only(demo):
 
 def test_private_requests_may_rename_and_delete_runs(demo, runs):
     shutil.copytree(runs / "mine", runs / "old")
-    call(demo, "show", [None, 100, None], HERE, "owner")
-    assert call(demo, "rename_run", ["old", "new"], HERE, "owner")["success"] and (runs / "new").exists()
-    call(demo, "show", [None, 100, None], HERE, "owner")
-    call(demo, "ask_to_confirm", ["new"], HERE, "owner")
-    assert call(demo, "delete_run", [None], HERE, "owner")["success"] and not (runs / "new").exists()
+    call(demo, "show", [None, 100, None], owner(demo), "owner")
+    assert call(demo, "rename_run", ["old", "new"], owner(demo), "owner")["success"] and (runs / "new").exists()
+    call(demo, "show", [None, 100, None], owner(demo), "owner")
+    call(demo, "ask_to_confirm", ["new"], owner(demo), "owner")
+    assert call(demo, "delete_run", [None], owner(demo), "owner")["success"] and not (runs / "new").exists()
+
+
+@pytest.mark.parametrize("name", ["../mine", "..", "/etc", "", "none", "mine/previews", "x" * 70])
+def test_names_of_runs_are_checked_before_they_become_paths(runs, name, refuses):
+    assert folder_of(runs, "mine") == runs / "mine"
+    with refuses("There is no run"):
+        folder_of(runs, name)
+
+
+def test_the_page_checks_the_names_of_runs_itself(demo, monkeypatch, runs):
+    monkeypatch.setattr(gr.Radio, "preprocess", lambda self, value: value)  # as if Gradio did not
+    (runs.parent / "outside").mkdir(exist_ok=True)
+    (runs.parent / "outside" / "log.txt").write_text("secret")
+    for handler, values in (("make", []), ("_command_and_log", []), ("resume_run", [""]), ("stop_run", [])):
+        answer = call(demo, handler, ["../outside", *values], VISITOR, "stranger")
+        assert not answer["success"] and re.match("There is no run|A run's name", answer["output"]["error"]), answer

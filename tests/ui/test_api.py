@@ -122,7 +122,7 @@ def test_cost(client):
 
 
 def test_train(client, archive, folder):
-    message, name = client.predict(minutes=10, name="mine", files=[archive], **TINY, api_name="/train")
+    message, name = client.predict(minutes=5, name="mine", files=[archive], **TINY, api_name="/train")
     assert name == "mine" and message == "'mine' has been started."
     manager.stop(folder / "GANOPT_RUNS", "mine")
 

@@ -105,12 +105,13 @@ def _button(client: Client, text: str) -> list:
 
 
 @pytest.mark.parametrize("catalogue", [None, "{damaged", '{"models": []}'])
-def test_a_page_without_models_says_so(catalogue, tmp_path, monkeypatch):
+def test_a_page_without_models_says_so_and_the_log_says_where(catalogue, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
     if catalogue:
         (tmp_path / "catalogue.json").write_text(catalogue)
     texts = [block.value for block in build_app("cpu").blocks.values() if isinstance(block, gr.Markdown)]
-    assert any(str(tmp_path) in text and "restore it" in text for text in texts)
+    assert any("restore it" in text for text in texts) and not any(str(tmp_path) in text for text in texts)
+    assert str(tmp_path) in capsys.readouterr().err
 
 
 def test_importing_the_package_does_no_work():

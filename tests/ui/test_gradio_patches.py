@@ -6,6 +6,7 @@ If a test fails because plain Gradio no longer has the problem, remove the patch
 import contextlib
 import errno
 import inspect
+import logging
 import os
 import re
 import threading
@@ -20,6 +21,7 @@ import pytest
 from gradio.queueing import Queue
 from packaging.requirements import Requirement
 
+from ganopt.errors import UserError
 from ganopt.ui import gradio_patches
 from ganopt.ui.gradio_patches import POLLS, REFUSALS, PatchedBlocks, limit_files
 
@@ -105,6 +107,18 @@ def test_a_body_that_gradio_cannot_read_is_refused_with_a_sentence(path, body, p
     assert answer(plain).status_code == 500
 
 
+@pytest.mark.parametrize("error", [ValueError, KeyError, TypeError, UserError])
+def test_an_error_of_the_server_is_logged_and_not_called_one_of_the_body(error, patched, monkeypatch, caplog):
+    def fail(**values) -> None:
+        raise error("own fault")
+
+    monkeypatch.setattr(patched.demo._queue, "push", fail)
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "handlers", [caplog.handler])
+    answer = httpx.post(patched.address, json={"data": [1]})
+    assert answer.status_code == 500 and "files" not in answer.text and "own fault" not in answer.text
+    assert "own fault" in caplog.text
+
+
 def test_an_idle_queue_polls_less(patched, plain, monkeypatch):
     def count_polls(page: SimpleNamespace) -> int:
         """How often the queue polls in a second: it reads its sleeping time each time."""
@@ -136,6 +150,40 @@ def test_a_waiting_call_whose_session_is_gone_does_not_end_the_queue(blocks):
         wait_until(lambda: queue.stopped or not queue.event_ids_to_events)
         assert queue.stopped == (blocks is gr.Blocks)
         assert blocks is gr.Blocks or "event: complete" in page.call(1)
+
+
+@contextlib.contextmanager
+def counting(blocks: type[gr.Blocks], seconds: float) -> Iterator[tuple[SimpleNamespace, threading.Event]]:
+    """A server whose endpoint counts for some seconds, and an event that is set when a call ends, for any reason."""
+    ended = threading.Event()
+
+    def count(value: float) -> Iterator[float]:
+        end = time.monotonic() + seconds
+        try:
+            while time.monotonic() < end:
+                time.sleep(0.02)
+                yield value
+        finally:
+            ended.set()
+
+    with served(blocks, count) as page:
+        yield page, ended
+
+
+@pytest.mark.parametrize("blocks", [PatchedBlocks, gr.Blocks])
+def test_a_call_that_nobody_listens_to_is_ended(blocks, monkeypatch):
+    monkeypatch.setattr(gradio_patches, "PATIENCE", 0.3)
+    with counting(blocks, seconds=6) as (page, ended):
+        event = httpx.post(page.address, json={"data": [1]}).json()["event_id"]
+        assert ended.wait(3) == (blocks is PatchedBlocks)
+        if blocks is PatchedBlocks:
+            assert "Nobody has read the progress" in httpx.get(f"{page.address}/{event}", timeout=60).text
+
+
+def test_a_call_that_somebody_listens_to_is_not_ended(monkeypatch):
+    monkeypatch.setattr(gradio_patches, "PATIENCE", 0.3)
+    with counting(PatchedBlocks, seconds=1.5) as (page, _):
+        assert "event: complete" in page.call(1)
 
 
 @pytest.mark.parametrize("values", [[], [1, 2]])

@@ -1,0 +1,63 @@
+"""The settings from the environment that can be wrong, checked once at the start of a program."""
+
+import math
+import os
+import re
+from pathlib import Path
+
+from ganopt.errors import UserError
+
+REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
+
+
+def check() -> None:
+    """Raise UserError for the first setting that cannot be right."""
+    for name in ("GANOPT_CHECKPOINTS", "GANOPT_RUNS", "GANOPT_CACHE", "GANOPT_INCEPTION"):
+        if _text(name).startswith("~"):
+            raise _error(name, "but ~ is not replaced there; write the whole path")
+    folder = _text("GANOPT_CHECKPOINTS")
+    if folder and not os.path.isdir(folder):
+        raise _error("GANOPT_CHECKPOINTS", "which is not a folder; set it to the folder of the models or unset it")
+    file = _text("GANOPT_INCEPTION")
+    if file not in ("", "official") and not os.path.isfile(file):
+        raise _error("GANOPT_INCEPTION", "which is not a file; set it to a file of pytorch-fid's weights or unset it")
+    for name in ("GANOPT_RUNS", "GANOPT_CACHE"):  # made when they are needed
+        path = Path(_text(name) or ".").absolute()
+        existing = next(each for each in (path, *path.parents) if os.path.lexists(each))
+        if not (os.path.isdir(existing) and os.access(existing, os.W_OK)):
+            raise _error(name, f"but {existing} is not a folder that you may write to; choose another folder")
+    if _text("GANOPT_HUB") and not REPOSITORY.fullmatch(_text("GANOPT_HUB")):
+        raise _error("GANOPT_HUB", "not a repository name; write user/name or user/name@revision")
+    train_minutes()
+    is_private()
+
+
+def train_minutes() -> float | None:
+    """$GANOPT_TRAIN_MINUTES, the limit on a run from the page; None if it is not set.
+
+    Raises UserError if it is not a number.
+    """
+    text = _text("GANOPT_TRAIN_MINUTES")
+    try:
+        minutes = float(text or 0)
+    except ValueError:
+        minutes = math.nan
+    if not minutes >= 0:
+        raise _error("GANOPT_TRAIN_MINUTES", "not a number of minutes; set it to a number without a unit, such as 5")
+    return minutes if text else None
+
+
+def is_private() -> bool | None:
+    """$GANOPT_PRIVATE; None if it is not set. Raises UserError if it is neither 1 nor 0."""
+    text = _text("GANOPT_PRIVATE")
+    if text not in ("", "0", "1"):
+        raise _error("GANOPT_PRIVATE", "not 1 or 0; set it to 1 for a private page or 0 for a public page")
+    return None if text == "" else text == "1"
+
+
+def _text(name: str) -> str:
+    return os.environ.get(name, "")
+
+
+def _error(name: str, fault: str) -> UserError:
+    return UserError(f"{name} is '{_text(name)[:200]}', {fault}.")
