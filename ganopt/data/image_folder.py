@@ -119,7 +119,7 @@ def _is_run(folder: Path) -> bool:
         values = json.loads((folder / RECIPE).read_bytes())
     except (OSError, ValueError, RecursionError):
         return False
-    return isinstance(values, dict) and {"recipe", "generator"} <= values.keys()
+    return isinstance(values, dict) and "generator" in values and not {"method", "recipe"}.isdisjoint(values)
 
 
 def _of(classes: str) -> str:

@@ -128,7 +128,7 @@ def prepare_resume(
     Raises UserError as `resume` does before the first step.
     """
     whole = dict.fromkeys(("steps", "images", "minutes")) if budget and set(budget) - {"lr_decay"} else {}
-    recipe, notes = read_saved(folder, **whole, **budget or {}, **places)
+    recipe, notes = read_saved(folder, **{**whole, **(budget or {}), **places})
     for note in notes:
         tqdm.write(note, file=sys.stderr)
     saved = read_state(folder) if (folder / STATE).exists() else None
@@ -143,9 +143,10 @@ def _rate(folder: Path, counters: dict[str, Any], budget: dict[str, int | float 
     """The share of the learning rates from which a resumed run goes on."""
     if "lr_decay" in budget:
         return 1.0
-    before = read_recipe(folder)
-    spent = before.progress(counters["step"], counters["images"], counters["seconds"])
-    rate = counters.get("rate", before.rate(spent))  # version 0.1 did not save it
+    rate = counters.get("rate")
+    if rate is None:  # of version 0.1
+        before = read_recipe(folder)
+        rate = before.rate(before.progress(counters["step"], counters["images"], counters["seconds"]))
     if budget and rate < LOW_RATE:
         tqdm.write("The learning rates have fallen to almost 0; give --lr-decay to start again.", file=sys.stderr)
     return rate

@@ -16,7 +16,7 @@ from ganopt.models.networks import Generator, build_generator, kinds
 from ganopt.thesis import averaging, release
 from ganopt.thesis.averaging import average, averaged
 from ganopt.training import loop
-from ganopt.training.methods import Transfer
+from ganopt.training.methods import recipe
 from ganopt.training.run_folder import read_counters, read_recipe
 
 LATER = {"freeze_d": 2, "n_critic": 1, "batch": 4, "steps": 2, "device": "cpu", "snapshots": 2}
@@ -26,7 +26,7 @@ LATER = {"freeze_d": 2, "n_critic": 1, "batch": 4, "steps": 2, "device": "cpu", 
 def later(source, pictures, tmp_path_factory) -> Path:
     """A run that went on from `source`, with the first stage of its generator frozen."""
     folder = tmp_path_factory.mktemp("later") / "run"
-    for _ in loop.train(Transfer(source=str(source), freeze_g=1, **LATER), folder, pictures):
+    for _ in loop.train(recipe("transfer", source=str(source), freeze_g=1, **LATER), folder, pictures):
         pass
     return folder
 

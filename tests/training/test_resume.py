@@ -12,8 +12,9 @@ from ganopt.errors import UserError
 from ganopt.locks import is_locked
 from ganopt.models import weights
 from ganopt.training import live_fid, loop
-from ganopt.training.methods import Distill
-from ganopt.training.recipes import R1, Dcgan, Recipe
+from ganopt.training.methods import recipe
+from ganopt.training.recipe_text import describe
+from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_counters, read_recipe
 from ganopt.training.run_metrics import follow
 
@@ -21,11 +22,11 @@ TINY = {"generator": "big/64@32", "batch": 4, "device": "cpu", "save_every": 2, 
 
 
 def tiny(**settings) -> Recipe:
-    return Dcgan(**{**TINY, "critic": "kd-critic/16", "steps": 4, **settings})
+    return recipe("dcgan", **{**TINY, "critic": "kd-critic/16", "steps": 4, **settings})
 
 
-def finished(folder: Path, pictures: torch.Tensor, recipe: Recipe | None = None) -> Path:
-    for _ in loop.train(recipe or tiny(), folder, pictures):
+def finished(folder: Path, pictures: torch.Tensor, made: Recipe | None = None) -> Path:
+    for _ in loop.train(made or tiny(), folder, pictures):
         pass
     return folder
 
@@ -118,12 +119,12 @@ def test_pictures_and_device_may_have_moved(draw_faces, tmp_path, refuses):
         loop.resume(tmp_path / "run", budget={"steps": 5})
     there = str(tmp_path / "there")
     assert [step.step for step in loop.resume(tmp_path / "run", budget={"steps": 5}, data=there, device="cpu")] == [5]
-    recipe = read_recipe(tmp_path / "run")
-    assert (recipe.data, recipe.device, recipe.steps) == (there, "cpu", 5)
+    saved = read_recipe(tmp_path / "run")
+    assert (saved.data, saved.device, saved.steps) == (there, "cpu", 5)
     draw_faces(tmp_path / "other", 17, (32, 32))
     with refuses("pictures have changed"):
         loop.resume(tmp_path / "run", budget={"steps": 6}, data=str(tmp_path / "other"))
-    assert read_recipe(tmp_path / "run") == recipe
+    assert read_recipe(tmp_path / "run") == saved
 
 
 @pytest.mark.parametrize(
@@ -135,11 +136,9 @@ def test_pictures_and_device_may_have_moved(draw_faces, tmp_path, refuses):
     ],
 )
 def test_other_critics_in_the_config_are_called_that(first, second, pictures, tmp_path, refuses):
-    recipe = R1(**{**TINY, "critic": first, "steps": 1})
-    finished(tmp_path, pictures, recipe)
-    config = tmp_path / "config.json"
-    values = json.loads(config.read_text())
-    config.write_text(json.dumps(values | {"critic": second}))
+    finished(tmp_path, pictures, recipe("r1", **{**TINY, "critic": first, "steps": 1}))
+    other = describe(recipe("r1", **{**TINY, "critic": second, "steps": 1}))
+    (tmp_path / "config.json").write_text(json.dumps(other))
     with refuses("does not fit the networks of config.json"):
         loop.resume(tmp_path, pictures, {"steps": 2})
 
@@ -167,8 +166,8 @@ def test_a_resumed_run_says_its_new_budget_in_its_weights(pictures, tmp_path):
 
 
 def test_a_run_without_an_end_is_resumed_with_a_budget_that_can_be_spent(source, tmp_path, refuses):
-    recipe = Distill(**TINY, teacher=str(source), critic="kd-critic/16", alpha=0.0, steps=3)
-    run = loop.train(recipe, tmp_path)
+    student = recipe("distill", **TINY, teacher=str(source), critic="kd-critic/16", alpha=0.0, steps=3)
+    run = loop.train(student, tmp_path)
     next(run)
     run.close()
     config = tmp_path / "config.json"
