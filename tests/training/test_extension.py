@@ -112,6 +112,8 @@ def test_they_stand_on_the_command_line(capsys, draw_faces, tmp_path, monkeypatc
     assert "--calm CALM weight of the wish for pale pictures (default: 0.1)" in printed and "margin" in printed
     critics = "plain-critic/64,toy-critic:0.5"
     argv = ["train", "--recipe", "calm", "--calm", "0.3", "--generator", "toy@32", "--critic", critics, "--steps", "2"]
+    draw_faces(tmp_path / "faces", 20, (32, 32))
+    argv += ["--data", str(tmp_path / "faces"), "--device", "cpu"]
     main([*argv, "--dry-run"])
     values = json.loads(capsys.readouterr().out)
     assert (values["method"], values["calm"]) == ("calm", 0.3)
@@ -119,9 +121,8 @@ def test_they_stand_on_the_command_line(capsys, draw_faces, tmp_path, monkeypatc
         ("plain-critic/64@32", "margin", 2e-4),
         ("toy-critic@32", "margin", 3e-4),
     ]
-    draw_faces(tmp_path / "faces", 20, (32, 32))
     monkeypatch.setenv("GANOPT_RUNS", str(tmp_path / "runs"))
-    main([*argv, "--data", str(tmp_path / "faces"), "--device", "cpu"])
+    main(argv)
     lines = [json.loads(line) for line in (tmp_path / "runs" / "calm-1" / "metrics.jsonl").read_text().splitlines()]
     assert len(lines) == 2 and {"wish", "critic", "critic_toy-critic"} <= lines[-1].keys()
 

@@ -702,8 +702,8 @@ def test_a_poisoned_source_is_one_sentence(few, source, tmp_path, refuses):
         tensors, metadata = weights.read(source / f"{name}.safetensors")
         tensors["layers.3.0.bias"].fill_(math.nan)
         save_file(tensors, tmp_path / f"{name}.safetensors", metadata)
-    with refuses("The run diverged"):
-        consume(loop.train(make("transfer", tmp_path), None, few))
+    with refuses("has weights that are NaN or infinite"):
+        loop.train(make("transfer", tmp_path), None, few)
 
 
 @pytest.mark.parametrize("folder", ["/dev/null/x", "/dev/null/x/y", "/dev/null"])
