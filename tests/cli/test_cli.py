@@ -108,15 +108,19 @@ def test_dry_runs_print_what_would_be_trained_and_write_nothing(tmp_path, capsys
     main(["train", "--data", faces, "--steps", "5", *TINY, *more])
     recipe = json.loads(capsys.readouterr().out)
     assert recipe["method"] == "r1" and recipe["steps"] == 5 and recipe["flip"] is False
-    assert recipe["augment"] == ["color", "cutout"]
+    assert recipe["critics"][0]["augment"] == ["color", "cutout"]
     student = ["--teacher", str(source), "--generator", "kd/64@32", "--alpha", "0.3", "--inherit-critic"]
     main(["distill", *student, "--minutes", "2", "--data", faces, "--dry-run"])
     recipe = json.loads(capsys.readouterr().out)
-    assert (recipe["alpha"], recipe["critic"], recipe["flip"]) == (0.3, "critic/16@32", True)
+    assert (recipe["alpha"], recipe["critics"][0]["architecture"], recipe["flip"]) == (0.3, "critic/16@32", True)
     transfer = ["transfer", "--source", str(source), "--images", "500", "--data", faces, "--freeze-d", "2"]
     main([*transfer, "--widen", "2", "--out", "new", "--dry-run"])
     recipe = json.loads(capsys.readouterr().out)
-    assert (recipe["generator"], recipe["critic"], recipe["freeze_d"]) == ("big/16@32", "critic/16@32", 2)
+    assert (recipe["generator"], recipe["critics"][0]["architecture"], recipe["freeze_d"]) == (
+        "big/16@32",
+        "critic/16@32",
+        2,
+    )
     main(["generate", "--seeds", "1, 2, 3, 9", "--dry-run"])
     assert json.loads(capsys.readouterr().out)["seeds"] == "1-3, 9"
     assert not list((tmp_path / "here").iterdir())
