@@ -21,7 +21,7 @@ SECONDS = 0.3  # of training for each experiment
 UNCHANGED = dict(EXPERIMENTS)
 BOTH = "plain-critic/2,projected:0.5"
 NAMED = {  # as they are trained on two cores
-    "cats-teacher": ("sle", BOTH),
+    "cats-teacher": ("big-res/4", BOTH),
     "cats-thin": ("big/4", BOTH),
     "cats-thesis": ("big/4", "critic/2"),
     "cats-small": ("kd/4", BOTH),
