@@ -53,7 +53,9 @@ EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
         # ours, with both critics
-        Experiment(name="cats-teacher", recipe="r1", classes="cat", share=30, settings={"generator": "big-res/4"} | BOTH),
+        Experiment(
+            name="cats-teacher", recipe="r1", classes="cat", share=30, settings={"generator": "big-res/4"} | BOTH
+        ),
         Experiment(name="cats-thin", recipe="r1", classes="cat", share=20, settings={"generator": "big/4"} | BOTH),
         Experiment(name="dogs-scratch", recipe="r1", classes="dog", share=10, settings={"generator": "sle"} | BOTH),
         Experiment(

@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 from ganopt import subprocesses
-from ganopt.data import isolated
+from ganopt.data import image_folder, isolated
 from ganopt.data.decode import UPLOAD_PIXELS, decode_whole
 from ganopt.subprocesses import module_environment, module_output
 
@@ -58,7 +58,7 @@ def test_pictures_come_as_they_are_decoded(archive, tmp_path):
     with opened(archive, 10) as upload:
         pictures = list(upload.pictures)
     assert upload.count == len(pictures) == 10
-    for index, picture in enumerate(pictures):
+    for index, picture in zip(image_folder.drawn(20, 10, 0), pictures, strict=True):
         assert np.array_equal(picture, decode_whole(str(tmp_path / f"faces/face{index:03}.png")))
 
 

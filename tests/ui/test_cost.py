@@ -50,7 +50,8 @@ def test_estimates_and_fid_do_not_wait_for_each_other(demo):
 
 
 @pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="needs /proc")
-def test_an_estimate_stops_when_the_visitor_leaves(demo):
+def test_an_estimate_stops_when_the_visitor_leaves(demo, monkeypatch):
+    monkeypatch.setenv("GANOPT_PRIVATE", "1")
     [number] = [number for number, function in demo.fns.items() if function.api_name == "cost"]
     address = f"{demo.local_url}gradio_api/queue"
     values = [HEAVY[name] for name in ("method", "minutes", "data")] + ["cats-teacher", "big", 128, {"batch": 256}]

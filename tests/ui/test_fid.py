@@ -30,7 +30,7 @@ def error_of(task):
         return getattr(error, "message", str(error))
 
 def measure(path, as_reference):
-    models, sources = ("cats-teacher",) if as_reference else (), fid._sources(ordinary, path, as_reference)
+    models, sources = ("cats-teacher",) if as_reference else (), fid._sources(Path(ordinary), path, as_reference)
     plan = Plan(models=models, count=50, **sources)
     return list(fid._measure(plan, torch.device("cpu"), Scratch(folder / "scratch"), lambda: False))
 
