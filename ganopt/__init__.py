@@ -6,7 +6,7 @@ The functions for scripts can be imported from here. Their modules are loaded at
 import importlib
 from typing import TYPE_CHECKING, Any
 
-__version__ = "0.1.0"
+__version__ = "0.3.0"
 
 if TYPE_CHECKING:
     from ganopt.models.latents import latents

@@ -3,10 +3,12 @@
 import math
 import os
 import re
+import sys
 from pathlib import Path
 
 from ganopt.errors import UserError
 
+PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 REPOSITORY = re.compile(r"\w[\w.-]*/\w[\w.-]*(@\w[\w./-]*)?")
 
 
@@ -21,15 +23,36 @@ def check() -> None:
     file = _text("GANOPT_INCEPTION")
     if file not in ("", "official") and not os.path.isfile(file):
         raise _error("GANOPT_INCEPTION", "which is not a file; set it to a file of pytorch-fid's weights or unset it")
-    for name in ("GANOPT_RUNS", "GANOPT_CACHE"):  # made when they are needed
-        path = Path(_text(name) or ".").absolute()
-        existing = next(each for each in (path, *path.parents) if os.path.lexists(each))
-        if not (os.path.isdir(existing) and os.access(existing, os.W_OK)):
-            raise _error(name, f"but {existing} is not a folder that you may write to; choose another folder")
+    for name in ("GANOPT_RUNS", "GANOPT_CACHE"):
+        check_writable(name)
     if _text("GANOPT_HUB") and not REPOSITORY.fullmatch(_text("GANOPT_HUB")):
         raise _error("GANOPT_HUB", "not a repository name; write user/name or user/name@revision")
     train_minutes()
     is_private()
+
+
+def check_writable(name: str) -> None:
+    """Raise UserError if a folder, which is created when it is needed, could not be written."""
+    path = Path(_text(name) or ".").absolute()
+    existing = next(each for each in (path, *path.parents) if os.path.lexists(each))
+    if not (os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK)):
+        raise _error(name, f"but {existing} is not a folder that you may write to; choose another folder")
+
+
+def ignore_unusable_proxies() -> None:
+    """Remove proxies that no client can use from the environment, with a sentence on standard error.
+
+    Otherwise every client fails when it is made, even one that would ask nobody.
+    """
+    for name in [name for name in os.environ if name.lower() in PROXIES and os.environ[name]]:
+        import httpx  # slow
+
+        address = _text(name) if "://" in _text(name) else f"http://{_text(name)}"
+        try:
+            httpx.Client(proxy=address).close()
+        except Exception:  # of the scheme, the address, or a package that is not installed
+            print(_error(name, "not the address of a proxy that can be used here, so it is ignored"), file=sys.stderr)
+            del os.environ[name]
 
 
 def train_minutes() -> float | None:

@@ -11,6 +11,16 @@ class UserError(ValueError):
     """An error that the user can fix. Its text is one sentence: what was wrong and what to do."""
 
 
+def printable(text: str) -> str:
+    """A text with names of files as one line for standard output.
+
+    Characters that its encoding lacks, and those that a terminal would act on, are escaped.
+    """
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
 @contextlib.contextmanager
 def exit_on_user_error() -> Iterator[None]:
     """On a UserError, print its sentence and exit with status 1."""

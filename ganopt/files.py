@@ -7,8 +7,9 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,11 @@ def atomic_write(path: Path) -> Iterator[Path]:
     temporary = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+        descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:40]}.", suffix=".part", dir=path.parent)
         temporary = Path(name)
         os.close(descriptor)
         yield temporary
-        with open(temporary, "rb") as file:
+        with open(temporary, "rb+") as file:  # for writing, or Windows would refuse
             os.fsync(file.fileno())
         temporary.chmod(0o644)
         temporary.replace(path)
@@ -41,6 +42,26 @@ def atomic_write(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+
+
+def write_cache(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with a temporary path, as in `atomic_write`, to cache what was computed.
+
+    If it cannot be written, the result is not lost: a sentence on standard error says so once, and nothing is raised.
+    """
+    try:
+        with atomic_write(path) as temporary:
+            write(temporary)
+    except UserError as error:
+        warn_of_cache(cache_folder(), str(error))
+
+
+@functools.cache
+def warn_of_cache(folder: Path, fault: str) -> None:
+    """Say once, on standard error, that the cache cannot be written, from the sentence of `write_error`."""
+    reason = "the disk is full" if "disk is full" in fault else fault.rpartition(" (")[2].partition(")")[0]
+    text = f"The cache {folder} cannot be written ({reason}), so results are computed again the next time; "
+    print(f"{text}set GANOPT_CACHE to a folder that you may write to.", file=sys.stderr)
 
 
 @contextlib.contextmanager
@@ -88,14 +109,10 @@ def to_json(value: Any, **layout: Any) -> str:
 
 def sha256(path: Path) -> str:
     """The SHA-256 of a file's bytes, in hexadecimal."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest() if hasattr(hashlib, "file_digest") else _sha256(file)
-
-
-def _sha256(file) -> str:  # Python 3.10
     digest = hashlib.sha256()
-    while block := file.read(1 << 20):
-        digest.update(block)
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
     return digest.hexdigest()
 
 
@@ -114,10 +131,15 @@ def code_version(*places: str) -> str:
 
 
 def cache_folder() -> Path:
-    """The folder of cached data: $GANOPT_CACHE, by default ganopt in the user's cache folder."""
+    """The folder of cached data: $GANOPT_CACHE, by default ganopt in the user's cache folder.
+
+    Nothing can be written into it if the user has no home folder either.
+    """
     if folder := os.environ.get("GANOPT_CACHE"):
         return Path(folder)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "ganopt"
+    home = os.path.expanduser("~")  # unlike Path.home, never raises
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.join(os.devnull if home == "~" else home, ".cache")
+    return Path(cache, "ganopt")
 
 
 def runs_folder() -> Path:

@@ -1,7 +1,9 @@
 """Running modules of this package as subprocesses, with time and memory limits."""
 
 import contextlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from ganopt.errors import PREFIX, UserError
 
@@ -18,13 +20,18 @@ PAUSE = 0.25  # seconds between checks whether it has ended
 # for each library that NumPy may use: every thread takes address space
 ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
+BEGUN, ENDED = "ganopt begins file ", "ganopt has ended file "  # before a name in JSON, on standard error
+OUT_OF_MEMORY = re.compile(r"^[\w.]*(MemoryError|OutOfMemoryError)\b|(can't|cannot) allocate memory", re.IGNORECASE)
+
 _running: set[subprocess.Popen] = set()
+_announces = False  # whether this process announces its files
 
 
 def module_environment(**more: str) -> dict[str, str]:
     """The environment of a subprocess: this one, with this package on the import path, and `more`."""
     places = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))} | more
+    encoding = {"PYTHONIOENCODING": "utf-8:backslashreplace"}  # whatever the language of the terminal
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))} | encoding | more
 
 
 def run_module(
@@ -36,6 +43,19 @@ def run_module(
     return output
 
 
+@contextlib.contextmanager
+def _started(argv: list[str], **options: Any) -> Iterator[subprocess.Popen]:
+    """`python -m ARGV` in a process group of its own, which is killed when the block ends."""
+    command = [sys.executable, "-m", *argv]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, **options) as process:
+        _running.add(process)
+        try:
+            yield process
+        finally:
+            _running.discard(process)
+            _kill(process)
+
+
 def follow_module(
     argv: list[str], text: str = "", task: str = "This", seconds: float = TIME_LIMIT, **environment: str
 ) -> Generator[str | None]:
@@ -45,31 +65,19 @@ def follow_module(
     that time is exceeded or the subprocess fails, with the error that it printed, or with a sentence that begins with
     `task`, such as "Reading cats.zip".
     """
-    with subprocess.Popen(
-        [sys.executable, "-m", *argv],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=module_environment(**environment),
-        text=True,
-        start_new_session=True,
-    ) as process:
+    environ, pipe = module_environment(**environment), subprocess.PIPE
+    text_mode = {"encoding": "utf-8", "errors": "backslashreplace"}
+    with _started(argv, env=environ, stdin=pipe, stderr=pipe, **text_mode) as process:
         end, unsent, result = time.monotonic() + seconds, text or None, None
-        _running.add(process)
-        slow = f"{task} took longer than {seconds:g} s and was stopped; try again with less."
-        try:
-            while result is None:
-                try:
-                    result = process.communicate(unsent, timeout=PAUSE)
-                except subprocess.TimeoutExpired:
-                    unsent = None  # the first call sends all of it
-                    if time.monotonic() > end:
-                        raise UserError(slow) from None
-                    yield None
-        finally:
-            _running.discard(process)
-            if result is None:
-                _kill(process)
+        while result is None:
+            try:
+                result = process.communicate(unsent, timeout=PAUSE)
+            except subprocess.TimeoutExpired:
+                unsent = None  # the first call sends all of it
+                if time.monotonic() > end:
+                    slow = f"{task} took longer than {seconds:g} s and was stopped; try again with less."
+                    raise UserError(slow) from None
+                yield None
     output, errors = result
     if process.returncode:
         raise _failure(task, process.returncode, errors)
@@ -82,35 +90,44 @@ def module_output(argv: list[str], task: str, **environment: str) -> Iterator[IO
 
     If the block raises EOFError because the output is incomplete, a UserError with the reason is raised instead.
     """
-    command, environ = [sys.executable, "-m", *argv], module_environment(**environment)
+    environ = module_environment(**environment)
     with (
         tempfile.TemporaryFile() as errors,  # nobody reads it in the meantime, so a pipe would fill up
-        subprocess.Popen(
-            command,
-            env=environ,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=errors,
-            start_new_session=True,
-        ) as process,
+        _started(argv, env=environ, stdin=subprocess.DEVNULL, stderr=errors) as process,
     ):
         assert process.stdout
-        _running.add(process)
         try:
             yield process.stdout
         except EOFError:
             status = process.wait()
             errors.seek(0)
-            raise _failure(task, status, errors.read().decode(errors="replace")) from None
-        finally:
-            _running.discard(process)
-            _kill(process)
+            raise _failure(task, status, errors.read().decode(errors="backslashreplace")) from None
 
 
 def end_all() -> None:
     """Kill the running subprocesses of all threads, which then clean up; for a program that ends."""
     for process in list(_running):
         _kill(process)
+
+
+def announce_files() -> None:
+    """From now on, tell the parent process which files are being read, for its error if this process is killed."""
+    global _announces
+    _announces = True
+
+
+@contextlib.contextmanager
+def announced(file: str) -> Iterator[None]:
+    """Announce that a file is being read during the block."""
+    _announce(BEGUN, file)
+    yield
+    _announce(ENDED, file)
+
+
+def _announce(step: str, file: str) -> None:
+    if _announces:
+        sys.stderr.write(f"\n{step}{json.dumps(file)}\n")
+        sys.stderr.flush()
 
 
 def limit_memory(most: int) -> None:
@@ -139,15 +156,34 @@ def _kill(process: subprocess.Popen) -> None:
 
 def _failure(task: str, status: int, errors: str) -> UserError:
     """The error of a subprocess that failed: the sentence that it printed, else one that explains its exit status."""
-    *_, last = ["", *errors.strip().splitlines()]
+    files, lines = _unfinished(errors)
+    last = lines[-1] if lines else ""
     if last.startswith(PREFIX):
         return UserError(last.removeprefix(PREFIX))
-    if "memory" in last.lower():  # MemoryError, or the error of torch's allocator
-        return UserError(f"{task} needs more memory than is available; try again with less.")
+    during, remedy = "", "try again with less"
+    if files:
+        during, remedy = f" while it read {' or '.join(files)}", "leave that file out, or try again with less"
+    if OUT_OF_MEMORY.search(last):
+        return UserError(f"{task} needs more memory than is available{during}; {remedy}.")
     if status == -getattr(signal, "SIGKILL", 0):
-        return UserError(f"{task} was killed by the system, probably because memory ran out; try again with less.")
+        return UserError(f"{task} was killed by another program or by the system{during}; {remedy}.")
     if status == -getattr(signal, "SIGALRM", 0):
-        return UserError(f"{task} took too long and was stopped; try again with less.")
-    print(errors, file=sys.stderr, end="")
+        return UserError(f"{task} took too long{during} and was stopped; {remedy}.")
+    print(*lines, sep="\n", file=sys.stderr)
     failed = f"crashed (signal {-status})" if status < 0 else "failed unexpectedly"
-    return UserError(f"{task} {failed}; see the program's log for the reason.")
+    remedy = "leave that file out, or see" if files else "see"
+    return UserError(f"{task} {failed}{during}; {remedy} the program's log for the reason.")
+
+
+def _unfinished(errors: str) -> tuple[list[str], list[str]]:
+    """The files that a subprocess was reading when it ended, and the other lines on its standard error."""
+    files, lines = [], []
+    for line in filter(None, errors.replace("\r", "\n").split("\n")):
+        if line.startswith(BEGUN):
+            files.append(line.removeprefix(BEGUN))
+        elif line.startswith(ENDED):
+            files.remove(line.removeprefix(ENDED))
+        else:
+            lines.append(line)
+    names = [json.loads(file).encode("utf-8", "backslashreplace").decode() for file in files]
+    return names, lines

@@ -10,10 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-try:
-    import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+from ganopt.locks import fcntl, lock_folder
 
 PREFIX = "ganopt-temporary-"
 
@@ -28,8 +25,8 @@ def temporary_folder() -> Iterator[Path]:
     with contextlib.ExitStack() as stack:
         while True:  # another process may take a new folder, before it is locked, for an abandoned one
             temporary = tempfile.TemporaryDirectory(prefix=PREFIX, ignore_cleanup_errors=True)
-            if lock := _lock(folder := Path(stack.enter_context(temporary))):
-                stack.callback(os.close, lock)
+            if lock := lock_folder(folder := Path(stack.enter_context(temporary))):
+                stack.enter_context(lock)
             if not fcntl or (lock and folder.exists()):
                 break
         yield folder
@@ -38,23 +35,7 @@ def temporary_folder() -> Iterator[Path]:
 def remove_abandoned() -> None:
     """Remove the temporary folders of this user whose processes have ended. Does nothing on Windows."""
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*") if fcntl else ():
-        if lock := _lock(folder):
-            try:
-                if os.fstat(lock).st_uid == os.getuid():
+        if lock := lock_folder(folder):
+            with lock:
+                if os.fstat(lock.descriptor).st_uid == os.getuid():
                     shutil.rmtree(folder, ignore_errors=True)
-            finally:
-                os.close(lock)
-
-
-def _lock(folder: Path) -> int:
-    """Lock a folder until the returned descriptor is closed; 0 if it is locked, not a folder, or gone."""
-    if not fcntl:
-        return 0
-    with contextlib.suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return descriptor
-        except OSError:
-            os.close(descriptor)
-    return 0

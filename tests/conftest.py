@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -19,11 +20,12 @@ from ganopt import files
 from ganopt.errors import UserError
 from ganopt.metrics import features, inception_weights
 from ganopt.metrics.features import Extractor
-from ganopt.models import networks, weights
+from ganopt.models import model_cache, networks, weights
 from ganopt.models.networks.projected import BACKBONE
 from ganopt.thesis import release
 from ganopt.training import loop
 from ganopt.training.methods import recipe
+from tests.hub import Hub
 
 # tiny networks gain nothing from a second thread, and beside another busy program its hand-overs cost a hundredfold
 torch.set_num_threads(1)
@@ -138,6 +140,27 @@ def three_models(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path
     return folder
 
 
+@pytest.fixture(scope="module")
+def launch_page() -> Iterator[Callable[..., Any]]:
+    """Starts the page in this process, with some environment variables, until the module ends."""
+    from ganopt import ui  # slow
+
+    with contextlib.ExitStack() as stack:
+        stack.callback(model_cache._generator.cache_clear)  # its models have the names of shipped ones
+
+        def launch(**settings: object) -> Any:
+            patch = stack.enter_context(pytest.MonkeyPatch.context())
+            patch.delenv("GANOPT_PRIVATE", raising=False)
+            for name, value in settings.items():
+                patch.setenv(name, str(value))
+            page = ui.build_app("cpu")
+            stack.callback(page.close)
+            ui.launch(page, prevent_thread_lock=True, quiet=True)
+            return page
+
+        yield launch
+
+
 @pytest.fixture(scope="session")
 def inception_state() -> Callable[..., dict[str, torch.Tensor]]:
     return _inception_state
@@ -213,3 +236,21 @@ def _draw_faces(folder: Path, count: int, size: tuple[int, int] = (48, 48), suff
     for seed, path in enumerate(paths):
         _draw_face(seed, size).save(path)
     return paths
+
+
+@pytest.fixture
+def checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of checkpoints, which does not exist yet, in the working directory."""
+    folder = tmp_path / "checkpoints"
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(folder))
+    monkeypatch.chdir(tmp_path)
+    torch.manual_seed(0)
+    return folder
+
+
+@pytest.fixture
+def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A stand-in Hub, to which the client is connected."""
+    with Hub() as running:
+        running.connect(monkeypatch, tmp_path)
+        yield running

@@ -1,8 +1,8 @@
 """A stand-in for the Hugging Face Hub on 127.0.0.1, which the real client talks to.
 
-It keeps models and data sets in memory and answers as the Hub does, LFS included: files that are no text are uploaded
-through the batch API and downloaded from another host name (127.1, the same machine), as from the Hub's CDN, which
-must never be sent a token.
+It keeps models, data sets and Spaces (as spaces/user/name) in memory and answers as the Hub does, LFS included: files
+that are no text are uploaded through the batch API and downloaded from another host name (127.1, the same machine), as
+from the Hub's CDN, which must never be sent a token.
 """
 
 import base64
@@ -22,19 +22,23 @@ from huggingface_hub import constants
 
 WRITER, READER = "hf_writerSecret", "hf_readerSecret"  # tokens: of the user "cat", and of somebody else
 LICENCES = ("apache-2.0", "mit", "cc-by-4.0", "cc-by-nc-4.0", "other", "unknown")
+SDKS = ("gradio", "docker", "static")  # of a Space
+NEW_SPACE = {".gitattributes": b"*.safetensors filter=lfs\n", "README.md": b"---\nsdk: gradio\n---\n"}
 
 
 @dataclass
 class Repository:
-    """A repository of a model or of a data set: the files of each commit, the newest last."""
+    """A repository of a model, a data set or a Space: the files of each commit, the newest last."""
 
     private: bool = False
     gated: bool = False
     commits: dict[str, dict[str, bytes]] = field(default_factory=dict)
     messages: list[str] = field(default_factory=list)
+    variables: dict[str, str] = field(default_factory=dict)
 
-    def commit(self, files: dict[str, bytes], message: str = "") -> str:
+    def commit(self, files: dict[str, bytes], message: str = "", removed: tuple[str, ...] = ()) -> str:
         merged = {**(self.files() if self.commits else {}), **files}
+        merged = {name: content for name, content in merged.items() if name not in removed}
         name = hashlib.sha1(repr((len(self.commits), sorted(merged.items()))).encode()).hexdigest()
         self.commits[name] = merged
         self.messages.append(message)
@@ -59,7 +63,7 @@ class Request:
 class Hub:
     """The server; a context manager.
 
-    `trouble` makes it answer `garbage`, be `busy`, send `short` files, or be `silent`, or `stuck`,
+    `trouble` makes it answer `garbage`, be `busy` or `full`, send `short` files, or be `silent`, or `stuck`,
     half of a large file sent or none of one taken; `stuck` is set when it is.
     """
 
@@ -192,11 +196,9 @@ class _Handler(BaseHTTPRequestHandler):
         content = repository.commits[commit].get(file)
         if content is None:
             raise RefusalError(404, "EntryNotFound", "Entry not found")
-        headers = {"X-Repo-Commit": commit}
+        headers, digest = {"X-Repo-Commit": commit}, _object_id(content)
         if _is_text(content):
-            git_hash = hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-            return self._send(200, content, {**headers, "ETag": f'"{git_hash}"'})
-        digest = hashlib.sha256(content).hexdigest()
+            return self._send(200, content, {**headers, "ETag": f'"{digest}"'})
         self.hub.stored[digest] = content
         size = len(content) + (self.hub.trouble == "short")
         headers |= {"X-Linked-Size": str(size), "X-Linked-Etag": f'"{digest}"'}
@@ -228,34 +230,45 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _create(self, token: str, body: bytes) -> None:
         wanted = json.loads(body)
-        name = f"{wanted['organization']}/{wanted['name']}"
+        is_space = wanted.get("type") == "space"
+        name = f"{'spaces/' * is_space}{wanted['organization']}/{wanted['name']}"
         if not token:
             raise RefusalError(401, message="Invalid username or password.")
         if not _owns(token, name):
             raise RefusalError(403, message="You don't have the rights to create a model under this namespace")
         if wanted["name"] == "settings":
             raise RefusalError(400, message="Reserved name")
+        if is_space and wanted.get("sdk") not in SDKS:
+            raise RefusalError(400, message="A Space needs an SDK")
         if name in self.hub.repositories:
             return self._send_json({"url": f"{self.hub.url}/{name}"}, 409)
         private = wanted.get("visibility") == "private" or wanted.get("private") is True
         self.hub.repositories[name] = Repository(private)
+        if is_space:
+            self.hub.repositories[name].commit(NEW_SPACE)
         self._send_json({"url": f"{self.hub.url}/{name}"})
 
     def _validate(self, token: str, body: bytes) -> None:
-        front = yaml.safe_load(json.loads(body)["content"].split("---")[1])
+        sent = json.loads(body)
+        front = yaml.safe_load(sent["content"].split("---")[1])
         errors = [] if front.get("license") in LICENCES else [{"message": '"license" must be one of those known'}]
+        if sent["repoType"] == "space" and (front.get("sdk") not in SDKS or len(front["short_description"]) > 60):
+            errors.append({"message": '"sdk" or "short_description" is not what it must be'})
         self._send_json({"errors": errors, "warnings": []}, 400 if errors else 200)
 
     def _preupload(self, token: str, body: bytes, name: str) -> None:
-        self._repository(name, token, write=True)
-        answers = []
+        repository = self._repository(name, token, write=True)
+        answers, known = [], repository.files() if repository.commits else {}
         for file in json.loads(body)["files"]:
             mode = "regular" if _is_text(base64.b64decode(file["sample"])) else "lfs"
-            answers.append({"path": file["path"], "uploadMode": mode, "shouldIgnore": False})
+            answer = {"path": file["path"], "uploadMode": mode, "shouldIgnore": False}
+            answers.append({**answer, "oid": _object_id(known[file["path"]]) if file["path"] in known else None})
         self._send_json({"files": answers})
 
     def _batch(self, token: str, body: bytes, name: str) -> None:
         self._repository(name, token, write=True)
+        if self.hub.trouble == "full":
+            raise RefusalError(403, message="Private repository storage limit reached, please upgrade your plan")
         objects = []
         for wanted in json.loads(body)["objects"]:
             address = f"{self.hub.url}/lfs/{wanted['oid']}"
@@ -280,32 +293,49 @@ class _Handler(BaseHTTPRequestHandler):
         repository = self._repository(name, token, write=True)
         header, *changes = [json.loads(line) for line in body.splitlines()]
         files = {}
-        for change in changes:
+        for change in [change for change in changes if change["key"] != "deletedFile"]:
             value = change["value"]
             plain = change["key"] == "file"
             files[value["path"]] = base64.b64decode(value["content"]) if plain else self.hub.stored[value["oid"]]
-        commit = repository.commit(files, header["value"]["summary"])
+            if plain and not _is_text(files[value["path"]]):
+                raise RefusalError(400, message="Your push was rejected because it contains binary files.")
+        removed = tuple(change["value"]["path"] for change in changes if change["key"] == "deletedFile")
+        commit = repository.commit(files, header["value"]["summary"], removed)
         self._send_json({"commitUrl": f"{self.hub.url}/{name}/commit/{commit}", "commitOid": commit})
+
+    def _set_variable(self, token: str, body: bytes, name: str) -> None:
+        repository, sent = self._repository(name, token, write=True), json.loads(body)
+        repository.variables[sent["key"]] = sent["value"]
+        self._send_json({name: {"value": value} for name, value in repository.variables.items()})
 
 
 def _owns(token: str, name: str) -> bool:
-    return token == WRITER and name.startswith("cat/")
+    return token == WRITER and name.removeprefix("spaces/").startswith("cat/")
 
 
 def _is_text(content: bytes) -> bool:
     return b"\0" not in content
 
 
+def _object_id(content: bytes) -> str:
+    """Of a text that of git, of another file its SHA-256, as LFS has it."""
+    if _is_text(content):
+        return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+    return hashlib.sha256(content).hexdigest()
+
+
 _NAME = r"(?P<name>[^/]+/[^/]+)"
+_REPOSITORY = r"(models/|datasets/|)(?P<name>(spaces/)?[^/]+/[^/]+)"
 _ROUTES = (
     (("GET", "HEAD"), rf"(/datasets)?/{_NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", _Handler._resolve),
     (("GET",), r"/cdn/(?P<digest>\w+)", _Handler._download),
-    (("GET",), rf"/api/(models|datasets)/{_NAME}", _Handler._info),
+    (("GET",), rf"/api/{_REPOSITORY}(/revision/main)?", _Handler._info),
     (("POST",), r"/api/repos/create", _Handler._create),
     (("POST",), r"/api/validate-yaml", _Handler._validate),
-    (("POST",), rf"/api/models/{_NAME}/preupload/main", _Handler._preupload),
-    (("POST",), rf"/{_NAME}\.git/info/lfs/objects/batch", _Handler._batch),
+    (("POST",), rf"/api/{_REPOSITORY}/preupload/main", _Handler._preupload),
+    (("POST",), rf"/{_REPOSITORY}\.git/info/lfs/objects/batch", _Handler._batch),
     (("PUT",), r"/lfs/(?P<digest>\w+)", _Handler._upload),
     (("POST",), r"/lfs/(?P<digest>\w+)/verify", _Handler._verify),
-    (("POST",), rf"/api/models/{_NAME}/commit/main", _Handler._commit),
+    (("POST",), rf"/api/{_REPOSITORY}/commit/main", _Handler._commit),
+    (("POST",), rf"/api/{_REPOSITORY}/variables", _Handler._set_variable),
 )

@@ -2,18 +2,23 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+import urllib.request
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import save_file
 
 import ganopt
 from ganopt.cli.parser import main
 from ganopt.metrics.inception_weights import SHIPPED
+from ganopt.models.catalogue import catalogue
 from ganopt.models.checkpoint_files import HUB
 from tests.hub import Hub
 
@@ -39,11 +44,31 @@ class TestNames:
         assert not {"torch", "gradio", "numpy", "huggingface_hub"} & set(done.stdout.split())
 
 
+class TestRelease:
+    def test_its_version_and_licences_are_said_alike_everywhere(self):
+        changes = (ROOT / "CHANGELOG.md").read_text()
+        assert re.search(r"^## (.+)$", changes, re.MULTILINE)[1] == ganopt.__version__
+        front = yaml.safe_load((ROOT / "README.md").read_text().split("---")[1])
+        of_weights = {entry.licence for entry in catalogue().values()}
+        assert of_weights == {front["license"]} == {"cc-by-nc-4.0"}  # a Space holds them
+        assert "CC BY-NC 4.0" in (ROOT / "checkpoints/LICENSE").read_text()
+        citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+        assert citation["license"] == "MIT" and '\nlicense = "MIT"' in (ROOT / "pyproject.toml").read_text()
+        assert (ROOT / "LICENSE").read_text().startswith("MIT License")
+
+    def test_every_shipped_file_has_a_licence(self):
+        text = (ROOT / "checkpoints/LICENSE").read_text()
+        named = re.findall(r"^  ([\w-]+(?:\*|\b))(?:, ([\w-]+\*))?", text, re.MULTILINE)
+        patterns = [name for names in named for name in names if name]
+        models = [path for path in (ROOT / "checkpoints").iterdir() if path.suffix in (".safetensors", ".png")]
+        assert models and not [path.name for path in models if not any(fnmatch(path.stem, each) for each in patterns)]
+
+
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory) -> Path:
     """A folder with the package as pip installs it."""
     source, target = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("installed")
-    for name in ("pyproject.toml", "README.md", "requirements.txt"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "requirements.txt"):
         shutil.copy(ROOT / name, source)
     shutil.copytree(ROOT / "ganopt", source / "ganopt", ignore=shutil.ignore_patterns("__pycache__"))
     options = ["--quiet", "--no-deps", "--no-build-isolation", "--no-index", "--target", str(target)]
@@ -136,6 +161,18 @@ class TestInstalled:
         listed = json.loads(run(["models", "--json"], **setting).stdout)
         assert list(listed) == ["cats-teacher", "dogs-transfer", "cats-student"]
         assert "catalogue.json is damaged" in refusal(run(["models"], GANOPT_HUB="cat/mirror"))
+
+    def test_without_a_command_it_serves_the_page(self, installed, three_models, tmp_path):
+        environment = os.environ | {"PYTHONPATH": str(installed), "GANOPT_CHECKPOINTS": str(three_models)}
+        program, out = [sys.executable, str(installed / "bin" / "ganopt")], subprocess.PIPE
+        environment |= {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"}
+        with subprocess.Popen(program, cwd=tmp_path, env=environment, stdout=out, text=True) as process:
+            lines = iter(process.stdout.readline, "")
+            address = next(found[0] for line in lines if (found := re.search(r"http://[\d.]+:\d+", line)))
+            try:
+                assert json.load(urllib.request.urlopen(f"{address}/config"))["title"] == "ganopt"
+            finally:
+                process.terminate()
 
     def test_a_file_that_is_not_the_catalogues_is_refused(self, run, hub, mirror):
         hub.add(HUB, mirror | {"cats-student.safetensors": mirror["cats-teacher.safetensors"]})

@@ -15,9 +15,10 @@ def inspect_data(options: argparse.Namespace) -> None:
         print(f"{len(files)} pictures in {options.folder}.")
         return
     found = image_folder.load(Path(options.folder), options.side, options.classes)
-    count, size = len(found.files), found.pictures.nbytes / 1e6
-    print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB in memory; {len(found.skipped)} skipped.")
-    print(f"Cached in {cache_folder()}.")
+    count, size = len(found.pictures), found.pictures.nbytes / 1e6
+    print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB; {len(found.skipped)} skipped.")
+    if cache_folder().exists():
+        print(f"Cached in {cache_folder()}.")
 
 
 def fetch_data(options: argparse.Namespace) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ganopt.cli.output import print_json
+from ganopt.errors import UserError
 
 if TYPE_CHECKING:
-    from ganopt.metrics.evaluation import Score
+    from ganopt.metrics.evaluation import Plan, Score
 
 MOST_COMPARED = 64  # faces in one `nearest`
 
@@ -18,7 +19,7 @@ def fid(options: argparse.Namespace) -> None:
     """Measure FID, KID, precision, recall, sliced Wasserstein distance and diversity of models or folders."""
     from tqdm import tqdm
 
-    from ganopt.metrics import evaluation, features, references, samples
+    from ganopt.metrics import evaluation, features, references
     from ganopt.metrics.evaluation import Plan
     from ganopt.models.devices import pick_device
     from ganopt.thesis import results
@@ -39,6 +40,7 @@ def fid(options: argparse.Namespace) -> None:
         reference_count=reference_most,
         repeats=options.repeats,
         seed=options.seed,
+        best_of=options.best_of,
     )
     if note := references.ambiguity(plan.reference):
         print(note, file=sys.stderr if options.json or options.dry_run else sys.stdout)
@@ -48,16 +50,12 @@ def fid(options: argparse.Namespace) -> None:
         values = {name: "all" if value == features.ALL else value for name, value in values.items()}
         print_json(**values, reference_shipped=shipped)
         return
-    extractor = features.load_extractor(pick_device(options.device), options.precision, options.inception)
     if options.save:
-        extraction = (
-            features.of_path(paths[0], extractor, features.ALL if options.n is None else options.n, seed=plan.seed)
-            if paths
-            else features.of_model(models[0], plan.seeds(0), extractor)
-        )
-        samples.write_statistics(features.finish(extraction), Path(options.save))
-        print(f"Mean and covariance of {paths[0] if paths else models[0]} are in {options.save}.")
+        _save(plan, options)
         return
+    device = pick_device(options.device)
+    precision = evaluation.pick_precision(options.precision, plan, device)
+    extractor = features.load_extractor(device, precision, options.inception)
     records = []
     with tqdm(desc="Pictures", unit="", leave=False) as bar:
         for update in evaluation.evaluate(plan, extractor):
@@ -68,9 +66,27 @@ def fid(options: argparse.Namespace) -> None:
                 if options.results:  # immediately, so nothing is lost
                     results.append(Path(options.results), records[-1:])
                 if not options.json:
-                    tqdm.write(_score_line(update.score))
+                    tqdm.write(_score_line(update.score, precision))
     if options.json:
         print_json(records=records)
+
+
+def _save(plan: "Plan", options: argparse.Namespace) -> None:
+    """Write mean and covariance of the first path or model, which are in float32 as those of pytorch-fid."""
+    from ganopt.metrics import evaluation, features, samples
+    from ganopt.models.devices import pick_device
+
+    if options.precision == "bfloat16":
+        raise UserError("Files of pytorch-fid are in float32; use --save without --precision bfloat16.")
+    extractor = features.load_extractor(pick_device(options.device), "float32", options.inception)
+    extraction = (
+        features.of_path(plan.paths[0], extractor, features.ALL if options.n is None else options.n, seed=plan.seed)
+        if plan.paths
+        else evaluation.faces(plan, plan.models[0], 0, extractor)
+    )
+    target = Path(options.save if options.save.lower().endswith(".npz") else f"{options.save}.npz")
+    samples.write_statistics(features.finish(extraction), target)
+    print(f"Mean and covariance of {plan.paths[0] if plan.paths else plan.models[0]} are in {target}.")
 
 
 def show_nearest(options: argparse.Namespace) -> None:
@@ -86,7 +102,7 @@ def show_nearest(options: argparse.Namespace) -> None:
     from ganopt.models.sampling import draw, inference_copy, save_png
     from ganopt.viz.sheets import sheet
 
-    seeds, out = parse_seeds(options.seeds, MOST_COMPARED), Path(options.out)
+    seeds, out = list(dict.fromkeys(parse_seeds(options.seeds, MOST_COMPARED))), Path(options.out)
     device = pick_device(options.device)
     generator = inference_copy(zoo.load(options.model), device)
     training = image_folder.load(Path(options.data), generator.architecture.side, options.classes)
@@ -108,7 +124,7 @@ def show_nearest(options: argparse.Namespace) -> None:
         print(f"Median of held-out photographs ({options.reference}): {found.typical:.2f}. A copy has about 0.")
 
 
-def _score_line(score: "Score") -> str:
+def _score_line(score: "Score", precision: str) -> str:
     line = f"{score.name:20} fid{score.count or ''} {score.fid:7.2f}"
     if len(score.fids) > 1:
         line += f" ({min(score.fids):.2f} to {max(score.fids):.2f})"
@@ -121,4 +137,5 @@ def _score_line(score: "Score") -> str:
         line += f"   diversity {score.diversity:.2f}"
     if score.against:
         line += f"   to {score.against} {score.fid_to_model:.2f}"
-    return line + "".join(f"   ({note})" for note in score.notes)
+    rounded = [] if precision == "float32" else [f"Inception in {precision}"]
+    return line + "".join(f"   ({note})" for note in [*score.notes, *rounded])

@@ -1,6 +1,7 @@
 """Command-line options from the settings of training methods, with their help texts and defaults."""
 
 import argparse
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -43,8 +44,12 @@ def _type(name: str, method: Method) -> dict[str, Any]:
     if name == "critic":
         return {}
     own = settings_of(method.recipe)
-    field = own.get(name) or OPTIONS[name]
-    plain = option_type(method.recipe if name in own else CriticSettings, field.name)
+    return setting_argument(method.recipe if name in own else CriticSettings, own.get(name) or OPTIONS[name])
+
+
+def setting_argument(kind: type, field: dataclasses.Field) -> dict[str, Any]:
+    """The arguments of `add_argument` for the type of a field of a dataclass that is made by `setting`."""
+    plain = option_type(kind, field.name)
     if plain is bool:
         return {"action": argparse.BooleanOptionalAction}
     choices = {"choices": field.metadata["choices"]} if field.metadata["choices"] else {}

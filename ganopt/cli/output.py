@@ -14,4 +14,5 @@ def program() -> str:
 
 def print_json(**values: Any) -> None:
     """Print an object as JSON."""
-    print(to_json(values, indent=1, ensure_ascii=False))
+    encoding = (sys.stdout.encoding or "").lower()
+    print(to_json(values, indent=1, ensure_ascii=encoding != "utf-8"))

@@ -8,13 +8,15 @@ from functools import partial
 from typing import Any
 
 from ganopt import __version__, environment
-from ganopt.cli import data, faces, measure, thesis, training
+from ganopt.cli import data, faces, inversion, lab, measure, publishing, thesis, training
 from ganopt.cli.output import program
 from ganopt.errors import exit_on_user_error
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Run one command. Exit status: 0 done, 1 UserError, 2 wrong options, 130 interrupted."""
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # for names that its encoding lacks, as on standard error
     try:
         options = _parser().parse_args(arguments)
         with exit_on_user_error():
@@ -34,19 +36,22 @@ def _parser() -> argparse.ArgumentParser:
 
     command = _command(group, faces.generate, "generate", "generate --seeds 0-15 --out faces")
     _add_model(command)
-    command.add_argument("--seeds", default="0-15", help="seeds, as in 0-8, 42")
+    command.add_argument("--seeds", default="0-15", help="seeds, as in 0-8, 42, or names of faces")
     command.add_argument(
         "--scale", type=float, default=1.0, help="factor on the latents; below 1, faces are better but less varied"
     )
+    command.add_argument("--best", type=int, metavar="N", help="keep only the N faces whose eyes match best")
     command.add_argument("--out", default="faces", help="folder for the PNG files")
     _add_device(command)
 
+    find = _command(group, inversion.find, "find", "find my-cat.jpg --out found.png")
+    find.late_options = inversion.add_find_options
     _add_training(group)
     _add_fid(group)
     _add_experiments(group)
     _add_nearest(group)
 
-    command = _command(group, thesis.show_tables, "report", "report --readme README.md")
+    command = _command(group, thesis.show_tables, "report", "report --readme docs/measurements.md")
     command.add_argument("--results", default="", help="results file; by default that of checkpoints/")
     command.add_argument("--readme", default="", help="Markdown file whose tables are updated, between its markers")
     command.add_argument("--csv", default="", help="folder for the tables as CSV files")
@@ -56,16 +61,18 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument("--out", default="film.webp", help="animated WebP file")
     command.add_argument("--sheet", default="", help="PNG file with a row per latent and a column per step")
 
+    _command(
+        group, lab.run_experiment, "lab", "lab gan-1d --critic-steps 5 --out lab/gan-1d"
+    ).late_options = lab.add_lab_options
+
     _add_data(group)
 
     command = _command(group, faces.models, "models", "models")
     command.add_argument("--json", action="store_true", help="print the whole catalogue as JSON")
 
-    command = _command(group, faces.publish, "publish", "publish runs/r1-1 me/cats")
-    command.add_argument("model", help="model: a name, a file or a run folder")
-    command.add_argument("repository", help="user/repo on the Hub, created if needed")
-    command.add_argument("--token", help="access token of the Hub; by default that of `hf auth login` or $HF_TOKEN")
-    command.add_argument("--private", action="store_true", help="make the repository private")
+    _command(group, faces.export, "export", "export cats-fast --html cats.html").late_options = faces.export_options
+
+    publishing.add_options(_command(group, publishing.publish, "publish", "publish runs/r1-1 me/cats"))
     return parser
 
 
@@ -114,10 +121,19 @@ def _add_fid(group: Any) -> None:
     command.add_argument("--repeats", type=int, default=3, help="samples per model, for the spread")
     command.add_argument("--seed", type=int, default=0, help="the first seed, also for drawing pictures of a folder")
     command.add_argument(
+        "--best-of",
+        type=int,
+        default=1,
+        metavar="N",
+        help="of N faces of a model take one, by how well the eyes match (default: 1, all faces)",
+    )
+    command.add_argument(
         "--precision",
-        choices=("float32", "bfloat16"),
+        choices=("auto", "float32", "bfloat16"),
         default="float32",
-        help="precision of Inception; the shipped references are float32, and bfloat16 changes FID by about a percent",
+        help="precision of Inception; auto is bfloat16 where the processor or GPU has units for it, which is faster "
+        "and changes FID by up to 0.6 percent; the default is float32 everywhere, as in the tables of README, because "
+        "figures in two precisions are not comparable",
     )
     _add_inception(command)
     _add_device(command)

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import shlex
 import signal
 import sys
 import time
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ganopt.cli.output import print_json, program
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
+from ganopt.locks import STOP
 
 if TYPE_CHECKING:
     from ganopt.training.loop import Step
@@ -89,16 +91,18 @@ def follow(run: Generator["Step"], folder: Path) -> None:
                 shown = time.monotonic()
                 bar.set_postfix_str(_summary(step), refresh=False)
                 bar.update(min(step.progress, 1) - bar.n)
-            if interrupted:
+            if interrupted or (folder / STOP).exists():
+                interrupted.append(0)
                 break
     run.close()
+    (folder / STOP).unlink(missing_ok=True)  # or the run would stop again when it is resumed
     if step is None:
         print(f"The run in {folder} has already spent its budget; set a larger one to continue.")
         return
     done = "Stopped" if interrupted else "Done"
     print(f"{done} at step {step.step} after {step.images} pictures and {step.seconds / 60:.1f} minutes, in {folder}.")
     if interrupted:
-        print(f"Resume with: {program()} train --resume {folder}")
+        print(f"Resume with: {program()} train --resume {shlex.quote(str(folder))}")
         sys.exit(130)
 
 

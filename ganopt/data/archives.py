@@ -5,6 +5,7 @@ import errno
 import os
 import stat
 import struct
+import sys
 import zlib
 from collections.abc import Iterator
 from functools import partial
@@ -12,8 +13,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from ganopt.data.decode import SUFFIXES
-from ganopt.errors import UserError
+from ganopt.errors import UserError, exit_on_user_error
 from ganopt.files import write_error
+from ganopt.subprocesses import limit_memory
 from ganopt.temporary import temporary_folder
 
 MOST_FILES = 100_000  # pictures
@@ -44,8 +46,8 @@ def folder_for(archive: Path) -> Iterator[Path]:
         yield folder
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Write the pictures of a zip file into a folder.
+def unpack(archive: Path, folder: Path) -> list[str]:
+    """Write the pictures of a zip file into a folder; returns the names of its files that are no pictures.
 
     Subfolders and the `.cat` files beside pictures are kept. Hidden files, links and names that the file system does
     not allow are skipped. Raises UserError if the file is not a zip file, is damaged, protected or unsafe, exceeds the
@@ -53,18 +55,18 @@ def unpack(archive: Path, folder: Path) -> None:
     of memory to read: call `limit_memory` first.
     """
     try:
-        _unpack(archive, folder)
+        return _unpack(archive, folder)
     except OSError as error:
         raise write_error(Path(f"A picture of {archive.name}"), error) from error
 
 
-def _unpack(archive: Path, folder: Path) -> None:
+def _unpack(archive: Path, folder: Path) -> list[str]:
     with _reading(archive.name):
         zipped = ZipFile(archive)
     with zipped:
         files = written = 0
         check = partial(_check_total, archive.name, archive.stat().st_size)
-        members = _members(zipped, archive.name)
+        members, others = _members(zipped, archive.name)
         check(sum(member.file_size for member in members.values()))
         for path, member in members.items():
             try:
@@ -82,10 +84,14 @@ def _unpack(archive: Path, folder: Path) -> None:
             files += 1
     if not files:
         raise UserError(f"{archive.name} contains no pictures; add some ({', '.join(sorted(SUFFIXES))}).")
+    return others
 
 
-def _members(zipped: ZipFile, name: str) -> dict[PurePosixPath, ZipInfo]:
-    """The files to unpack by path; of equal paths, the last one. Raises UserError for what the headers do not allow."""
+def _members(zipped: ZipFile, name: str) -> tuple[dict[PurePosixPath, ZipInfo], list[str]]:
+    """The files to unpack by path, of equal paths the last one, and the names of the other files.
+
+    Raises UserError for what the headers do not allow.
+    """
     files = {path: member for member in zipped.infolist() if (path := _path(member, name))}
     pictures = {path: member for path, member in files.items() if path.suffix.lower() in SUFFIXES}
     if len(pictures) > MOST_FILES:
@@ -96,6 +102,7 @@ def _members(zipped: ZipFile, name: str) -> dict[PurePosixPath, ZipInfo]:
     landmarks = {
         path: file for path, file in files.items() if path.suffix == ".cat" and path.with_suffix("") in pictures
     }
+    others = [path.name for path in files if path not in pictures and path not in landmarks]
     members = pictures | {path: file for path, file in landmarks.items() if file.file_size <= MOST_BYTES_OF_LANDMARKS}
     for member in members.values():
         if member.flag_bits & 1:
@@ -107,7 +114,7 @@ def _members(zipped: ZipFile, name: str) -> dict[PurePosixPath, ZipInfo]:
             raise UserError(f"{name} uses an unusual compression method; make an ordinary zip file (deflate).")
         if member.file_size > MOST_BYTES_EACH:
             raise UserError(f"{name} contains a file of more than {MOST_BYTES_EACH / 1e6:g} MB; leave that file out.")
-    return members
+    return members, others
 
 
 def _path(member: ZipInfo, name: str) -> PurePosixPath | None:
@@ -142,3 +149,10 @@ def _check_total(name: str, packed: int, unpacked: int) -> None:
         raise UserError(
             f"{name} unpacks to over {MOST_RATIO} times its size, unlike pictures; make it of pictures only."
         )
+
+
+if __name__ == "__main__":  # for the page, which must not read the headers of a hostile file itself
+    limit_memory(4_000_000_000)
+    with exit_on_user_error(), _reading(Path(sys.argv[1]).name), ZipFile(sys.argv[1]) as opened:
+        found, _ = _members(opened, Path(sys.argv[1]).name)
+        print(sum(path.suffix.lower() in SUFFIXES for path in found))

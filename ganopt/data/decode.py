@@ -1,29 +1,55 @@
-"""One picture file -> its pixels. Torch is not imported, so worker processes start fast."""
+"""One picture file -> its pixels. Torch is not imported, to start fast."""
 
+import os
+import warnings
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
+from typing import IO, Any
 from xml.etree import ElementTree
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+import pillow_heif
+from PIL import Image, UnidentifiedImageError, features
 
-SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
+from ganopt.data.colours import correct_transparency, to_rgb
+from ganopt.data.png_chunks import without_metadata
+
+AVIF = "avif" in features.modules and features.check("avif")
+FORMATS = ("BMP", "GIF", "HEIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", *(("AVIF",) if AVIF else ()))
+SUFFIXES = {
+    *(".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"),
+    *(".heic", ".heif", ".hif"),
+    *((".avif",) if AVIF else ()),
+}
 MARGIN = 10  # pixels added on each side of the bounding box of the landmarks
 HEAD_MARGIN = 0.1  # added on each side of a head's bounding box, as a share of its longer side
 MAX_PIXELS = 100_000_000  # of a picture on the user's own disk
 UPLOAD_PIXELS = 16_000_000  # of an uploaded picture
-FORMATS = ("JPEG", "PNG", "WEBP")  # their headers give the true decoded size; in other formats of PIL it may be wrong
+ORIENTATION = 0x0112  # EXIF's tag
+TURNS: dict[Any, Image.Transpose] = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+pillow_heif.register_heif_opener()  # the photographs of phones
+warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, which is not used
 
 
 def decode(path: str, side: int) -> np.ndarray | str:
-    """A picture as uint8 (3, side, side), or the reason why it cannot be read."""
-    landmarks = Path(f"{path}.cat")
+    """A picture as uint8 (3, side, side), or the reason why it cannot be read. The first one of an animation."""
+    landmarks = f"{path}.cat"
 
     def face(image: Image.Image) -> Image.Image:
-        if landmarks.is_file():  # in the coordinates of the file, before its EXIF rotation
-            box = landmark_box(landmarks.read_text(), image.width, image.height)
+        if os.path.isfile(landmarks):  # in the coordinates of the file, before its EXIF rotation
+            box = landmark_box(Path(landmarks).read_text(encoding="utf-8"), image.width, image.height)
         else:
-            image = ImageOps.exif_transpose(image)
+            image = upright(image)
             box = central_box(image.width, image.height)
         return to_rgb(image).resize((side, side), Image.Resampling.LANCZOS, box=box)
 
@@ -32,7 +58,7 @@ def decode(path: str, side: int) -> np.ndarray | str:
 
 def decode_whole(path: str, most_pixels: int = MAX_PIXELS) -> np.ndarray | str:
     """A picture in its own size, uint8 (3, H, W), or the reason why it cannot be read."""
-    return _read(path, lambda image: to_rgb(ImageOps.exif_transpose(image)), most_pixels)
+    return _read(path, lambda image: to_rgb(upright(image)), most_pixels)
 
 
 def is_too_large(path: str, most_pixels: int) -> bool:
@@ -46,11 +72,25 @@ def is_too_large(path: str, most_pixels: int) -> bool:
 
 def _read(path: str, prepare: Callable[[Image.Image], Image.Image], most_pixels: int = MAX_PIXELS) -> np.ndarray | str:
     too_large = f"it has more than {most_pixels / 1_000_000:g} million pixels"
-    try:
-        with Image.open(path, formats=FORMATS) as file:  # reads only the header
-            if file.width * file.height > most_pixels:
+
+    def pixels(file: str | IO[bytes]) -> np.ndarray | str:
+        with Image.open(file, formats=FORMATS) as image:  # reads only the header
+            if image.width * image.height > most_pixels:
                 return too_large
-            return np.ascontiguousarray(np.asarray(prepare(file)).transpose(2, 0, 1))
+            correct_transparency(image)
+            return np.ascontiguousarray(np.asarray(prepare(image)).transpose(2, 0, 1))
+
+    try:
+        try:
+            return pixels(path)
+        except (MemoryError, Image.DecompressionBombError):
+            raise
+        except Exception:
+            with open(path, "rb") as file:
+                bare = without_metadata(file)
+            if bare is None:
+                raise
+            return pixels(BytesIO(bare))
     except UnidentifiedImageError:
         return "it is not a picture"
     except Image.DecompressionBombError:  # over 178 million pixels: PIL does not even read the header
@@ -58,17 +98,29 @@ def _read(path: str, prepare: Callable[[Image.Image], Image.Image], most_pixels:
     except MemoryError:
         return "it needs too much memory"
     except Exception as error:  # a damaged file may raise any exception
-        return f"it cannot be read ({error})"
+        reason = " ".join(str(error).split()) or type(error).__name__
+        return f"it cannot be read ({reason[:200]})"
 
 
-def to_rgb(image: Image.Image) -> Image.Image:
-    """Convert any mode to RGB; transparent parts become white."""
-    if image.mode in ("RGBA", "LA", "PA", "La", "RGBa") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
-    if image.mode.startswith("I;16") or image.mode == "I":  # 16-bit greyscale: PIL would clip, not scale
-        return Image.fromarray((np.asarray(image).astype(np.float32) / 257).astype(np.uint8)).convert("RGB")
-    return image.convert("RGB")
+def upright(image: Image.Image) -> Image.Image:
+    """A picture turned by the orientation that its metadata tells. All other metadata, damaged or not, is ignored."""
+    if image.format == "TIFF":  # Pillow turns it when it is loaded, but reads other tags too
+        _drop_other_tags(image)
+    image.load()
+    try:
+        turn = TURNS.get(image.getexif().get(ORIENTATION))
+    except Exception:  # of damaged metadata
+        return image
+    return image if turn is None else image.transpose(turn)
+
+
+def _drop_other_tags(image: Image.Image) -> None:
+    try:
+        tags = image.getexif()
+        for tag in set(tags) - {ORIENTATION}:
+            del tags[tag]
+    except Exception:  # of damaged metadata: what could be read is kept
+        return
 
 
 def central_box(width: int, height: int) -> tuple[int, int, int, int]:

@@ -12,7 +12,8 @@ from urllib.error import URLError
 from PIL import Image
 from tqdm import tqdm
 
-from ganopt.data.decode import head_box, to_rgb
+from ganopt.data.colours import to_rgb
+from ganopt.data.decode import head_box
 from ganopt.errors import UserError
 from ganopt.files import atomic_folder, cache_folder
 from ganopt.models import hub

@@ -1,38 +1,48 @@
-"""Folders of pictures -> one uint8 array in memory, cached on disk. Torch is not imported, to start fast."""
+"""Folders of pictures -> one uint8 array, in a file of the cache. Torch is not imported, to start fast."""
 
 import contextlib
+import functools
 import hashlib
-import json
 import os
 import random
 import sys
-from collections.abc import Iterable
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from tqdm import tqdm
 
 from ganopt.data.decode import SUFFIXES, decode
-from ganopt.errors import UserError, exit_on_user_error
-from ganopt.files import atomic_write, cache_folder, code_version, sha256
+from ganopt.data.stored import Decoded, Stored, read, write
+from ganopt.data.walk import files_under
+from ganopt.errors import UserError, exit_on_user_error, printable
+from ganopt.files import cache_folder, code_version, sha256, warn_of_cache
+from ganopt.subprocesses import announce_files, announced
 
 MINIMUM = 16  # pictures to train on
-CODE = ("data/decode.py", "data/image_folder.py")  # the code that reads pictures
-RECIPE, PREVIEWS = "config.json", "previews"  # in the folder of a run
-SMALL_JOB = 200  # pictures; one process reads fewer than this before other processes have started
+DECODING = ("data/decode.py", "data/colours.py", "data/png_chunks.py")
+CODE = (*DECODING, "data/image_folder.py", "data/stored.py", "data/walk.py")  # the code that reads pictures
+LEFT_OUT = "Left out: "  # begins the sentence that counts files of other formats
+MOST_ENDINGS = 5  # in that sentence
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Pictures in memory, and the files that were skipped."""
+    """The pictures of a folder, in a file of the cache or, if it cannot be written, in memory."""
 
-    pictures: np.ndarray  # uint8 (N, 3, side, side)
-    files: list[str]  # of each picture, relative to the folder
+    folder: Path
+    classes: str
+    pictures: np.ndarray  # uint8 (N, 3, side, side), mapped from the file
     skipped: dict[str, str]  # file -> why it could not be read
+    stored: Stored | None
+
+    @functools.cached_property
+    def files(self) -> list[str]:
+        """The file of each picture, relative to the folder."""
+        return [name for name in find(self.folder, self.classes) if name not in self.skipped]
 
 
 def load(
@@ -42,46 +52,78 @@ def load(
 
     A picture with a `.cat` file of the CAT set beside it is cropped to the face by its landmarks, any other picture to
     its central square; then it is resized with LANCZOS. `classes` keeps only folders of that name (`cat` in AFHQ's
-    `train/cat`). The result is cached by the names, sizes and times of the files. Unreadable files are skipped, with
-    a message. Raises UserError if fewer than `minimum` pictures can be read.
+    `train/cat`). The result is cached by the names, sizes and times of the files; if that is interrupted, the next call
+    goes on with it. Unreadable files are skipped, with a message. Raises UserError if fewer than `minimum` pictures can
+    be read.
     """
-    files = find(folder, classes)
-    if len(files) < minimum:
-        raise UserError(f"{folder} contains {len(files)} pictures{_of(classes)}; at least {minimum} are needed.")
-    cached = cache_folder() / "pictures" / f"{_key(folder, files, side)}.npz"
-    known = _read_cache(cached)
-    pictures = known or _decode_all(folder, files, side, workers)
-    for name, reason in pictures.skipped.items():
-        tqdm.write(f"Skipped {name}: {reason}.")
-    if len(pictures.files) < minimum:
-        raise UserError(f"Only {len(pictures.files)} pictures in {folder} can be read; at least {minimum} are needed.")
-    if not known:
-        with atomic_write(cached) as temporary, open(temporary, "wb") as file:
-            skipped = json.dumps(pictures.skipped)
-            np.savez(file, pictures=pictures.pictures, files=pictures.files, skipped=skipped)
-    return pictures
+    seen = survey(folder, classes)
+    if seen.count < minimum:
+        raise UserError(f"{folder} contains {seen.count} pictures{_of(classes)}; at least {minimum} are needed.")
+    key = hashlib.sha256(f"{code_version(*CODE)} {folder.resolve()} {side} {seen.hash}".encode()).hexdigest()[:32]
+    cached = cache_folder() / "pictures" / f"{key}.npy"
+    if stored := read(cached):
+        found = Pictures(folder, classes, stored.mapped, stored.skipped, stored)
+    else:
+        found = _decode_all(folder, classes, side, workers, cached)
+    for name, reason in found.skipped.items():
+        tqdm.write(printable(f"Skipped {name}: {reason}."))
+    if seen.left_out:
+        tqdm.write(printable(f"{LEFT_OUT}{seen.left_out}."))
+    if (count := len(found.pictures)) < minimum:
+        raise UserError(f"Only {count} pictures in {folder} can be read; at least {minimum} are needed.")
+    return found
+
+
+@dataclass(frozen=True)
+class Survey:
+    """What is in a folder, without opening a file."""
+
+    count: int  # pictures
+    left_out: str  # how many files of each other suffix
+    hash: str  # of the names, sizes and times of the pictures and their landmarks
+
+
+def survey(folder: Path, classes: str = "") -> Survey:
+    """Look at the files under a folder, as `find` does, in constant memory. Raises UserError if it does not exist."""
+    count, suffixes, digest = 0, Counter[str](), hashlib.sha256()
+    for name, stat in files_under(folder, classes):
+        picture = is_picture(name)
+        count += picture
+        if picture or is_picture(name.removesuffix(".cat")):
+            size, time = (stat.st_size, stat.st_mtime_ns) if stat else (0, 0)
+            digest.update(f"{name}\0{size} {time}\n".encode(errors="surrogateescape"))
+        else:
+            suffixes[_suffix(name)] += 1
+    return Survey(count, _counted(suffixes), digest.hexdigest())
 
 
 def find(folder: Path, classes: str = "") -> list[str]:
     """The picture files under a folder, by suffix, sorted, relative to it, without those of runs in it.
 
-    Raises UserError if the folder does not exist.
+    Linked folders are followed, but no folder is read twice. Raises UserError if the folder does not exist.
     """
-    if not os.path.isdir(folder):  # unlike Path.is_dir, never raises
-        raise UserError(f"There is no folder {folder}; check the name.")
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        inside = Path(parent).relative_to(folder)
-        if RECIPE in names and _is_run(Path(parent)):
-            if parent != str(folder):
-                folders.clear()
-                continue
-            folders[:] = [name for name in folders if name != PREVIEWS]
-        if classes and classes not in inside.parts and classes != folder.name:
-            continue
-        found += [str(inside / name) for name in names if Path(name).suffix.lower() in SUFFIXES and name[0] != "."]
-    return sorted(found)
+    return sorted(name for name, _ in files_under(folder, classes) if is_picture(name))
+
+
+def is_picture(name: str) -> bool:
+    """Whether a file's name has the suffix of a picture."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES
+
+
+def left_out(names: Iterable[str]) -> str:
+    """How many files of each suffix these are, as in `2 .heic, 1 .txt`."""
+    return _counted(Counter(map(_suffix, names)))
+
+
+def _suffix(name: str) -> str:
+    return os.path.splitext(name)[1].lower()[:12] or "without a suffix"
+
+
+def _counted(suffixes: Counter[str]) -> str:
+    counts = sorted(suffixes.items(), key=lambda pair: (-pair[1], pair[0]))
+    shown = counts[: MOST_ENDINGS if len(counts) > MOST_ENDINGS + 1 else None]
+    rest = sum(count for _, count in counts[len(shown) :])
+    return ", ".join([f"{count} {suffix}" for suffix, count in shown] + ([f"{rest} of other kinds"] if rest else []))
 
 
 def drawn(count: int, most: int, seed: int) -> list[int]:
@@ -99,9 +141,10 @@ def shows_text(folder: Path, classes: str = "") -> bool:
     """Whether the pictures show letters or digits, which must not be mirrored: all are in folders named by one letter
     or digit, as in MNIST. False if the folder does not exist.
     """
-    files = find(folder, classes) if os.path.isdir(folder) else []
-    labels = {(folder / name).parent.name for name in files}
-    return bool(labels) and all(len(label) == 1 and label.isalnum() for label in labels)
+    files = files_under(folder, classes) if os.path.isdir(folder) else ()
+    labels = ((folder / name).parent.name for name, _ in files if is_picture(name))
+    are_letters = (len(label) == 1 and label.isalnum() for label in labels)
+    return next(are_letters, False) and all(are_letters)
 
 
 def content_hash(folder: Path, files: list[str]) -> str:
@@ -113,65 +156,43 @@ def content_hash(folder: Path, files: list[str]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _is_run(folder: Path) -> bool:
-    """Whether a folder that contains a file of this name is that of a run."""
-    try:
-        values = json.loads((folder / RECIPE).read_bytes())
-    except (OSError, ValueError, RecursionError):
-        return False
-    return isinstance(values, dict) and "generator" in values and not {"method", "recipe"}.isdisjoint(values)
-
-
 def _of(classes: str) -> str:
     return f" of the class {classes}" if classes else ""
 
 
-def _key(folder: Path, files: list[str], side: int) -> str:
-    """The cache key: the code, and the names, sizes and times of all files, including landmarks."""
-    digest = hashlib.sha256(f"{code_version(*CODE)} {folder.resolve()} {side}\n".encode())
-    for name in files:
-        for path in (folder / name, folder / f"{name}.cat"):
-            if path.exists():
-                stat = path.stat()
-                digest.update(
-                    f"{path.name} {name} {stat.st_size} {stat.st_mtime_ns}\n".encode(errors="surrogateescape")
-                )
-    return digest.hexdigest()[:32]
+def _decode_all(folder: Path, classes: str, side: int, workers: int | None, cached: Path) -> Pictures:
+    """Decode in threads, as decoders release Python's lock: processes would import a script that calls this again."""
+    files = find(folder, classes)
 
+    def read(name: str) -> Decoded:
+        with announced(name):
+            return decode(str(folder / name), side)
 
-def _read_cache(path: Path) -> Pictures | None:
+    def decoded(names: Sequence[str]) -> Iterator[Decoded]:
+        for result in pool.map(read, names):
+            yield result
+            bar.update()
+
+    pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
+    label = f"Reading {Path(os.path.abspath(folder)).name}"
     try:
-        with np.load(path, allow_pickle=False) as arrays:
-            return Pictures(arrays["pictures"], arrays["files"].tolist(), json.loads(str(arrays["skipped"])))
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):  # not cached yet, or damaged: read the pictures again
-        return None
-
-
-def _decode_all(folder: Path, files: list[str], side: int, workers: int | None) -> Pictures:
-    paths, sides = [str(folder / name) for name in files], [side] * len(files)
-    bar = {"total": len(files), "desc": f"Reading {folder.name}", "unit": " pictures", "leave": False}
-    workers = workers or os.cpu_count() or 1
-    if len(files) < SMALL_JOB or workers == 1:
-        return _collect(files, side, tqdm(map(decode, paths, sides), **bar))
-    with ProcessPoolExecutor(workers, get_context("spawn")) as pool:
-        return _collect(files, side, tqdm(pool.map(decode, paths, sides, chunksize=32), **bar))
-
-
-def _collect(files: list[str], side: int, results: Iterable[np.ndarray | str]) -> Pictures:
-    """Collect the decoded pictures in one array, without a second copy."""
-    pictures = np.empty((len(files), 3, side, side), np.uint8)
-    good: list[str] = []
-    skipped: dict[str, str] = {}
-    for name, result in zip(files, results, strict=True):
-        if isinstance(result, str):
-            skipped[name] = result
-        else:
-            pictures[len(good)] = result
-            good.append(name)
-    return Pictures(pictures[: len(good)], good, skipped)
+        with tqdm(desc=label, total=len(files), unit=" pictures", leave=False) as bar:
+            try:
+                stored = write(cached, files, side, decoded)
+                return Pictures(folder, classes, stored.mapped, stored.skipped, stored)
+            except UserError as error:
+                warn_of_cache(cache_folder(), str(error))
+            results = dict(zip(files, decoded(files), strict=True))
+            skipped = {name: result for name, result in results.items() if isinstance(result, str)}
+            pictures = [result for result in results.values() if not isinstance(result, str)]
+            array = np.stack(pictures) if pictures else np.empty((0, 3, side, side), np.uint8)
+            return Pictures(folder, classes, array, skipped, None)
+    finally:  # after Ctrl-C, only the pictures that have been begun are finished
+        pool.shutdown(cancel_futures=True)
 
 
 if __name__ == "__main__":  # for `runs.start`
     _, place, length, only, least = sys.argv
+    announce_files()
     with exit_on_user_error():
         load(Path(place), int(length), only, int(least))

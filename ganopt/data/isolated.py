@@ -1,4 +1,4 @@
-"""Reading a zip file of pictures, or an .npz file of statistics, in a subprocess with limited memory.
+"""Reading pictures, a zip file of them, or an .npz file of statistics, in a subprocess with limited memory.
 
 The subprocess sends messages: a line of JSON each, followed by the bytes of an array if there is one. It blocks until
 they are read, and so is never more than one picture ahead. Torch is not imported, to start fast.
@@ -6,9 +6,10 @@ they are read, and so is never more than one picture ahead. Torch is not importe
 
 import contextlib
 import json
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,11 +17,12 @@ from typing import IO, Any
 from zipfile import ZipFile
 
 import numpy as np
+from PIL import Image
 
 from ganopt.data import archives, image_folder
-from ganopt.data.decode import decode_whole
+from ganopt.data.decode import UPLOAD_PIXELS, decode_whole
 from ganopt.errors import UserError, exit_on_user_error
-from ganopt.subprocesses import ONE_THREAD, limit_memory, module_output
+from ganopt.subprocesses import ONE_THREAD, announce_files, announced, limit_memory, module_output
 
 MEMORY, MEMORY_OF_PIXEL = 600_000_000, 40  # bytes of address space
 MOST_SECONDS = 60  # for one picture
@@ -39,6 +41,7 @@ class Upload:
 
     count: int  # pictures that were chosen
     available: int  # pictures in the file
+    left_out: str  # how many files of other kinds it has
     hash: str  # of the files that were chosen
     pictures: Iterator[np.ndarray | str]  # uint8 (3, H, W), or the reason why a picture was skipped
 
@@ -66,11 +69,23 @@ def _upload(first: Future[Received], messages: Iterator[Received]) -> Iterator[U
         yield None
     head, _ = first.result()
     pictures = (message["reason"] if array is None else array for message, array in messages)
-    yield Upload(head["count"], head["available"], head["hash"], pictures)
+    yield Upload(head["count"], head["available"], head["left_out"], head["hash"], pictures)
+
+
+def photographs(files: Sequence[Path], longest: int) -> Iterator[np.ndarray | str]:
+    """Uploaded pictures, each shrunk to `longest` pixels at most, uint8 (3, H, W), or why it cannot be read.
+
+    Raises UserError if the subprocess fails or takes too long.
+    """
+    with _messages(Path("the pictures"), "photographs", longest, *files, UPLOAD_PIXELS) as messages:
+        for message, array in messages:
+            yield message["reason"] if array is None else array
 
 
 def statistics(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Mean and covariance from an .npz file, float64. Raises UserError if the file was not written by pytorch-fid."""
+    if not os.path.isfile(path):  # unlike Path.is_file, never raises
+        raise UserError(f"There is no file {path.name}; check the name.")
     with _messages(path, "statistics", path) as messages:
         (_, mean), (_, covariance) = messages
     assert mean is not None and covariance is not None
@@ -114,18 +129,30 @@ def _send(array: np.ndarray | None = None, **message: Any) -> None:
 
 def _send_pictures(archive: Path, folder: Path, most: int, seed: int, most_pixels: int) -> None:
     with _alarm(MOST_SECONDS_UNPACKING):
-        archives.unpack(archive, folder)
+        others = archives.unpack(archive, folder)
         found = image_folder.find(folder)
         files = [found[index] for index in image_folder.drawn(len(found), most, seed)]
         digest = image_folder.content_hash(folder, files)
-    _send(count=len(files), available=len(found), hash=digest)
+    _send(count=len(files), available=len(found), left_out=image_folder.left_out(others), hash=digest)
     for name in files:
-        with _alarm(MOST_SECONDS):
+        with announced(name), _alarm(MOST_SECONDS):
             picture = decode_whole(str(folder / name), most_pixels)
         if isinstance(picture, str):
             _send(reason=picture)
         else:
             _send(picture)
+
+
+def _send_photographs(files: Sequence[str], longest: int, most_pixels: int) -> None:
+    for name in files:
+        with announced(Path(name).name), _alarm(MOST_SECONDS):
+            picture = decode_whole(name, most_pixels) if image_folder.is_picture(name) else "it is not a picture"
+        if isinstance(picture, str):
+            _send(reason=picture)
+        else:
+            image = Image.fromarray(picture.transpose(1, 2, 0))
+            image.thumbnail((longest, longest), Image.Resampling.LANCZOS)
+            _send(np.asarray(image).transpose(2, 0, 1))
 
 
 @contextlib.contextmanager
@@ -160,9 +187,12 @@ def main(kind: str, path: str, *more: str) -> None:
     """Read a file and send its content to the parent process."""
     most_pixels = int(more[-1]) if more else 0
     limit_memory(MEMORY + MEMORY_OF_PIXEL * most_pixels)
+    announce_files()
     with exit_on_user_error():
         if kind == "statistics":
             _send_statistics(Path(path))
+        elif kind == "photographs":
+            _send_photographs(more[:-1], int(path), most_pixels)
         else:
             folder, most, seed, _ = more
             _send_pictures(Path(path), Path(folder), int(most), int(seed), most_pixels)

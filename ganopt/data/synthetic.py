@@ -11,7 +11,7 @@ from torch.nn.functional import avg_pool2d
 from tqdm import tqdm
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, cache_folder, code_version, sha256
+from ganopt.files import cache_folder, code_version, sha256, write_cache
 from ganopt.models import zoo
 from ganopt.models.latents import latents
 from ganopt.models.sampling import CHUNK, draw, inference_copy
@@ -29,8 +29,7 @@ def load(model: str, side: int) -> Tensor:
         return load_file(cached)["pictures"]
     except (SafetensorError, OSError, KeyError):  # not cached yet, or damaged
         pictures = _draw_faces(model, side)
-    with atomic_write(cached) as temporary:
-        save_file({"pictures": pictures}, temporary)
+    write_cache(cached, lambda path: save_file({"pictures": pictures}, path))
     return pictures
 
 

@@ -19,15 +19,19 @@ from ganopt import __version__
 from ganopt.data import image_folder
 from ganopt.data.decode import MAX_PIXELS
 from ganopt.errors import UserError
-from ganopt.metrics import features, references, samples
+from ganopt.metrics import eyes, features, references, samples
 from ganopt.metrics.features import ALL, FEWEST, MOST, Extraction, Extractor
 from ganopt.metrics.samples import Sample
 from ganopt.metrics.scores import Score, score, shuffled
 from ganopt.metrics.sliced_wasserstein import PICTURES
 from ganopt.models import zoo
-from ganopt.models.latents import MAX_SEED
+from ganopt.models.devices import computes_bfloat16
+from ganopt.models.latents import MAX_SEED, format_seeds, latents
+from ganopt.models.sampling import draw, inference_copy
 
 FLOOR = "real against real"
+MOST_BEST_OF = 100
+DRAWN = 1024  # faces that are drawn and judged at a time
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +46,7 @@ class Plan:
     reference_count: int = ALL  # pictures of a reference that is a path; if it has more, they are drawn evenly
     repeats: int = 3  # samples of each model, with consecutive seeds
     seed: int = 0  # the first seed, and that with which pictures of paths are drawn
+    best_of: int = 1  # faces of a model that are drawn for each one that is taken, by how well the eyes match
 
     def __post_init__(self) -> None:
         draws = bool(self.models or self.against)
@@ -50,17 +55,22 @@ class Plan:
                 raise UserError(f"FID cannot be measured with {count} pictures; use {FEWEST} to {MOST}.")
         if draws and self.count == ALL:
             raise UserError("The faces of a model have no end; say how many to measure, as in --n 500.")
+        if not 1 <= self.best_of <= MOST_BEST_OF:
+            raise UserError(f"One of {self.best_of} faces cannot be taken; use 1 to {MOST_BEST_OF}.")
+        if self.best_of > 1 and self.against:
+            raise UserError("The best faces of two models have different seeds; use --best-of without --against.")
         if not 1 <= self.repeats <= 10:
             raise UserError(f"A model cannot be measured with {self.repeats} samples; use 1 to 10.")
-        if self.seed < 0 or self.seed + draws * self.count * self.repeats > MAX_SEED:
+        if self.seed < 0 or self.seed + draws * self.count * self.best_of * self.repeats > MAX_SEED:
             raise UserError(f"The first seed is {self.seed}; it must be a whole number from 0 to a few billion.")
         if not self.models and not self.paths:
             raise UserError("No model or folder is selected; name at least one.")
 
     def seeds(self, repeat: int) -> range:
         """The seeds of one sample."""
-        first = self.seed + repeat * self.count
-        return range(first, first + self.count)
+        drawn = self.count * self.best_of
+        first = self.seed + repeat * drawn
+        return range(first, first + drawn)
 
 
 @dataclass(frozen=True)
@@ -74,11 +84,12 @@ class Update:
 
 
 def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) -> Generator[Update]:
-    """Measure the floor first, then each model and path.
+    """Measure the floor first, then each model and path; a path with fewer pictures is preceded by its own floor.
 
     Pictures of zip files with more than `most_pixels` are skipped. Raises UserError for any failure; for an unknown
     model, before anything is measured.
     """
+    _refuse_mixing(plan, extractor.precision)
     models = [*plan.models, *filter(None, [plan.against])]
     for name in models:
         zoo.locate(name)
@@ -99,7 +110,7 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
                 yield Update(done, total)
 
     if isinstance(plan.reference, str):
-        reference, others = references.load(plan.reference)
+        reference, others = references.load(plan.reference, extractor.precision)
         yield Update(done, total, _shipped_floor(plan, reference, others))
     else:
         extraction = features.of_path(plan.reference, extractor, plan.reference_count, most_pixels, plan.seed)
@@ -114,11 +125,50 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
     for name in plan.models:
         drawn = []
         for repeat in range(plan.repeats):
-            drawn.append((yield from counted(features.of_model(name, plan.seeds(repeat), extractor))))
+            drawn.append((yield from counted(faces(plan, name, repeat, extractor))))
         yield Update(done, total, score(drawn, reference, teachers), (drawn[0], reference))
     for path, share in zip(plan.paths, shares, strict=True):
         sample = yield from counted(features.of_path(path, extractor, plan.count, most_pixels, plan.seed), share)
+        if isinstance(plan.reference, str) and FEWEST <= sample.count < min(plan.count, others.count):
+            smaller = dataclasses.replace(plan, count=sample.count)
+            yield Update(done, total, _shipped_floor(smaller, reference, others))
         yield Update(done, total, score([sample], reference, teachers))
+
+
+def pick_precision(name: str, plan: Plan, device: torch.device) -> str:
+    """The precision of a name; `auto` is bfloat16 if the device has units for it and all features can be in it."""
+    if name != "auto":
+        return name
+    return "bfloat16" if computes_bfloat16(device) and not _statistics(plan) else "float32"
+
+
+def _statistics(plan: Plan) -> list[Path]:
+    """The files of statistics of a plan."""
+    return [path for path in (*plan.paths, plan.reference) if isinstance(path, Path) and features.is_statistics(path)]
+
+
+def _refuse_mixing(plan: Plan, precision: str) -> None:
+    """Raise UserError if features in two precisions would be compared."""
+    if precision != "float32" and (files := _statistics(plan)):
+        raise UserError(
+            f"{files[0].name} was measured in float32 and cannot be compared with pictures in {precision}; use "
+            "--precision float32."
+        )
+
+
+def faces(plan: Plan, name: str, repeat: int, extractor: Extractor) -> Extraction:
+    """A sample of a model's faces, the best of more if the plan says so."""
+    seeds = plan.seeds(repeat)
+    if plan.best_of == 1:
+        return (yield from features.of_model(name, seeds, extractor))
+    generator = inference_copy(zoo.load(name), extractor.device)
+    judge = eyes.of_model(name)
+    parts = latents(seeds).split(DRAWN)  # not all faces at once, which may be millions
+    best = eyes.smallest(torch.cat([judge.mismatch(draw(generator, part)) for part in parts]), plan.count)
+    chosen = [seeds[index] for index in best]
+    sample = yield from features.of_model(name, chosen, extractor)
+    of_all = f"of {len(seeds)} faces, the {plan.count} whose eyes match best"
+    return dataclasses.replace(sample, seeds=format_seeds(seeds), drawn=of_all)
 
 
 def record(result: Score, extractor: Extractor) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import itertools
 import math
 import os
 import sys
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,21 +24,21 @@ from torch import Tensor
 from ganopt.data import image_folder, isolated
 from ganopt.data.decode import MAX_PIXELS, decode_whole
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, cache_folder, code_version, sha256
+from ganopt.files import cache_folder, code_version, sha256, write_cache
 from ganopt.metrics import inception, sliced_wasserstein
 from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import Gaussian, Moments, fit
 from ganopt.metrics.inception import Inception
 from ganopt.metrics.samples import KEPT, Sample, read_statistics
 from ganopt.models import zoo
-from ganopt.models.latents import latents
+from ganopt.models.latents import format_seeds, latents
 from ganopt.models.sampling import draw, inference_copy
 
 BLOCK = 1000  # rows that are added to the covariance at a time
 FEWEST, MOST = 50, 50_000  # pictures in a sample of a model
 ALL = sys.maxsize  # pictures of a folder or file, however many there are
 LARGEST_BATCH = 64 << 20  # bytes of pictures in a batch, unless it is a single picture
-CODE = ("models", "data/decode.py", "data/isolated.py", "metrics")  # the code that features depend on
+CODE = ("models", *image_folder.DECODING, "data/isolated.py", "metrics")  # the code that features depend on
 BATCH_CPU, BATCH_GPU = 4, 64  # small batches fit into a CPU's caches
 
 
@@ -69,13 +69,16 @@ class Extractor:
 
 
 def load_extractor(device: torch.device, precision: str = "float32", source: str = "") -> Extractor:
-    """The network, ready on a device. FIDs in bfloat16 and float32 differ by about one percent."""
-    return Extractor(inception.load(source, precision).to(device), device, precision)
+    """The network, ready on a device. Features in bfloat16 are compared only with others in bfloat16."""
+    extractor = Extractor(inception.load(source, precision).to(device), device, precision)
+    if device.type == "cpu":
+        extractor.network.pack(extractor.batch)
+    return extractor
 
 
-def of_model(name: str, seeds: range, extractor: Extractor) -> Extraction:
+def of_model(name: str, seeds: Sequence[int], extractor: Extractor) -> Extraction:
     """Faces that a model draws from seeds, rounded to bytes as in a PNG file."""
-    text = f"{seeds.start}-{seeds.stop - 1}"
+    text = format_seeds(seeds)
 
     def prepare(size: int) -> Work:
         generator = inference_copy(zoo.load(name), extractor.device)
@@ -92,15 +95,17 @@ def of_folder(folder: Path, extractor: Extractor, most: int = ALL, seed: int = 0
     """
     found = image_folder.find(folder)
     names = [found[index] for index in image_folder.drawn(len(found), most, seed)]
+    others = image_folder.survey(folder).left_out
     decoded = (decode_whole(str(folder / name)) for name in names)
     digest = image_folder.content_hash(folder, names)
     sample = yield from _of_files(folder.resolve().name, digest, len(names), decoded, extractor)
-    return dataclasses.replace(sample, drawn=choice(len(names), len(found), seed))
+    return dataclasses.replace(sample, drawn=choice(len(names), len(found), seed, others))
 
 
-def choice(count: int, available: int, seed: int) -> str:
-    """What `Sample.drawn` says of a choice; empty if all were taken."""
-    return f"{count} of {available} pictures, drawn with seed {seed}" if count < available else ""
+def choice(count: int, available: int, seed: int, left_out: str = "") -> str:
+    """What `Sample.drawn` says of a choice, and of the files that are no pictures; empty if all were taken."""
+    drawn = f"{count} of {available} pictures, drawn with seed {seed}" if count < available else ""
+    return "; ".join(filter(None, [drawn, left_out and f"left out: {left_out}"]))
 
 
 def _of_files(
@@ -143,15 +148,20 @@ def of_path(
     If there are more than `most`, they are drawn evenly with a seed. Pictures of a zip file with more than
     `most_pixels` are skipped.
     """
-    if path.suffix.lower() == ".npz":
+    if is_statistics(path):
         return read_statistics(path)
     if os.path.isfile(path):  # unlike Path.is_file, never raises
         with isolated.opened(path, most, most_pixels, seed) as uploads:
             while (upload := next(uploads)) is None:
                 yield 0  # a chance to stop
             sample = yield from _of_files(path.name, upload.hash, upload.count, upload.pictures, extractor)
-            return dataclasses.replace(sample, drawn=choice(upload.count, upload.available, seed))
+            return dataclasses.replace(sample, drawn=choice(upload.count, upload.available, seed, upload.left_out))
     return (yield from of_folder(path, extractor, most, seed))
+
+
+def is_statistics(path: Path) -> bool:
+    """Whether a path is taken for a file of statistics, whose precision is that of pytorch-fid, float32."""
+    return path.suffix.lower() == ".npz" and not os.path.isdir(path)
 
 
 def rows_of(pictures: Tensor, extractor: Extractor, batch: int = 0) -> Tensor:
@@ -205,8 +215,7 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
     if moments.count > KEPT:
         gaussian = moments.gaussian()
         tensors |= {"mean": gaussian.mean, "factor": gaussian.factor.contiguous()}
-    with atomic_write(cached) as temporary:
-        save_file(tensors, temporary)
+    write_cache(cached, lambda path: save_file(tensors, path))
     return _restored(name, digest, tensors)
 
 

@@ -104,7 +104,7 @@ class Moments:
         return from_covariance(mean, (self._products - self.count * mean.outer(mean)) / (self.count - 1))
 
 
-def kernel_distance(first: Tensor, second: Tensor, seed: int = 0) -> tuple[float, float]:
+def kernel_distance(first: Tensor, second: Tensor) -> tuple[float, float]:
     """KID: the unbiased squared MMD of features (n, d) with the kernel (x.y / d + 1)^3 (Binkowski et al. 2018).
 
     Mean and standard deviation over 100 random subsets, each half as large as the smaller set, at most 1000. Raises
@@ -115,7 +115,7 @@ def kernel_distance(first: Tensor, second: Tensor, seed: int = 0) -> tuple[float
     if size < 2:
         raise UserError(f"KID needs at least 4 pictures in each set, not {min(len(first), len(second))}; add more.")
     first, second = first.double(), second.double()
-    random = torch.Generator().manual_seed(seed)
+    random = torch.Generator().manual_seed(0)
     a, b = torch.zeros(SUBSETS, len(first)).double(), torch.zeros(SUBSETS, len(second)).double()  # 1 in the subset
     for rows in zip(a, b, strict=True):
         for row in rows:

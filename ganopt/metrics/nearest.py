@@ -10,28 +10,28 @@ from ganopt.metrics import features
 from ganopt.metrics.features import Extractor
 from ganopt.metrics.samples import KEPT, Sample
 
+FOUND = 3  # training pictures for each generated one
+
 
 @dataclass(frozen=True)
 class Nearest:
     """The nearest training pictures of each generated picture, the nearest first."""
 
-    indices: Tensor  # (N, k) into the training pictures
-    distances: Tensor  # (N, k), Euclidean, between Inception features
+    indices: Tensor  # (N, FOUND) into the training pictures
+    distances: Tensor  # (N, FOUND), Euclidean, between Inception features
     typical: float | None  # the median of that distance for held-out photographs, if there are any
 
 
-def nearest(
-    pictures: Tensor, training: Tensor, held_out: Sample | None, extractor: Extractor, count: int = 3
-) -> Nearest:
+def nearest(pictures: Tensor, training: Tensor, held_out: Sample | None, extractor: Extractor) -> Nearest:
     """Compare pictures, uint8 (N, 3, side, side), with the first 5,000 training pictures.
 
-    Raises UserError if there are fewer training pictures than `count`.
+    Raises UserError if there are fewer than three training pictures.
     """
-    if len(training) < count:
-        raise UserError(f"{len(training)} training pictures are too few; at least {count} are needed.")
+    if len(training) < FOUND:
+        raise UserError(f"{len(training)} training pictures are too few; at least {FOUND} are needed.")
     known = features.finish(features.of_pictures("training", training[:KEPT], extractor)).rows
     rows = features.rows_of(pictures, extractor)
-    distances, indices = torch.cdist(rows, known).topk(count, largest=False)
+    distances, indices = torch.cdist(rows, known).topk(FOUND, largest=False)
     typical = None
     if held_out is not None and len(held_out.rows):
         typical = float(torch.cdist(held_out.rows, known).amin(dim=1).median())

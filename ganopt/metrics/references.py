@@ -14,15 +14,21 @@ from ganopt.metrics.samples import Sample
 from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 
 
-def load(name: str) -> tuple[Sample, Sample]:
-    """A shipped reference, and other real pictures of the same kind, for the floor.
+def load(name: str, precision: str = "float32") -> tuple[Sample, Sample]:
+    """A shipped reference as Inception sees it, and other real pictures of the same kind, for the floor.
 
-    Raises UserError if there is none with that name.
+    Raises UserError if there is none with that name or in that precision.
     """
     if name not in names():
         offered = ", ".join((*names(), "a folder, a zip or an .npz file"))
         raise UserError(f"Unknown reference '{name[:60]}'; use {offered}.")
     tensors, digest = _read(name)
+    if precision != "float32":  # other features of the same pictures; what needs no network is shared
+        path = checkpoint(file_name(name, precision))
+        if not path.exists():
+            raise UserError(f"The reference {name} was not measured in {precision}; use --precision float32.")
+        rows, digest = _open(path)
+        tensors = {**tensors, **rows}
     return _sample(name, digest, tensors, "reference"), _sample(name, digest, tensors, "others")
 
 
@@ -41,7 +47,10 @@ def swd_floor(name: str, count: int) -> tuple[float, ...] | None:
 
 def _read(name: str) -> tuple[dict[str, Tensor], str]:
     """The tensors of a reference, and the hash of its file, or of an earlier one with the same features."""
-    path = checkpoint(f"reference-{name}.safetensors")
+    return _open(checkpoint(file_name(name)))
+
+
+def _open(path: Path) -> tuple[dict[str, Tensor], str]:
     try:
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}
@@ -51,6 +60,11 @@ def _read(name: str) -> tuple[dict[str, Tensor], str]:
         return tensors, earlier or sha256(path)[:32]
     except (SafetensorError, OSError, KeyError) as error:
         raise UserError(f"{path} is damaged; restore it from the project's repository.") from error
+
+
+def file_name(name: str, precision: str = "float32") -> str:
+    """The file of a reference in `checkpoints/`."""
+    return f"{'' if precision == 'float32' else f'{precision}-'}reference-{name}.safetensors"
 
 
 def names() -> list[str]:

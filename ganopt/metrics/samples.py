@@ -26,14 +26,16 @@ class Sample:
     gaussian: Gaussian
     patches: Tensor | None = None  # a summary by `sliced_wasserstein.summarise`
     seeds: str = ""  # of a model's faces
-    drawn: str = ""  # how many of a folder's pictures were drawn, unless all were taken
+    drawn: str = (
+        ""  # how many of a folder's pictures were drawn, and which files are no pictures, unless all were taken
+    )
     shipped: bool = False  # with the project, as a reference
 
 
-def from_rows(name: str, rows: Tensor, patches: Tensor | None = None) -> Sample:
+def from_rows(name: str, rows: Tensor) -> Sample:
     """A sample from features, (n, 2048) float32. Raises UserError for fewer than two rows."""
     digest = hashlib.sha256(rows.contiguous().numpy().data).hexdigest()[:32]
-    return Sample(name, digest, len(rows), rows, fit(rows), patches)
+    return Sample(name, digest, len(rows), rows, fit(rows))
 
 
 def read_statistics(path: Path) -> Sample:

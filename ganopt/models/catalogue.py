@@ -1,6 +1,8 @@
-"""The catalogue of shipped models, `checkpoints/catalogue.json`."""
+"""The catalogue of shipped models, `checkpoints/catalogue.json`: those of faces, and those of the Lab."""
 
-from dataclasses import field
+import dataclasses
+from collections.abc import Iterable, Mapping
+from dataclasses import InitVar, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -8,7 +10,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ganopt.errors import UserError
-from ganopt.models.checkpoint_files import checkpoint
+from ganopt.files import atomic_write, sha256, to_json
+from ganopt.models.checkpoint_files import checkpoint, checkpoints
 
 ModelRole = Literal["teacher", "student", "transfer"]
 ROLES: tuple[ModelRole, ...] = get_args(ModelRole)
@@ -24,36 +27,95 @@ class File:
     sha256: str
     architecture: str
 
+    def describes(self, path: Path) -> bool:
+        """Whether a file is the one of the catalogue."""
+        return path.stat().st_size == self.bytes and sha256(path) == self.sha256
+
 
 @dataclass(frozen=True, kw_only=True, config=EXACT)
-class Entry(File):
-    """A model in the catalogue: the file of its generator, and facts about the model."""
+class Named(File):
+    """A file in the catalogue that is listed."""
 
     name: str
     title: str
+
+
+@dataclass(frozen=True, kw_only=True, config=EXACT)
+class Entry(Named):
+    """A model in the catalogue: the file of its generator, and facts about the model."""
+
     role: ModelRole
     trained_on: str
     licence: str
     images: int  # pictures seen in training
     critic: File | None = None
     source: str = ""  # of a delta: the model that it is a difference to
-    repository: str = ""  # on the Hub; "" for a model that is only in checkpoints/
-    revision: str = ""
     notes: str = ""
+    repository: InitVar[str] = ""  # only read, because version 0.1 wrote both, always empty
+    revision: InitVar[str] = ""
+
+
+@dataclass(frozen=True, kw_only=True, config=EXACT)
+class LabEntry(Named):
+    """A generator of the Lab in the catalogue, which draws no faces."""
+
+    draws: str  # as in: digits of 28x28 pixels
+    trained_on: str
+    licence: str
 
 
 @dataclass(frozen=True, kw_only=True, config=EXACT)
 class _Catalogue:
     models: list[Entry] = field(default_factory=list)
+    lab: list[LabEntry] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if len({entry.name for entry in self.models}) < len(self.models):
+        entries: list[Named] = [*self.models, *self.lab]
+        if len({entry.name for entry in entries}) < len(entries):
             raise ValueError("two models have the same name")
 
 
 def catalogue() -> dict[str, Entry]:
-    """The models of `catalogue.json` by name, in order; empty without that file. Raises UserError if it is damaged."""
-    return {entry.name: entry for entry in read_json(checkpoint("catalogue.json"), _Catalogue).models}
+    """The models of faces by name, in order; empty without the file. Raises UserError if it is damaged."""
+    return {entry.name: entry for entry in _read().models}
+
+
+def lab_catalogue() -> dict[str, LabEntry]:
+    """The generators of the Lab by name, as `catalogue` does."""
+    return {entry.name: entry for entry in _read().lab}
+
+
+def known_names() -> list[str]:
+    """The names of `catalogue`; none if it cannot be read."""
+    try:
+        return list(catalogue())
+    except UserError:
+        return []
+
+
+def refuse_lab(name: str, faces: Iterable[str]) -> None:
+    """Raise UserError for a generator of the Lab, where one of faces is needed; `faces` are to choose from."""
+    try:
+        found = lab_catalogue().get(name)
+    except UserError:  # the catalogue cannot be read
+        return
+    if found:
+        choices = ", ".join(faces)
+        raise UserError(
+            f"{name} draws {found.draws}, no faces; draw with it by `generate` or in the Lab, or choose from {choices}."
+        )
+
+
+def write_catalogue(models: Mapping[str, Entry], lab: Mapping[str, LabEntry]) -> None:
+    """Write the catalogue. Raises UserError if it cannot be written."""
+    lists = {"models": models, "lab": lab}
+    values = {key: [dataclasses.asdict(entry) for entry in entries.values()] for key, entries in lists.items()}
+    with atomic_write(checkpoints() / "catalogue.json") as temporary:
+        temporary.write_text(to_json(values, indent=1) + "\n")
+
+
+def _read() -> _Catalogue:
+    return read_json(checkpoint("catalogue.json"), _Catalogue)
 
 
 def read_json(path: Path, kind: Any = dict[str, Any]) -> Any:

@@ -21,12 +21,14 @@ def on_hub() -> bool:
 
 
 def checkpoint(name: str, check: Callable[[Path], None] = lambda path: None) -> Path:
-    """The path of a file of `checkpoints/`, which may not exist; from the Hub, it is downloaded, checked and cached.
+    """The path of a file of `checkpoints/`, which may not exist; from the Hub, it is downloaded and cached.
 
-    Raises UserError if it cannot be downloaded.
+    Raises UserError if it cannot be downloaded, and as `check` does, to which an existing file is given.
     """
     if not on_hub():
-        return checkpoints() / name
+        if (path := checkpoints() / name).exists():
+            check(path)
+        return path
     from ganopt.models import hub  # takes a second to import
 
     repository, _, revision = (os.environ.get("GANOPT_HUB") or HUB).partition("@")

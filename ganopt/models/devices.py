@@ -24,6 +24,17 @@ def pick_device(name: str) -> torch.device:
     return torch.device(name)
 
 
+def computes_bfloat16(device: torch.device) -> bool:
+    """Whether a GPU, or a CPU by the flags of Linux, multiplies matrices of bfloat16 with units of its own."""
+    if device.type == "cuda":
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return device.type == "cpu" and bool({"avx512_bf16", "amx_bf16"} & set(flags.split()))
+
+
 def send(tensor: Tensor, device: torch.device) -> Tensor:
     """Move a CPU tensor to a device; the copy to a GPU is asynchronous."""
     return tensor.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else tensor.to(device)

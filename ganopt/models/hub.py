@@ -1,4 +1,4 @@
-"""The Hugging Face Hub: downloading files, uploading files, and model cards.
+"""The Hugging Face Hub: its names, downloading files, and its errors.
 
 Everything goes through huggingface_hub, which reads its server from HF_ENDPOINT, its token from HF_TOKEN or
 `hf auth login`, and its cache from HF_HOME. This module does not depend on networks or the catalogue.
@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 from urllib.error import URLError
 
 import httpx
@@ -34,7 +33,7 @@ from ganopt.files import write_error
 LARGEST = 1 << 30  # bytes; five times our largest network
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-LICENCES = ("apache-2.0", "mit", "cc0-1.0", "cc-by-4.0", "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0")
+DENIED = (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError)  # of the repository itself
 
 
 class AbsentError(UserError):
@@ -55,19 +54,17 @@ def fetch(repository: str, revision: str, file: str, check: Callable[[Path], Non
     """A file of a model repository, from the cache or downloaded into it, with a message on standard error.
 
     A commit hash is looked up in the cache first, without the network. A branch or a tag may have moved, so the server
-    is asked, and the cache is used if the server does not answer. A file for which `check` raises UserError is removed
-    from the cache, and downloaded again at the next call. Raises UserError for any failure, AbsentError if the
-    repository does not contain the file.
+    is asked, and the cache is used if it does not answer or cannot be asked, as with a wrong token or proxy. A file
+    for which `check` raises UserError is removed from the cache, and downloaded again at the next call. Raises
+    UserError for any failure, AbsentError if the repository does not contain the file.
     """
     path = _cached(repository, revision, file) if COMMIT.fullmatch(revision) else None
     if path is None:
         try:
             path = _ask(repository, revision, file)
-        except UserError:
-            raise
         except Exception as caught:  # the client does not catch the errors of its libraries
-            error = _root(caught)
-            path = _cached(repository, revision, file) if _out_of_reach(error) else None
+            error = root_cause(caught)
+            path = None if isinstance(error, DENIED) else _cached(repository, revision, file)
             if path is None:
                 raise _fetch_error(error, repository, revision, file) from caught
     try:
@@ -92,66 +89,7 @@ def dataset_files(repository: str, suffix: str) -> Iterator[Path]:
         for file in sorted(entry.rfilename for entry in info.siblings or () if entry.rfilename.endswith(suffix)):
             yield Path(huggingface_hub.hf_hub_download(repository, file, **wanted))  # type: ignore[call-overload]
     except Exception as error:  # the client does not catch the errors of its libraries
-        raise _fetch_error(_root(error), repository, "main", file, "dataset") from error
-
-
-def upload(
-    repository: str, files: dict[str, Path | bytes], token: str, private: bool = False, endpoint: str | None = None
-) -> str:
-    """Upload files to a model repository in one commit and return its URL; the repository is created if needed.
-
-    The token is sent to the server and not stored. Raises UserError for any failure.
-    """
-    endpoint = endpoint or constants.ENDPOINT
-    if not is_repository(repository) or "@" in repository:
-        raise UserError(f"{repository[:80]!r} is not a repository name; write user/name.")
-    if not re.fullmatch(r"[!-~]+", token):
-        raise UserError(f"That is not an access token; make one with write access at {endpoint}/settings/tokens.")
-    try:
-        api = huggingface_hub.HfApi(endpoint=endpoint, token=token)
-        api.create_repo(repository, private=private, exist_ok=True)
-        if private and not api.model_info(repository).private:
-            raise UserError(f"{repository} already exists and is public; choose another name for a private model.")
-        operations = [
-            huggingface_hub.CommitOperationAdd(name, str(content) if isinstance(content, Path) else content)
-            for name, content in files.items()
-        ]
-        api.create_commit(repository, operations, commit_message="Publish a model of ganopt")
-    except UserError:
-        raise
-    except Exception as error:  # the client does not catch the errors of its libraries
-        raise _upload_error(_root(error), repository, endpoint) from error
-    return f"{endpoint}/{repository}"
-
-
-def card(repository: str, title: str, licence: str, notes: str, sections: dict[str, dict[str, object]]) -> str:
-    """The model card (README.md) of a published model: a description, a table for each section, and how to load it."""
-    licence_id = re.sub(r"[^a-z0-9.]+", "-", licence.lower()).strip("-") or "unknown"
-    named: dict[str, Any] = {} if licence_id in (*LICENCES, "unknown") else {"license_name": licence_id}
-    front = huggingface_hub.ModelCardData(
-        license="other" if named else licence_id,
-        library_name="ganopt",
-        tags=["gan", "animal-faces", "unconditional-image-generation"],
-        pipeline_tag="unconditional-image-generation",
-        **named,
-    )
-    parts = [f"---\n{front.to_yaml()}\n---", f"# {title}", notes]
-    for heading, facts in sections.items():
-        rows = [f"| {name} | {_cell(value)} |" for name, value in facts.items()]
-        parts.append("\n".join([f"## {heading}", "", "| | |", "| --- | --- |", *rows]) if rows else "")
-    parts.append(
-        "## Use\n\n```python\n"
-        "from ganopt import draw, latents, load, to_image\n"
-        f'generator = load("{repository}")\n'
-        'to_image(draw(generator, latents([0]))[0]).save("face.png")\n'
-        "```"
-    )
-    return "\n\n".join(filter(None, parts)) + "\n"
-
-
-def _cell(value: object) -> str:
-    text = f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-    return text.replace("|", "\\|").replace("\n", " ")
+        raise _fetch_error(root_cause(error), repository, "main", file, "dataset") from error
 
 
 def _cached(repository: str, revision: str, file: str) -> Path | None:
@@ -177,25 +115,28 @@ def _ask(repository: str, revision: str, file: str) -> Path:
     return Path(huggingface_hub.hf_hub_download(repository, file, revision=revision, endpoint=endpoint))
 
 
-def _root(error: Exception) -> Exception:
+def root_cause(error: Exception) -> Exception:
     """The cause of an error that the client has wrapped in another one."""
     wrapped = isinstance(error, (RuntimeError, LocalEntryNotFoundError)) and isinstance(error.__cause__, Exception)
     return error.__cause__ if wrapped else error  # type: ignore[return-value]
 
 
-def _status(error: BaseException) -> int:
+def status(error: BaseException) -> int:
+    """The status of the server's answer that an error stands for, or 0."""
     return error.response.status_code if isinstance(error, HfHubHTTPError) else 0
 
 
 def _out_of_reach(error: BaseException) -> bool:
     """Whether the server did not answer or could not serve the request."""
     silent = isinstance(error, (OfflineModeIsEnabled, httpx.TransportError, URLError, ConnectionError, TimeoutError))
-    return silent or _status(error) == 429 or _status(error) >= 500
+    return silent or status(error) == 429 or status(error) >= 500
 
 
 def _fetch_error(error: Exception, repository: str, revision: str, file: str, kind: str = "model") -> UserError:
     """The error for a file that could not be downloaded."""
     endpoint = constants.ENDPOINT
+    if isinstance(error, UserError):
+        return error
     model = repository if revision == "main" or COMMIT.fullmatch(revision) else f"{repository}@{revision}"
     if isinstance(error, GatedRepoError):
         return UserError(
@@ -211,31 +152,16 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
         return UserError(f"{repository} has no revision {revision}; choose another, or leave it out.")
     if isinstance(error, EntryNotFoundError):
         return AbsentError(f"{model} has no {file}; choose a model that contains one.")
-    if _status(error) in (401, 403):
+    if status(error) in (401, 403):
         return UserError(f"{endpoint} refused your token; log in again with 'hf auth login', or unset HF_TOKEN.")
     if isinstance(error, OfflineModeIsEnabled):
         return UserError(f"{file} of {model} is not in the cache and HF_HUB_OFFLINE forbids downloads; unset it.")
     return server_error(error, endpoint, f"{file} of {model}", Path(constants.HF_HUB_CACHE))
 
 
-def _upload_error(error: Exception, repository: str, endpoint: str) -> UserError:
-    """The error for a model that could not be published. It never contains the token."""
-    status = _status(error)
-    if status == 400 and isinstance(error, HfHubHTTPError):
-        reason = (error.server_message or "bad request").splitlines()[0]
-        return UserError(f"{endpoint} refused {repository} ({reason}); choose another name.")
-    if status == 401:
-        return UserError(f"{endpoint} refused the token; make one with write access at {endpoint}/settings/tokens.")
-    if status in (403, 404):
-        return UserError(f"The token cannot write to {repository}; use one with write access, or your own user name.")
-    if isinstance(error, OfflineModeIsEnabled):
-        return UserError(f"{repository} was not published because HF_HUB_OFFLINE forbids it; unset it.")
-    return server_error(error, endpoint, f"the upload to {repository}")
-
-
 def server_error(error: Exception, endpoint: str, what: str, folder: Path | None = None) -> UserError:
     """The error for a request that failed because of the network or the server."""
-    if _status(error) == 429:
+    if status(error) == 429:
         return UserError(f"{endpoint} got too many requests from here for {what}; wait a few minutes and try again.")
     if _out_of_reach(error):
         return UserError(f"{endpoint} cannot be reached for {what}; check the connection and try again later.")

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganopt.models import zoo
-from ganopt.models.latents import interpolate, latents, map_latent
+from ganopt.models.latents import Face, Point, interpolate, latents
 from ganopt.models.networks import Generator
 from ganopt.models.sampling import draw, inference_copy
 
@@ -35,26 +35,25 @@ def _generator(model: str, device: torch.device, saved: int) -> Generator:
     return inference_copy(zoo.load(model, local=False), device)
 
 
-def faces(model: str, device: torch.device, seeds: list[int], scale: float) -> Faces:
-    """The faces of seeds, with latents multiplied by `scale`."""
+def faces(model: str, device: torch.device, seeds: list[Face], scale: float) -> Faces:
+    """The faces of seeds or points, with latents multiplied by `scale`."""
     return _draw(model, device, latents(seeds) * scale)
 
 
-def walk(model: str, device: torch.device, first: int, last: int, frames: int, scale: float) -> Faces:
-    """The faces of a walk from one seed to another, both ends included."""
+def walk(model: str, device: torch.device, first: Face, last: Face, frames: int, scale: float) -> Faces:
+    """The faces of a walk from one seed or point to another, both ends included."""
     return _draw(model, device, interpolate(first, last, frames) * scale)
 
 
-def face_map(model: str, device: torch.device, x: float, y: float, spacing: float, scale: float) -> Faces:
+def face_map(model: str, device: torch.device, centre: Point, spacing: float, scale: float) -> Faces:
     """The MAP_CELLS x MAP_CELLS faces around a point of the map, row by row."""
-    points = map_points(x, y, spacing)
-    return _draw(model, device, torch.stack([map_latent(*point) for point in points]) * scale)
+    return _draw(model, device, latents(map_points(centre, spacing)) * scale)
 
 
-def map_points(x: float, y: float, spacing: float) -> list[tuple[float, float]]:
-    """The points of the map's cells, row by row; the middle one is (x, y)."""
+def map_points(centre: Point, spacing: float) -> list[Point]:
+    """The points of the map's cells, row by row; the middle one is the centre."""
     offsets = [spacing * (index - MAP_CELLS // 2) for index in range(MAP_CELLS)]
-    return [(x + right, y + down) for down in offsets for right in offsets]
+    return [centre.moved(right, down) for down in offsets for right in offsets]
 
 
 def _draw(model: str, device: torch.device, z: Tensor) -> Faces:

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from ganopt.errors import UserError
 from ganopt.models.networks import Generator, can_inherit
+from ganopt.models.networks.dcgan import copy_stage
 
 
 @torch.no_grad()
@@ -20,18 +21,13 @@ def inherit_channels(student: Generator, teacher: Generator) -> None:
     ours, theirs = student.architecture, teacher.architecture
     if not can_inherit(ours, theirs):
         raise UserError(f"A {ours} cannot start from the channels of a {theirs}; use a narrower one of the same kind.")
-    stages: Any = teacher.stages
-    to: Any
-    read = torch.arange(stages[0][0].in_channels)  # the channels kept in the previous stage: at first, all of z
-    for index, (to, source) in enumerate(zip(student.stages, stages, strict=True)):
-        last = index == len(stages) - 1
+    pairs: Any = list(zip(student.stages, teacher.stages, strict=True))
+    read = torch.arange(pairs[0][1][0].in_channels)  # the channels kept in the previous stage: at first, all of z
+    for index, (to, source) in enumerate(pairs):
         width = to[0].out_channels
-        kept = torch.arange(width) if last else _most_important(source[1], stages[index + 1][0], width)
-        to[0].weight.copy_(source[0].weight[read][:, kept])
-        to[0].bias.copy_(source[0].bias[kept])
-        if not last:
-            for name in ("weight", "bias", "running_mean", "running_var"):
-                getattr(to[1], name).copy_(getattr(source[1], name)[kept])
+        last = index == len(pairs) - 1
+        kept = torch.arange(width) if last else _most_important(source[1], pairs[index + 1][1][0], width)
+        copy_stage(to, source, source[0].weight[read], kept)
         read = kept
 
 

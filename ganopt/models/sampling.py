@@ -4,6 +4,7 @@ from pathlib import Path
 
 import torch
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
 from ganopt.files import atomic_write
@@ -51,7 +52,7 @@ def strip(pictures: Tensor) -> Image.Image:
     return to_image(torch.cat(list(pictures), dim=2))
 
 
-def save_png(image: Image.Image, path: Path) -> None:
-    """Write a PNG file. Raises UserError if it cannot be written."""
+def save_png(image: Image.Image, path: Path, text: PngInfo | None = None) -> None:
+    """Write a PNG file, perhaps with texts. Raises UserError if it cannot be written."""
     with atomic_write(path) as temporary:
-        image.save(temporary, format="PNG")
+        image.save(temporary, format="PNG", pnginfo=text)

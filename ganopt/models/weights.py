@@ -46,13 +46,18 @@ def save(
     and all else as float16. A source must have the same architecture. Raises UserError if the file cannot be written.
     """
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in network.state_dict().items()}
-    metadata = {"format": "ganopt", "architecture": str(network.architecture), "recipe": to_json(recipe or {})}
+    metadata = {"architecture": str(network.architecture), "recipe": to_json(recipe or {})}
     if source is not None:
         shared = source.network.state_dict()
         tensors = {name: tensor for name, tensor in tensors.items() if not _same_bits(tensor, shared[name])}
         metadata |= {"source": source.name, "source_sha256": source.sha256}
+    write(tensors, path, metadata, dtype)
+
+
+def write(tensors: dict[str, Tensor], path: Path, metadata: dict[str, str], dtype: torch.dtype) -> None:
+    """Write tensors as `save` does, for networks without a name. Raises UserError if the file cannot be written."""
     with atomic_write(path) as temporary:
-        save_file(_compact(tensors, dtype), temporary, metadata)
+        save_file(_compact(tensors, dtype), temporary, {"format": "ganopt"} | metadata)
 
 
 def read(path: Path, label: str = "") -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -66,6 +71,16 @@ def read_metadata(path: Path, label: str = "") -> dict[str, str]:
     """The metadata, without reading the tensors. Raises UserError as `read` does."""
     with _open(path, label or str(path)) as file:
         return file.metadata()
+
+
+def storage(path: Path) -> str:
+    """How a file stores the weights, a name in STORAGES. Raises UserError as `read` does."""
+    with _open(path, str(path)) as file:
+        names = list(file.keys())
+        if any(name.endswith(SCALES) for name in names):
+            return "int8"
+        kinds = {file.get_slice(name).get_dtype() for name in names}
+    return "float32" if "F32" in kinds else "float16"
 
 
 def read_architecture(metadata: dict[str, str], label: str) -> Architecture:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from ganopt.errors import UserError
 from ganopt.models.networks import Architecture, Generator, build_network, can_inherit
+from ganopt.models.networks.dcgan import copy_stage
 
 UNEVENNESS = 0.4  # most by which the share of a copy, before they are made to add up, differs from the mean share
 
@@ -38,15 +39,9 @@ def widened(narrow: Generator, factor: int, seed: int = 0) -> Generator:
     stages: Any = zip(generator.stages, narrow.stages, strict=True)
     last = len(narrow.stages) - 1
     for index, (to, source) in enumerate(stages):
-        weight = source[0].weight  # (in, out, k, k), of a transposed convolution
-        if index:
-            weight = _divided(weight, factor, random)
+        weight = _divided(source[0].weight, factor, random) if index else source[0].weight
         copies = 1 if index == last else factor  # the last stage has three colours
-        to[0].weight.copy_(weight.repeat(1, copies, 1, 1))
-        to[0].bias.copy_(source[0].bias.repeat(copies))
-        if index < last:
-            for name in ("weight", "bias", "running_mean", "running_var"):
-                getattr(to[1], name).copy_(getattr(source[1], name).repeat(copies))
+        copy_stage(to, source, weight, torch.arange(weight.shape[1]).repeat(copies))
     return generator.train(narrow.training)
 
 

@@ -1,10 +1,17 @@
 """Loading models by name, from checkpoints/, a run, a file or the Hugging Face Hub.
 
 A name is that of a model in the catalogue, `run:NAME` for a run in the folder of runs, a file, a run folder, or
-`user/repo` or `user/repo@revision` on the Hub. Every file is checked before it is used; pickles are never loaded.
+`user/repo` or `user/repo@revision` on the Hub. It becomes a network in two steps:
+
+* `locate` finds the file and checks it: that of a catalogue's entry in `checkpoints/` or, for an installed package, in
+  the repository on the Hub with the same files (`checkpoint_files.checkpoint`), and that of `user/repo` from the Hub
+  (`hub.fetch`).
+* `_network` reads the tensors (`weights.read`), adds to a delta those of its source, which is found by name in the same
+  way, and makes the network (`weights.build`).
+
+Pickles are never loaded. `model_cache` keeps the last networks in memory, ready for drawing.
 """
 
-import contextlib
 import difflib
 import functools
 import os
@@ -18,15 +25,17 @@ import torch
 from ganopt.errors import UserError
 from ganopt.files import runs_folder, sha256
 from ganopt.models import hub, weights
-from ganopt.models.catalogue import Entry, File, ModelRole, catalogue, read_json
+from ganopt.models.catalogue import Entry, File, ModelRole, catalogue, known_names, refuse_lab
 from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.hub import AbsentError
-from ganopt.models.networks import Critic, Generator, Network, Role, parameters_of
+from ganopt.models.networks import Critic, Generator, Network, Role
 
 FILES: dict[Role, str] = {"generator": "generator.safetensors", "critic": "critic.safetensors"}
 RUN = "run:"  # before the name of a run
-RUN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,59}")  # cannot be a path to another folder
-MEASURED = ("reference", "reference_hash", "kid", "precision", "recall", "swd", "diversity", "arithmetic", "device")
+# letters, digits and marks of any script, spaces, - and _; cannot be a path to another folder
+RUN_NAME = re.compile(
+    r"[^\W_](?:[\w -]|[^\x00-\xbf\u2000-\u206f\u3000-\u303f\ud800-\uf8ff\ufe00-\uffff\U000e0000-\U0010ffff]){0,59}"
+)
 
 
 def load(name: str | Path, local: bool = True) -> Generator:
@@ -45,10 +54,10 @@ def load_critic(name: str | Path, local: bool = True) -> Critic:
 def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Path:
     """The verified file of a model, downloaded if needed. Raises UserError as `load` does."""
     name = str(name)
-    if entry := _entry(name, local):
-        return _locate_entry(entry, kind)
+    if entry := in_catalogue(name, local):
+        return _shipped(entry, kind)
     is_run = name.startswith(RUN) and RUN_NAME.fullmatch(name.removeprefix(RUN))
-    if is_run or (local and os.path.exists(name)):  # noqa: PTH110 - returns False for an invalid path
+    if is_run or (local and (os.path.isfile(name) or os.path.isdir(name))):  # no pipe; never raises
         path = runs_folder() / name.removeprefix(RUN) if is_run else Path(name)
         if is_run or path.is_dir():
             path /= FILES[kind]
@@ -65,9 +74,7 @@ def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Pa
 
 def entry(name: str) -> Entry:
     """The catalogue's entry of a model, or one made from a run. Raises UserError if there is no such model."""
-    if known := _entry(name):
-        return known
-    return describe(locate(name, local=False), name)
+    return in_catalogue(name) or describe(locate(name, local=False), name)
 
 
 def describe(path: Path, name: str) -> Entry:
@@ -120,21 +127,7 @@ def save_delta(
     weights.save(network, path, recipe, dtype, weights.Source(source, sha256(file), original))
 
 
-def publish(name: str | Path, repository: str, token: str, private: bool = False, endpoint: str | None = None) -> str:
-    """Upload a model, its critic if it has one, and a model card to the Hub in one commit; returns the URL.
-
-    The repository is created if needed. The token is not stored. Raises UserError for any failure.
-    """
-    name = str(name)
-    generator = locate(name)
-    files: dict[str, Path | bytes] = {FILES["generator"]: generator}
-    with contextlib.suppress(AbsentError):
-        files[FILES["critic"]] = locate(name, "critic")
-    files["README.md"] = _card(name, generator, repository).encode()
-    return hub.upload(repository, files, token, private, endpoint)
-
-
-def _entry(name: str, local: bool = False) -> Entry | None:
+def in_catalogue(name: str, local: bool = False) -> Entry | None:
     """The catalogue's entry, if any. Raises UserError if the catalogue is damaged, unless the name is a local path."""
     try:
         return None if "/" in name or name.startswith(RUN) else catalogue().get(name)
@@ -144,26 +137,23 @@ def _entry(name: str, local: bool = False) -> Entry | None:
         raise
 
 
-def _locate_entry(entry: Entry, kind: Role) -> Path:
+def _shipped(entry: Entry, kind: Role) -> Path:
+    """The file of the catalogue's entry."""
     file = entry if kind == "generator" else entry.critic
     if file is None:
         raise AbsentError(f"{entry.name} has no critic; choose a model that has one.")
-    path = checkpoints() / file.file
-    if path.is_file():
-        _check(path, kind, str(path), file, "restore it from the project's repository")
-        return path
-    label = f"{FILES[kind]} of {entry.repository or entry.name}"
-    check = functools.partial(_check, kind=kind, label=label, file=file, remedy="try again to download it again")
-    if not entry.repository:
-        if on_hub():
-            return checkpoint(file.file, check)
+    label, remedy = str(checkpoints() / file.file), "restore it from the project's repository"
+    if on_hub():
+        label, remedy = f"{FILES[kind]} of {entry.name}", "try again to download it again"
+    path = checkpoint(file.file, functools.partial(_check, kind=kind, label=label, file=file, remedy=remedy))
+    if not path.exists():
         raise UserError(f"{path} is missing and not on the Hub; restore it from the project's repository.")
-    return hub.fetch(entry.repository, entry.revision or "main", FILES[kind], check)
+    return path
 
 
 def _check(path: Path, kind: Role, label: str, file: File | None = None, remedy: str = "") -> None:
     """Raise UserError unless the file contains a network of this role and matches its catalogue entry, if any."""
-    if file and (path.stat().st_size != file.bytes or sha256(path) != file.sha256):
+    if file and not file.describes(path):
         raise UserError(f"{label} is not the file that the catalogue describes; {remedy}.")
     architecture = weights.read_architecture(weights.read_metadata(path, label), label)
     if architecture.role != kind:
@@ -201,46 +191,9 @@ def _age(path: Path) -> float:
 
 
 def _unknown(name: str, local: bool) -> UserError:
-    names: list[str] = []
-    with contextlib.suppress(UserError):  # the catalogue cannot be read
-        names = list(catalogue())
+    names = known_names()
+    refuse_lab(name, names)
     close = difflib.get_close_matches(name, names, 1)
     hint = f" (did you mean {close[0]}?)" if close else ""
     choices = [*names, *(["a file", "a run folder"] if local else []), "user/repo on the Hub"]
     return UserError(f"Unknown model {name[:80]!r}{hint}; choose from {', '.join(choices)}.")
-
-
-def _card(name: str, path: Path, repository: str) -> str:
-    """The model card (README.md) of a model, from its file, the catalogue and results.json."""
-    metadata = weights.read_metadata(path)
-    recipe = weights.read_recipe(metadata, name)
-    data = Path(str(recipe.pop("data", ""))).name  # a path on the user's disk is private
-    recipe.pop("device", None)
-    for number, critic in enumerate(recipe.pop("critics", ()), start=1):
-        recipe[f"critic {number}"] = ", ".join(f"{name} {value}" for name, value in critic.items())
-    architecture = weights.read_architecture(metadata, name)
-    entry, seen = _entry(name, local=True), weights.images_seen(path.parent)
-    facts: dict[str, object] = {
-        "generator": architecture,
-        "stored": f"as a difference to {metadata['source']}" if "source" in metadata else "whole",
-        "parameters": parameters_of(str(architecture)),
-        "side of the pictures, in pixels": architecture.side,
-        "trained on": entry.trained_on if entry else data or "not recorded",
-        "licence of the data and the model": entry.licence if entry else "not recorded",
-        "pictures seen in training": entry.images if entry else "not recorded" if seen is None else seen,
-    }
-    title, licence, notes = (
-        (entry.title, entry.licence, entry.notes) if entry else (repository, "", "Trained with ganopt.")
-    )
-    sections = {"Model": facts, "Training": recipe, "Measured": {} if on_hub() and not entry else _measured(name)}
-    return hub.card(repository, title, licence, notes, sections)
-
-
-def _measured(name: str) -> dict[str, object]:
-    """The latest FID of a model in results.json, with its protocol."""
-    records = read_json(checkpoint("results.json")).get("records")
-    chosen: dict[str, object] = {}
-    for record in records if isinstance(records, list) else []:
-        if isinstance(record, dict) and (record.get("kind"), record.get("name")) == ("fid", name):
-            chosen = {f"fid{record.get('count')}": record.get("fid")} | {key: record.get(key) for key in MEASURED}
-    return {key: value for key, value in chosen.items() if isinstance(value, (int, float, str))}

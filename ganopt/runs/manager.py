@@ -17,12 +17,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ganopt.data import synthetic
+from ganopt.data.crops import Upload, listed
 from ganopt.data.image_folder import MINIMUM
 from ganopt.errors import UserError
 from ganopt.files import write_error
+from ganopt.locks import LOCK, STOP, fcntl, is_locked, lock_file, lock_folder
 from ganopt.models.zoo import RUN, RUN_NAME
-from ganopt.runs.queue import LOCK, LOG, PAUSE, PROCESS, is_locked, launch, lock_file
-from ganopt.runs.status import find
+from ganopt.runs.queue import LOG, PAUSE, PROCESS, launch
+from ganopt.runs.status import find, folder_of
 from ganopt.subprocesses import ONE_THREAD, run_module
 from ganopt.training.methods import resolved
 from ganopt.training.recipe_text import models
@@ -36,17 +38,17 @@ READING_TIMEOUT = 1800.0  # seconds for reading the pictures of a run
 
 
 def start(
-    runs: Path, name: str | None, recipe: Recipe, files: Sequence[Path] = (), visitor_limit: int | None = None
+    runs: Path, name: str | None, recipe: Recipe, files: Sequence[Upload] = (), visitor_limit: int | None = None
 ) -> Path:
     """Start a run, or add it to the queue, and return its new folder; the name None stands for METHOD-NUMBER.
 
-    `files`, pictures or a zip file of them, are copied into the folder and trained on. For visitors of a public page,
-    `visitor_limit` is the limit on active runs. Raises UserError, and leaves nothing behind, if the name exists or is
-    not allowed, the pictures cannot be trained on, the limit is reached, or the folder cannot be written.
+    `files`, pictures or parts of them or a zip file, are copied into the folder and trained on. For visitors of a
+    public page, `visitor_limit` is the limit on active runs. Raises UserError, and leaves nothing behind, if the name
+    exists or is not allowed, the pictures cannot be trained on, the limit is reached, or the folder cannot be written.
     """
     flip = recipe.flip  # if None, it depends on the pictures
     recipe = resolved(recipe)
-    with new_folder(runs, recipe.method, name) as folder:
+    with new_folder(runs, recipe.method, name) as folder, lock_folder(folder) or contextlib.nullcontext():
         try:
             (folder / LOCK).touch()  # from now on the folder is a run, which can be deleted
             if visitor_limit is not None:
@@ -99,31 +101,30 @@ def _create(folder: Path) -> bool:
 
 
 def resume(
-    runs: Path,
-    name: str,
-    minutes: float | None = None,
-    visitor_limit: int | None = None,
-    lr_decay: float | None = None,
+    runs: Path, name: str, minutes: float | None = None, visitor_limit: int | None = None, lr_decay: float | None = None
 ) -> None:
     """Resume a run up to its budget, or up to `minutes` in total; a run without a save starts again.
 
     `lr_decay` asks for a new schedule of the learning rates, which otherwise do not rise again.
     Raises UserError if the run is active, or the limit is reached, as in `start`.
     """
-    folder = _existing(runs, name)
+    folder = folder_of(runs, name)
     read_recipe(folder)
     if (folder / STATE).exists():
         read_counters(folder)
     budget = {"--minutes": minutes, "--lr-decay": lr_decay}
-    options = (part for name, value in budget.items() if value is not None for part in (name, f"{value:g}"))
+    options = (part for name, value in budget.items() if value is not None for part in (name, str(value)))
     _launch(folder, visitor_limit, *options)
 
 
 def stop(runs: Path, name: str) -> None:
     """Tell a run to save and stop, or to leave the queue. Raises UserError if it is not active."""
-    folder = _existing(runs, name)
+    folder = folder_of(runs, name)
     if not is_locked(folder / LOCK):
         raise UserError(f"'{name}' is not running; there is nothing to stop.")
+    if not fcntl:  # on Windows, a signal would end it at once
+        (folder / STOP).touch()
+        return
     end = time.monotonic() + STOP_TIMEOUT
     while is_locked(folder / LOCK):
         with contextlib.suppress(OSError, ValueError):  # not written yet
@@ -158,7 +159,21 @@ def forget(runs: Path, keep: int) -> None:
             delete(runs, run.name)
 
 
-def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Path]) -> None:
+def remove_unstarted(runs: Path) -> None:
+    """Delete what a killed page has left of runs whose pictures it was reading."""
+    for folder in runs.iterdir() if runs.is_dir() else ():
+        if _is_unstarted(folder) and (lock := lock_folder(folder)):
+            with lock:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_unstarted(folder: Path) -> bool:
+    """Whether a folder holds only what a run has before it is started, and at least some of that."""
+    names = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    return bool(names) and names <= {LOCK, VISITOR, PICTURES, CACHE, LOG}
+
+
+def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Upload]) -> None:
     """Read the pictures of a run into the cache, in a subprocess. Uploaded pictures are copied into its folder first.
 
     Raises UserError if they cannot be trained on.
@@ -173,21 +188,18 @@ def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Path]) -> None
         run_module(["ganopt.data.image_folder", *argv], task=task, seconds=READING_TIMEOUT)
         return
     environment = {"GANOPT_CACHE": str(folder / CACHE)} | ONE_THREAD
-    paths = json.dumps([str(file) for file in files])
+    paths = json.dumps(listed(files))
     if skipped := run_module(["ganopt.data.uploads", *argv], paths, task, READING_TIMEOUT, **environment):
-        (folder / LOG).write_text(skipped)
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """The environment of a run. With uploaded pictures, their cache is in the run's folder and deleted with it."""
-    return {"GANOPT_CACHE": str(folder / CACHE)} if (folder / PICTURES).exists() else {}
+        (folder / LOG).write_text(skipped, encoding="utf-8")
 
 
 def _launch(folder: Path, limit: int | None, *options: str) -> None:
     """Start or resume the run in a folder, if fewer than `limit` runs are active."""
     command = [sys.executable, "-m", "ganopt", "train", "--resume", str(folder), *options]
+    # the cache of uploaded pictures is in the run's folder and deleted with it
+    environment = {"GANOPT_CACHE": str(folder / CACHE)} if (folder / PICTURES).exists() else {}
     try:
-        process = launch(folder, command, limit, **_environment(folder))
+        process = launch(folder, command, limit, **environment)
     except OSError as error:
         raise write_error(folder, error) from error
     if process is None:
@@ -212,30 +224,25 @@ def _inactive(runs: Path, name: str) -> Iterator[Path]:
 
     Raises UserError if the run is active, another run needs it, or the folder cannot be written.
     """
-    folder = _existing(runs, name)
+    folder = folder_of(runs, name)
     if users := [run.name for run in find(runs) if run.name != name and _needs(run.folder, folder)]:
         raise UserError(f"'{users[0]}' needs '{name}' to be resumed; delete '{users[0]}' first.")
     try:
         lock = lock_file(folder / LOCK)
         if lock is None:
             raise UserError(f"'{name}' is training or waiting; stop it first.")
-        try:
+        with lock:
+            if not fcntl:
+                lock.close()  # Windows neither moves nor deletes an open file
             yield folder
-        finally:
-            os.close(lock)
     except OSError as error:
         raise write_error(folder, error) from error
-
-
-def _existing(runs: Path, name: str) -> Path:
-    folder = _folder(runs, name)
-    if not (folder / LOCK).exists():
-        raise UserError(f"There is no run '{name}'; choose another one.")
-    return folder
 
 
 def _folder(runs: Path, name: str) -> Path:
     """The folder of a run. Names that lead out of the folder of runs are not allowed."""
     if not RUN_NAME.fullmatch(name):
-        raise UserError("A run's name may have up to 60 letters, digits, spaces, - and _; choose another name.")
+        raise UserError(
+            "A run's name may have up to 60 letters and digits of any script, spaces, - and _; choose another name."
+        )
     return runs / name

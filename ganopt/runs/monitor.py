@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganopt.errors import UserError
-from ganopt.runs.queue import LOG
+from ganopt.runs.queue import LOG, PROCESS
 from ganopt.training.losses import LOSSES
 from ganopt.training.methods import method_of
 from ganopt.training.recipes import Recipe
@@ -65,6 +65,16 @@ class Watch:
     def last(self) -> Line:
         """The latest step; empty before the first."""
         return self.recent[-1] if self.recent else {}
+
+    def has_ended(self, recipe: Recipe | None) -> bool:
+        """Whether the process that was started last has spent the budget of this recipe, the run's own."""
+        try:
+            is_older = (self.folder / METRICS).stat().st_mtime_ns < (self.folder / PROCESS).stat().st_mtime_ns
+        except OSError:
+            return False
+        if recipe is None or is_older or not self.last:  # it has just been started
+            return False
+        return recipe.progress(*(self.last[name] for name in ("step", "images", "seconds"))) >= 1
 
     @property
     def images_per_second(self) -> float:

@@ -12,12 +12,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
-from ganopt.locks import INHERITED, LOCK, fcntl, is_locked, lock_file
+from ganopt.locks import BY_PARENT, INHERITED, LOCK, STOP, fcntl, is_locked, lock_file, wait_for_lock
 from ganopt.subprocesses import module_environment
 
 EXIT, LOG = "exit", "log.txt"  # in a run's folder
@@ -25,12 +25,9 @@ PROCESS = "process"  # in a run's folder: the id of the process that a stop sign
 QUEUE, GUARD = ".queue", "guard"  # beside the runs; a lock for changes of the queue
 NICENESS = 10  # so that other programs have priority over training
 PAUSE = 0.2  # seconds between checks of the queue
-
-
-def check_system() -> None:
-    """Raise UserError on a system without such locks."""
-    if fcntl is None:
-        raise UserError("The page can start runs on Linux and macOS only; use python -m ganopt train instead.")
+HANDOVER = 30.0  # seconds that a process has for starting where it takes its lock itself
+# of a run's process on Windows: it outlives the terminal, and other programs have priority
+FLAGS = sum(getattr(subprocess, name, 0) for name in ("CREATE_NO_WINDOW", "BELOW_NORMAL_PRIORITY_CLASS"))
 
 
 def tickets_ahead(ticket: Path) -> int:
@@ -74,8 +71,7 @@ def _locked_queue(runs: Path) -> Iterator[Path]:
     """The queue of a folder of runs, locked against changes by other processes."""
     queue = runs / QUEUE
     queue.mkdir(exist_ok=True)
-    with open(queue / GUARD, "w") as guard:
-        fcntl.flock(guard, fcntl.LOCK_EX)
+    with wait_for_lock(queue / GUARD):
         yield queue
 
 
@@ -85,16 +81,23 @@ def ticket_for(folder: Path) -> Iterator[tuple[Path, int]]:
     with _locked_queue(folder.parent) as queue:  # or another process could remove the ticket before it is locked
         for other in _tickets(queue):
             if not is_locked(other):  # of a process that was killed
-                other.unlink(missing_ok=True)
+                _remove(other)
         path = queue / f"{1 + max(map(_number, _tickets(queue)), default=0)}-{folder.name}"
-        descriptor = lock_file(path)
-    if descriptor is None:
-        raise OSError(f"{path} is locked by another process")  # impossible, as its name is new
-    try:
-        yield path, descriptor
-    finally:
-        path.unlink(missing_ok=True)
-        os.close(descriptor)
+        lock = lock_file(path)
+    assert lock is not None  # as its name is new
+    with lock:
+        try:
+            yield path, lock.descriptor
+        finally:
+            if not fcntl:
+                lock.close()  # Windows does not remove an open file
+            _remove(path)
+
+
+def _remove(path: Path) -> None:
+    """Remove a file; on Windows, one that another process has open at this moment stays."""
+    with contextlib.suppress(FileNotFoundError, PermissionError):
+        path.unlink()
 
 
 def launch(folder: Path, command: list[str], limit: int | None = None, **environment: str) -> subprocess.Popen | None:
@@ -109,21 +112,32 @@ def launch(folder: Path, command: list[str], limit: int | None = None, **environ
         lock = lock_file(folder / LOCK)
         if lock is None:
             return None
-        try:
-            for old in (EXIT, PROCESS):  # the old process id may belong to another process by now
+        with lock:  # until the process has inherited it, or where that is not possible, waits for it
+            for old in (EXIT, PROCESS, STOP):  # the old process id may belong to another process by now
                 (folder / old).unlink(missing_ok=True)
             with open(folder / LOG, "ab") as output:
-                return subprocess.Popen(
-                    [sys.executable, "-m", "ganopt.runs.queue", str(folder), str(lock), *command],
-                    pass_fds=[lock],
+                process = subprocess.Popen(
+                    [sys.executable, "-m", "ganopt.runs.queue", str(folder), str(lock.descriptor), *command],
+                    pass_fds=[lock.descriptor] if fcntl else [],
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
                     env=module_environment(**environment),
                     start_new_session=True,
+                    creationflags=FLAGS,
                 )
-        finally:
-            os.close(lock)  # the process has inherited it
+            if not fcntl:
+                _wait_while(process, lambda: not (folder / PROCESS).exists())
+        if not fcntl:
+            _wait_while(process, lambda: not is_locked(folder / LOCK))
+    return process
+
+
+def _wait_while(process: subprocess.Popen, condition: Callable[[], bool]) -> None:
+    """Wait while a condition holds, at most until a process has ended or the time for a handover is over."""
+    end = time.monotonic() + HANDOVER
+    while condition() and process.poll() is None and time.monotonic() < end:
+        time.sleep(PAUSE / 10)
 
 
 def main(folder: Path, lock: int, command: list[str]) -> int:
@@ -132,19 +146,31 @@ def main(folder: Path, lock: int, command: list[str]) -> int:
     signal.signal(signal.SIGTERM, lambda number, frame: signals.append(number))
     signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
     _write(folder / PROCESS, os.getpid())
-    os.nice(NICENESS)
+    own = None if fcntl else lock_file(folder / LOCK, HANDOVER)  # else inherited
+    if not (fcntl or own):
+        return 1  # another process has been faster
+    if hasattr(os, "nice"):
+        os.nice(NICENESS)
     with ticket_for(folder) as (ticket, descriptor):
-        while tickets_ahead(ticket) and not signals:
+        while tickets_ahead(ticket) and not _is_stopped(folder, signals):
             time.sleep(PAUSE)
-        status = 130 if signals else _run(folder, command, [lock, descriptor], signals)
+        locks = [lock, descriptor] if fcntl else []
+        status = 130 if _is_stopped(folder, signals) else _run(folder, command, locks, signals)
+    (folder / STOP).unlink(missing_ok=True)
     _write(folder / EXIT, status)
     return status
 
 
+def _is_stopped(folder: Path, signals: list[int]) -> bool:
+    return bool(signals) or (folder / STOP).exists()
+
+
 def _run(folder: Path, command: list[str], locks: list[int], signals: list[int]) -> int:
     """Run the command. It inherits the locks, the run's first, and stop signals are sent to it from now on."""
-    environment = os.environ | {INHERITED: str(locks[0])}
-    with subprocess.Popen(command, pass_fds=locks, start_new_session=True, env=environment) as process:
+    environment = os.environ | {INHERITED: str(locks[0]) if locks else BY_PARENT}
+    with subprocess.Popen(
+        command, pass_fds=locks, start_new_session=True, creationflags=FLAGS, env=environment
+    ) as process:
         _write(folder / PROCESS, process.pid)
         if signals:  # received before the process id was written
             process.terminate()

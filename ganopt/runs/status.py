@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganopt.errors import UserError
+from ganopt.locks import LOCK, is_locked
 from ganopt.models import zoo
 from ganopt.models.zoo import FILES, RUN, RUN_NAME
-from ganopt.runs.queue import EXIT, LOCK, PROCESS, is_locked, runs_ahead
+from ganopt.runs.queue import EXIT, PROCESS, runs_ahead
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe
 
 Status = Literal["waiting", "training", "finished", "stopped", "failed"]
@@ -48,7 +49,7 @@ def find(runs: Path) -> list[Run]:
 def folder_of(runs: Path, name: str | None) -> Path:
     """The folder of a run. Raises UserError if there is no run with that name, which may come from a visitor."""
     if not RUN_NAME.fullmatch(name or "") or not (runs / str(name) / LOCK).exists():
-        raise UserError(f"There is no run '{(name or '')[:60]}'; choose another one.")
+        raise UserError(f"There is no run {(name or '')[:60]!r}; choose another one.")
     return runs / str(name)
 
 

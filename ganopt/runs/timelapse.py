@@ -1,5 +1,10 @@
-"""The previews of a run, the faces of six fixed latents, as a film and as a sheet like those of the thesis."""
+"""The previews of a run, the faces of six fixed latents, as a film and as a sheet like those of the thesis.
 
+With each preview, real pictures and what the run's critics say of both.
+"""
+
+import json
+import math
 import re
 import zlib
 from pathlib import Path
@@ -11,6 +16,8 @@ from torch import Tensor
 
 from ganopt.errors import UserError
 from ganopt.models.latents import FIXED_SEEDS
+from ganopt.training.run_folder import VERDICTS
+from ganopt.training.step import Verdicts
 from ganopt.viz.sheets import comparison, save_animation
 
 MOST_FRAMES = 60
@@ -52,7 +59,7 @@ def history(folder: Path, columns: int = COLUMNS) -> Image.Image:
     """A sheet with a row for each latent and up to `columns` steps as columns. Raises UserError as `previews` does."""
     steps, pictures = previews(folder, columns)
     captions = [[f"seed {seed}" for seed in FIXED_SEEDS]] + [[""] * len(FIXED_SEEDS)] * (len(steps) - 1)
-    return comparison(pictures, [[f"step {step}"] for step in steps], captions)
+    return comparison(pictures, [[f"step {step}"] for step in steps], captions, scale=1)
 
 
 def read_preview(path: Path) -> Tensor:
@@ -68,6 +75,30 @@ def read_preview(path: Path) -> Tensor:
     except (OSError, ValueError, SyntaxError, EOFError, zlib.error) as error:
         raise UserError(f"The preview {path.name} is damaged; delete that file.") from error
     return torch.stack(pixels.chunk(len(FIXED_SEEDS), dim=2))
+
+
+def read_verdicts(preview: Path) -> tuple[Tensor, list[Verdicts]] | None:
+    """The real pictures that belong to a preview file, uint8 (N, 3, side, side), and the verdicts on all pictures.
+
+    None for runs of earlier versions, runs without a critic, and damaged files.
+    """
+    try:
+        with Image.open(preview.parents[1] / VERDICTS / preview.name, formats=["PNG"]) as image:
+            width, side = image.size
+            if side > MOST_SIDE or width > len(FIXED_SEEDS) * side or width % side:
+                raise ValueError(f"{width} x {side} pixels")
+            found = [Verdicts(**each) for each in json.loads(image.info[VERDICTS])]
+            real = torch.stack(torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).split(side, dim=2))
+        is_whole = all(_fit(each, len(real)) for each in found)
+    except (OSError, LookupError, TypeError, ValueError, AttributeError, SyntaxError, EOFError, zlib.error):
+        return None
+    return (real, found) if found and is_whole else None
+
+
+def _fit(verdicts: Verdicts, real: int) -> bool:
+    """Whether there is a finite number for each of the generated and real pictures."""
+    counts = (len(verdicts.generated), len(verdicts.real)) == (len(FIXED_SEEDS), real)
+    return counts and all(math.isfinite(value) for value in (*verdicts.generated, *verdicts.real))
 
 
 def _enlarge(faces: Tensor) -> Tensor:

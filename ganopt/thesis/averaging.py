@@ -14,6 +14,7 @@ from ganopt.files import atomic_folder
 from ganopt.models import weights, zoo
 from ganopt.models.latents import latents
 from ganopt.models.networks import Generator
+from ganopt.models.networks.batch_norm import renew_statistics
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, write_state
 
 SEEDS, BATCH = range(1280), 16  # of the latents for BatchNorm's statistics
@@ -63,29 +64,8 @@ def averaged(generators: Sequence[Generator], shares: Sequence[float], keep: int
     versions = zip(*(generator.stages for generator in generators), strict=True)
     same = [_same_state(stages) for stages in versions]
     kept = [stage for index, stage in enumerate(mean.stages) if index < keep or same[index]]
-    renew_statistics(mean, kept)
+    renew_statistics(mean, latents(SEEDS).split(BATCH), kept)
     return mean
-
-
-@torch.no_grad()
-def renew_statistics(generator: Generator, kept: Sequence[nn.Module] = ()) -> None:
-    """Set BatchNorm's statistics to their means over 80 batches of 16 latents, but for `kept` parts of a generator.
-
-    The kept parts use their own statistics meanwhile, as frozen layers do in training. The generator must be in
-    evaluation mode.
-    """
-    unchanged = {module for part in kept for module in part.modules()}
-    found = (module for module in generator.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm))
-    norms = {norm: norm.momentum for norm in found if norm not in unchanged}
-    for norm in norms:
-        norm.reset_running_stats()
-        norm.momentum = None  # cumulative
-        norm.train()
-    for z in latents(SEEDS).split(BATCH) if norms else ():
-        generator(z)
-    for norm, momentum in norms.items():
-        norm.momentum = momentum
-        norm.eval()
 
 
 def _check_related(name: str, first: Generator, other_name: str, other: Generator) -> None:

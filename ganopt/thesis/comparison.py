@@ -1,4 +1,4 @@
-"""Comparing models on the same seeds: faces, differences to the first model, facts, plots."""
+"""Comparing models on the same seeds: faces, differences to the first model, plots."""
 
 import functools
 from dataclasses import dataclass
@@ -12,7 +12,9 @@ from ganopt.metrics import features
 from ganopt.models import model_cache, zoo
 from ganopt.models.catalogue import Entry, catalogue
 from ganopt.models.checkpoint_files import checkpoint
+from ganopt.models.latents import Face
 from ganopt.thesis import protocols, tables
+from ganopt.thesis.model_facts import megabytes
 from ganopt.thesis.results import Records
 from ganopt.viz.charts import Plot, Point
 
@@ -25,16 +27,16 @@ load_extractor = functools.lru_cache(maxsize=1)(features.load_extractor)
 
 @dataclass(frozen=True)
 class Comparison:
-    """The faces of several models from the same seeds."""
+    """The faces of several models from the same seeds or points."""
 
     models: list[str]
-    seeds: list[int]
+    seeds: list[Face]
     pictures: Tensor  # uint8 (models, seeds, 3, side, side)
     differences: Tensor  # (models, seeds): mean absolute difference to the first model's picture, 0 to 1
     seconds: float  # for drawing
 
 
-def compare(models: list[str], device: torch.device, seeds: list[int]) -> Comparison:
+def compare(models: list[str], device: torch.device, seeds: list[Face]) -> Comparison:
     """Draw the same seeds with several models of the catalogue or of runs.
 
     Smaller pictures are enlarged to the size of the largest by repeating pixels, which adds to their difference.
@@ -78,20 +80,6 @@ def results() -> Records:
         return {}
 
 
-def facts(model: str, records: Records) -> list[str]:
-    """Facts about a model, one per line: title, name and size; latency, fid500 and its spread if measured."""
-    entry = zoo.entry(model)
-    lines = [entry.title, f"{model}, {entry.bytes / 1e6:.1f} MB"]
-    if cost := records.get(("cost", model)):
-        drawing = cost["drawing"]
-        lines.append(f"{1000 * drawing['latency']:.1f} ms a face on {drawing['device']}")
-    if fid := records.get(("fid", model)):
-        lines.append(f"fid{fid['count']} {fid['fid']:.2f}, {fid['reference']}")
-        if len(fid["fids"]) > 1:
-            lines.append(f"({min(fid['fids']):.2f} to {max(fid['fids']):.2f})")
-    return lines
-
-
 def plots(records: Records) -> list[Plot]:
     """Plots of size against FID for the models of the catalogue, one for each protocol and reference."""
     groups: dict[tuple, list[str]] = {}
@@ -101,7 +89,7 @@ def plots(records: Records) -> list[Plot]:
             groups.setdefault(key, []).append(name)
     found = []
     for (count, *_, reference, _), names in groups.items():
-        points = (Point(name, catalogue()[name].bytes / 1e6, records["fid", name]["fid"]) for name in names)
+        points = (Point(name, megabytes(catalogue()[name]), records["fid", name]["fid"]) for name in names)
         floor = protocols.floor(records, records["fid", names[0]])
         found.append(Plot(f"fid{count} against {reference}", tuple(points), floor["fid"] if floor else None))
     return found

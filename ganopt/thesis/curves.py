@@ -1,4 +1,4 @@
-"""Curves of FID during training: when they fall below a value, and extrapolation.
+"""Curves of FID during training: when they fall below a value, extrapolation, and recipes compared by them.
 
 A curve is a list of points in the order of training; a point is a dict of step, images, minutes and fid.
 """
@@ -8,7 +8,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ganopt.thesis.results import Records
+
 Point = dict[str, float]
+RACE = {  # runs from scratch, with their critics
+    "race-ours": "pixels and features",
+    "race-plain": "pixels",
+    "race-features": "features",
+    "race-thesis": "pixels, the thesis's recipe",
+}
+MINUTES = (2, 4, 8, 16, 30, 60)
 
 
 def first_below(points: Sequence[Point], fid: float) -> Point | None:
@@ -18,7 +27,8 @@ def first_below(points: Sequence[Point], fid: float) -> Point | None:
 
 def at_minutes(points: Sequence[Point], minutes: float) -> Point | None:
     """The last point within some minutes of training, to a second."""
-    return max((point for point in points if point["minutes"] <= minutes + 1 / 60), key=_minutes, default=None)
+    reached = (point for point in points if point["minutes"] <= minutes + 1 / 60)
+    return max(reached, key=lambda point: point["minutes"], default=None)
 
 
 def predict(points: Sequence[Point], floor: float, images: float) -> float | None:
@@ -35,5 +45,21 @@ def predict(points: Sequence[Point], floor: float, images: float) -> float | Non
     return floor + math.exp(intercept + slope * math.log(images)) if slope < 0 else None
 
 
-def _minutes(point: Point) -> float:
-    return point["minutes"]
+def race_curves(records: Records) -> dict[str, list[tuple[float, float]]]:
+    """FID against minutes for each recipe from scratch, by its critics."""
+    known = {critics: records[key] for name, critics in RACE.items() if (key := ("curve", name)) in records}
+    return {critics: [(each["minutes"], each["fid"]) for each in record["points"]] for critics, record in known.items()}
+
+
+def race_rows(records: Records) -> list[list[str]]:
+    """FID of the recipes from scratch after the same minutes, and the last recall."""
+    rows = []
+    for name, recipe in RACE.items():
+        if points := records.get(("curve", name), {}).get("points", []):
+            last = points[-1]
+            network = records.get(("cost", name), {}).get("generator", "")
+            reached = [minutes <= last["minutes"] + 1 and at_minutes(points, minutes) for minutes in MINUTES]
+            fids = [f"{point['fid']:.2f}" if point else "" for point in reached]
+            recall = f"{last['recall']:.2f}" if "recall" in last else ""
+            rows.append([name, recipe, network, *fids, recall])
+    return rows

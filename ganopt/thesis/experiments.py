@@ -5,7 +5,7 @@
 
 import dataclasses
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,21 +21,21 @@ from ganopt.training.run_folder import CONFIG
 ALPHAS = (1.0, 0.3, 0.05, 0.01, 0.001, 0.0)  # of the students; 1 and 0 are controls
 R1_TUNED = {"loss": "r1", "penalty": 0.4, "penalty_every": 8, "n_critic": 1, "critic_chunk": 0, "beta2": 0.99}
 AUGMENTED = {"augment": ("color", "translation")}
-SECOND_CRITIC = "projected:0.5"
-BOTH = {"critic": f"plain-critic/2,{SECOND_CRITIC}", "lr_decay": 0.5}
-STUDENT = R1_TUNED | AUGMENTED | BOTH | {"batch": 16, "lr_g": 5e-4, "lr_d": 2e-4, "inherit_critic": True}
+BOTH = {"critic": "plain-critic/2,projected:0.5", "lr_decay": 0.5}
+OURS = R1_TUNED | AUGMENTED | BOTH
+STUDENT = OURS | {"batch": 16, "lr_g": 5e-4, "lr_d": 2e-4, "inherit_critic": True}
 THESIS = {"generator": "big/4", "critic": "critic/2"}  # its networks, as narrow as two CPU cores can train them
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Experiment:
     """A model to train. `settings` are settings of its recipe; the others have their default."""
 
     name: str
     recipe: str  # the method
-    classes: str  # the folder of its pictures: cat or dog
     share: float  # of the budget, relative to the other experiments
-    settings: dict[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any]
+    classes: str = "cat"  # the folder of its pictures: cat or dog
     needs: str = ""  # the experiment that trains its source or teacher
 
     @property
@@ -49,95 +49,47 @@ class Experiment:
         return METHODS[self.recipe].recipe.origin_setting
 
 
+def _student(name: str, share: float, settings: dict[str, Any]) -> Experiment:
+    """An experiment that distils the cat teacher."""
+    return Experiment(name, "distill", share, STUDENT | settings, needs="cats-teacher")
+
+
 EXPERIMENTS = {
     experiment.name: experiment
     for experiment in (
         # ours, with both critics
+        Experiment("cats-teacher", "r1", 30, {"generator": "big-res/4"} | BOTH),
+        Experiment("cats-thin", "r1", 20, {"generator": "big/4"} | BOTH),
+        Experiment("dogs-scratch", "r1", 10, {"generator": "sle"} | BOTH, classes="dog"),
         Experiment(
-            name="cats-teacher", recipe="r1", classes="cat", share=30, settings={"generator": "big-res/4"} | BOTH
-        ),
-        Experiment(name="cats-thin", recipe="r1", classes="cat", share=20, settings={"generator": "big/4"} | BOTH),
-        Experiment(name="dogs-scratch", recipe="r1", classes="dog", share=10, settings={"generator": "sle"} | BOTH),
-        Experiment(
-            name="dogs-transfer",
-            recipe="transfer",
+            "dogs-transfer",
+            "transfer",
+            10,
+            OURS | {"freeze_g": 1, "freeze_d": 0, "snapshots": 10},
             classes="dog",
-            share=10,
-            settings=R1_TUNED | AUGMENTED | BOTH | {"freeze_g": 1, "freeze_d": 0, "snapshots": 10},
             needs="cats-teacher",
         ),
         Experiment(
-            name="cats-big",
-            recipe="transfer",
-            classes="cat",
-            share=20,
-            settings=R1_TUNED
-            | AUGMENTED
-            | BOTH
-            | {"widen": 4, "freeze_g": 0, "freeze_d": 0, "lr_g": 1e-4, "lr_d": 1e-4},
+            "cats-big",
+            "transfer",
+            20,
+            OURS | {"widen": 4, "freeze_g": 0, "freeze_d": 0, "lr_g": 1e-4, "lr_d": 1e-4},
             needs="cats-thin",
         ),
-        Experiment(
-            name="cats-student",
-            recipe="distill",
-            classes="cat",
-            share=20,
-            settings=STUDENT | {"generator": "sle-thin/4", "alpha": 0.3, "snapshots": 6},
-            needs="cats-teacher",
-        ),
-        Experiment(
-            name="cats-fast",
-            recipe="distill",
-            classes="cat",
-            share=20,
-            settings=STUDENT | {"generator": "shuffle/4", "alpha": 0.3, "snapshots": 6},
-            needs="cats-teacher",
-        ),
+        _student("cats-student", 20, {"generator": "big-res/16", "alpha": 0.3, "snapshots": 6}),
+        _student("cats-fast", 20, {"generator": "shuffle/4", "alpha": 0.3, "snapshots": 6}),
         # the thesis's networks and methods
-        Experiment(name="cats-thesis", recipe="wgan-gp", classes="cat", share=10, settings=THESIS),
+        Experiment("cats-thesis", "wgan-gp", 10, THESIS),
         Experiment(
-            name="dogs-transfer-thesis",
-            recipe="transfer",
-            classes="dog",
-            share=5,
-            settings={"freeze_g": 2, "freeze_d": 4},
-            needs="cats-thin",
+            "dogs-transfer-thesis", "transfer", 5, {"freeze_g": 2, "freeze_d": 4}, classes="dog", needs="cats-thin"
         ),
-        *(
-            Experiment(
-                name=f"cats-kd-{alpha:g}",
-                recipe="distill",
-                classes="cat",
-                share=5,
-                settings=STUDENT | {"generator": "kd/4", "alpha": alpha},
-                needs="cats-teacher",
-            )
-            for alpha in ALPHAS
-        ),
-        Experiment(name="cats-small", recipe="r1", classes="cat", share=5, settings={"generator": "kd/4"} | BOTH),
+        *(_student(f"cats-kd-{alpha:g}", 5, {"generator": "kd/4", "alpha": alpha}) for alpha in ALPHAS),
+        Experiment("cats-small", "r1", 5, {"generator": "kd/4"} | BOTH),
         # recipes from scratch: both critics, each alone, and the thesis's
-        Experiment(
-            name="race-ours",
-            recipe="r1",
-            classes="cat",
-            share=4,
-            settings={"generator": "sle/2", "snapshots": 30} | BOTH,
-        ),
-        Experiment(
-            name="race-plain",
-            recipe="r1",
-            classes="cat",
-            share=4,
-            settings={"generator": "big/4", "critic": "plain-critic/2", "snapshots": 15},
-        ),
-        Experiment(
-            name="race-features",
-            recipe="r1",
-            classes="cat",
-            share=4,
-            settings={"generator": "sle/2", "critic": "projected", "snapshots": 15},
-        ),
-        Experiment(name="race-thesis", recipe="wgan-gp", classes="cat", share=4, settings=THESIS | {"snapshots": 15}),
+        Experiment("race-ours", "r1", 4, {"generator": "sle/2", "snapshots": 30} | BOTH),
+        Experiment("race-plain", "r1", 4, {"generator": "big/4", "critic": "plain-critic/2", "snapshots": 15}),
+        Experiment("race-features", "r1", 4, {"generator": "sle/2", "critic": "projected", "snapshots": 15}),
+        Experiment("race-thesis", "wgan-gp", 4, THESIS | {"snapshots": 15}),
     )
 }
 

@@ -5,6 +5,7 @@ import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,6 +22,8 @@ from ganopt.training import profiling, run_folder
 from ganopt.training.recipe_text import parse_saved
 from ganopt.training.run_metrics import METRICS
 
+CHOSEN = ("cats-teacher", "dogs-transfer")  # measured with a choice of their faces
+BEST_OF = (1, 2, 4, 8)  # faces that are drawn for each one that is taken
 STORED = ("cats-teacher", "cats-student", "cats-fast")  # measured in each storage format
 
 
@@ -55,6 +58,8 @@ def _measured(
     snapshots = sorted((setting.folder / experiment.name / "snapshots").glob("*.safetensors"))
     if snapshots:
         yield {"kind": "curve", "points": _curve(snapshots, reference, extractor, count)} | common
+    if experiment.name in CHOSEN:
+        yield {"kind": "choice", "points": _choices(model, experiment.reference, extractor, count)} | common
     if experiment.name in STORED:
         yield {"kind": "storage", "forms": _storages(model, reference, extractor, count)} | common
 
@@ -104,6 +109,17 @@ def _curve(snapshots: list[Path], reference: Sample, extractor: Extractor, count
         point["fid"] = frechet_distance(sample.gaussian, reference.gaussian)
         point["precision"], point["recall"] = precision_and_recall(reference.rows, sample.rows)
         points.append(point)
+    return points
+
+
+def _choices(model: str, reference: str, extractor: Extractor, count: int) -> list[dict[str, Any]]:
+    """The scores of one sample of the faces whose eyes match best, for each of BEST_OF."""
+    points = []
+    for best_of in BEST_OF:
+        plan = Plan(models=(model,), reference=reference, count=count, repeats=1, best_of=best_of)
+        *_, last = evaluation.evaluate(plan, extractor)
+        assert last.score
+        points.append({"best_of": best_of} | evaluation.record(last.score, extractor))
     return points
 
 

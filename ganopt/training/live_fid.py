@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+import torch
+
 from ganopt.metrics import features
 from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.models.latents import latents
@@ -33,4 +35,5 @@ def _reference(state: State, extractor: features.Extractor) -> features.Extracti
     if state.pictures is None:
         return features.of_model(state.recipe.origin, range(REAL), extractor)
     step = max(len(state.pictures) // REAL, 1)
-    return features.of_pictures("training pictures", state.pictures[::step][:REAL].cpu(), extractor)
+    some = state.pictures[torch.arange(0, len(state.pictures), step)[:REAL]]
+    return features.of_pictures("training pictures", some.cpu(), extractor)

@@ -1,6 +1,6 @@
 """The training loop of all recipes: `for step in train(recipe): ...`.
 
-To stop, close the iterator. With a folder, a run writes `config.json`, `metrics.jsonl`, `previews/`,
+To stop, close the iterator. With a folder, a run writes `config.json`, `metrics.jsonl`, `previews/`, `verdicts/`,
 `generator.safetensors` (the moving average), `critic.safetensors`, `state.safetensors` and, if requested, `snapshots/`,
 and can be resumed. On the CPU in float32, a resumed run is bit-identical to an uninterrupted one.
 """
@@ -17,14 +17,16 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ganopt.data import image_folder, synthetic
+from ganopt.data.real_pictures import Source
 from ganopt.errors import UserError
 from ganopt.files import remove_leftovers, write_error
 from ganopt.locks import lock_run
 from ganopt.models.devices import peak_memory
 from ganopt.models.latents import FIXED_SEEDS, latents
-from ganopt.models.sampling import draw, save_png, strip
+from ganopt.models.sampling import draw
 from ganopt.training import live_fid
 from ganopt.training.methods import method_of, new_state, resolved
+from ganopt.training.recipe_text import parse_saved
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import (
     CONFIG,
@@ -35,6 +37,7 @@ from ganopt.training.run_folder import (
     read_saved,
     read_state,
     save,
+    save_preview,
     save_weights,
     write_recipe,
 )
@@ -127,25 +130,26 @@ def prepare_resume(
 
     Raises UserError as `resume` does before the first step.
     """
-    whole = dict.fromkeys(("steps", "images", "minutes")) if budget and set(budget) - {"lr_decay"} else {}
-    recipe, notes = read_saved(folder, **{**whole, **(budget or {}), **places})
+    budget = budget or {}
+    whole = dict.fromkeys(("steps", "images", "minutes")) if set(budget) - {"lr_decay"} else {}
+    recipe, notes, values = read_saved(folder, **(whole | budget | places))
     for note in notes:
         tqdm.write(note, file=sys.stderr)
     saved = read_state(folder) if (folder / STATE).exists() else None
     state = new_state(recipe, _pictures(recipe, pictures), saved=saved is not None)
     if saved:
         tensors, counters = saved
-        state.restore(tensors, counters | {"rate": _rate(folder, counters, budget or {})})
+        state.restore(tensors, counters | {"rate": _rate(values, counters, budget)})
     return _checked(state)
 
 
-def _rate(folder: Path, counters: dict[str, Any], budget: dict[str, int | float | None]) -> float:
-    """The share of the learning rates from which a resumed run goes on."""
+def _rate(values: dict[str, Any], counters: dict[str, Any], budget: dict[str, int | float | None]) -> float:
+    """The share of the learning rates from which a run that was saved with these settings goes on."""
     if "lr_decay" in budget:
         return 1.0
     rate = counters.get("rate")
     if rate is None:  # of version 0.1
-        before = read_recipe(folder)
+        before, _ = parse_saved(values)
         rate = before.rate(before.progress(counters["step"], counters["images"], counters["seconds"]))
     if budget and rate < LOW_RATE:
         tqdm.write("The learning rates have fallen to almost 0; give --lr-decay to start again.", file=sys.stderr)
@@ -169,11 +173,12 @@ def _progress(state: State) -> float:
 
 
 def _loop(state: State, folder: Path | None, lock: contextlib.ExitStack) -> Generator[Step]:
-    recipe = state.recipe
+    recipe, progress = state.recipe, _progress(state)
     fixed, measure = latents(FIXED_SEEDS), live_fid.measure(state) if recipe.live_fids else None
-    progress = _progress(state)
-    clock, on_cpu = Clock(state), state.device.type == "cpu"
     with lock, open_metrics(folder, state.device) as metrics:
+        if folder and not state.step:
+            save_preview(state, draw(state.average, fixed), folder)
+        clock, on_cpu = Clock(state), state.device.type == "cpu"
         saved_at = state.step
         try:
             while progress < 1:
@@ -207,7 +212,7 @@ def _loop(state: State, folder: Path | None, lock: contextlib.ExitStack) -> Gene
                         metrics.flush()  # raises UserError before a run that has diverged is saved
                     if folder is not None:
                         if step.preview is not None:
-                            save_png(strip(step.preview), folder / "previews" / f"{step.step:07}.png")
+                            save_preview(state, step.preview, folder)
                         if snapshot:
                             keep_snapshot(state, folder)
                         if saved:
@@ -227,7 +232,7 @@ def _line(step: Step) -> dict[str, Any]:
     return values if step.fid is None else values | {"fid": step.fid}
 
 
-def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
+def _pictures(recipe: Recipe, pictures: Tensor | None) -> Source | None:
     if not recipe.needs_pictures:
         return None
     if pictures is not None:
@@ -236,7 +241,8 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Tensor | None:
         raise UserError("The run needs pictures; give their folder, as in --data pictures/cats.")
     if recipe.data.startswith(synthetic.PREFIX):
         return synthetic.load(recipe.data.removeprefix(synthetic.PREFIX), recipe.side)
-    return torch.from_numpy(image_folder.load(Path(recipe.data), recipe.side, recipe.classes).pictures)
+    found = image_folder.load(Path(recipe.data), recipe.side, recipe.classes)
+    return found.stored or torch.from_numpy(found.pictures)
 
 
 def _parts(progress: float, count: int) -> int:

@@ -95,13 +95,14 @@ class AdversarialLoss:
     generator: Callable[[Tensor | None, Tensor], Tensor]  # likewise; real scores only if the loss compares with them
     penalty: Callable[[Critic, Tensor, Tensor, torch.Generator], Tensor] | None = None  # critic, real, fake, random
     compares_with_real: bool = False  # whether the generator's loss needs the scores of real pictures
+    scores_are_logits: bool = False  # whether the sigmoid of a score is the probability that the picture is real
     estimates_distance: bool = False  # whether minus the critic's loss estimates the distance to real pictures
 
 
 LOSSES = {
     "wgan-gp": AdversarialLoss(wasserstein_critic, wasserstein_generator, wgan_gp, estimates_distance=True),
-    "dcgan": AdversarialLoss(logistic_critic, logistic_generator, r1),
-    "r1": AdversarialLoss(logistic_critic, logistic_generator, r1),
+    "dcgan": AdversarialLoss(logistic_critic, logistic_generator, r1, scores_are_logits=True),
+    "r1": AdversarialLoss(logistic_critic, logistic_generator, r1, scores_are_logits=True),
     "hinge": AdversarialLoss(hinge_critic, wasserstein_generator),
     "r3": AdversarialLoss(relativistic_critic, relativistic_generator, r1_and_r2, compares_with_real=True),
 }

@@ -66,22 +66,23 @@ def cost_of_drawing(generator: Generator, device: torch.device, repeats: int = 1
     from torch.utils.flop_counter import FlopCounterMode  # takes 0.2 s to import, and only this needs it
 
     network = inference_copy(generator, device)
+    with torch.inference_mode(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, LATENT_SIZE, 1, 1, device=device))
+    return DrawingCost(
+        parameters=count_parameters(generator),
+        operations=counter.get_total_flops(),
+        latency=latency(network, device, repeats),
+        throughput=BATCH / latency(network, device, repeats // 5 + 1, BATCH),
+        device=str(device),
+        threads=torch.get_num_threads(),
+    )
 
-    def seconds(batch: int, repeats: int) -> float:
-        z = torch.randn(batch, LATENT_SIZE, 1, 1, device=device)
-        return _median_seconds(lambda: network(z).sum().item(), repeats)  # the sum waits for the device
 
-    with torch.inference_mode():
-        with FlopCounterMode(display=False) as counter:
-            network(torch.zeros(1, LATENT_SIZE, 1, 1, device=device))
-        return DrawingCost(
-            parameters=count_parameters(generator),
-            operations=counter.get_total_flops(),
-            latency=seconds(1, repeats),
-            throughput=BATCH / seconds(BATCH, repeats // 5 + 1),
-            device=str(device),
-            threads=torch.get_num_threads(),
-        )
+@torch.inference_mode()
+def latency(network: torch.nn.Module, device: torch.device, repeats: int, batch: int = 1) -> float:
+    """The median seconds that an `inference_copy` takes for a batch of pictures, after warm-up."""
+    z = torch.randn(batch, LATENT_SIZE, 1, 1, device=device)
+    return _median_seconds(lambda: network(z).sum().item(), repeats)  # the sum waits for the device
 
 
 def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) -> TrainingCost:
@@ -128,20 +129,17 @@ def measure_in_subprocess(recipe: Recipe) -> TrainingCost:
     """`cost_of_training` on black pictures, with memory measured in a subprocess. Raises UserError if that fails."""
     # this threshold returns freed blocks to the system, so the peak counts only memory in use; it is slow
     environment = {"MALLOC_MMAP_THRESHOLD_": "65536", "OMP_NUM_THREADS": str(torch.get_num_threads())}
-    isolated = trial(recipe, LONG_TRIAL_TIMEOUT, **environment)
+    *_, isolated = follow_trial(recipe, LONG_TRIAL_TIMEOUT, **environment)
+    assert isolated is not None
     cost = cost_of_training(recipe, _black_pictures(recipe))
     return dataclasses.replace(cost, peak=isolated.peak, baseline=isolated.baseline)
 
 
-def trial(recipe: Recipe, seconds: float = TRIAL_TIMEOUT, **environment: str) -> TrainingCost:
-    """A quick `cost_of_training` in a subprocess. Raises UserError if that fails or takes too long."""
-    *_, cost = follow_trial(recipe, seconds, **environment)
-    assert cost is not None
-    return cost
-
-
 def follow_trial(recipe: Recipe, seconds: float = TRIAL_TIMEOUT, **environment: str) -> Updates[TrainingCost | None]:
-    """A trial that yields None a few times a second, and the cost at the end. Closing the iterator ends the process."""
+    """A quick `cost_of_training` in a subprocess: yields None a few times a second, and the cost at the end.
+
+    Closing the iterator ends the process. Raises UserError if that fails or takes too long.
+    """
     argv, given = ["ganopt.training.profiling", str(math.ceil(seconds))], json.dumps(describe(recipe))
     with contextlib.closing(follow_module(argv, given, "Estimating", seconds, **environment)) as updates:
         for printed in updates:
@@ -193,12 +191,7 @@ def _train(state: State, steps: int) -> None:
     for _ in range(steps):
         losses = train_step(state)
         state.step += 1
-    _value(losses)
-
-
-def _value(losses: dict[str, Tensor]) -> list[float]:
-    """Losses as numbers; waits for the device."""
-    return torch.stack(list(losses.values())).tolist()
+    torch.stack(list(losses.values())).tolist()  # waits for the device
 
 
 def _black_pictures(recipe: Recipe) -> Tensor | None:

@@ -1,10 +1,12 @@
-"""The files of a run folder: the recipe, the state with its counters, the weights, the snapshots."""
+"""The files of a run folder: the recipe, the state with its counters, the weights, the previews, the snapshots."""
 
+import dataclasses
 import json
 from pathlib import Path
 from typing import Any
 
 import torch
+from PIL.PngImagePlugin import PngInfo
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -12,13 +14,16 @@ from torch import Tensor
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
 from ganopt.models import weights
+from ganopt.models.sampling import save_png, strip
 from ganopt.models.zoo import FILES
 from ganopt.training.recipe_text import describe, parse_saved, shareable
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_metrics import cut_metrics
 from ganopt.training.state import State
+from ganopt.training.step import judge, last_pictures
 
 CONFIG, STATE = "config.json", "state.safetensors"
+VERDICTS = "verdicts"  # the folder of the strips of judged real pictures, and the name of the PNG text in each
 LARGEST_COUNT = 1e15  # no run counts as far
 
 
@@ -27,13 +32,15 @@ def read_recipe(folder: Path) -> Recipe:
     return read_saved(folder)[0]
 
 
-def read_saved(folder: Path, **changes: Any) -> tuple[Recipe, list[str]]:
-    """The recipe with some settings changed, and a note for each setting that this version does not know or adds.
+def read_saved(folder: Path, **changes: Any) -> tuple[Recipe, list[str], dict[str, Any]]:
+    """The recipe with some settings changed, a note for each setting that this version does not know or adds, and what
+    was saved.
 
     Raises UserError as `read_recipe` does.
     """
     try:
-        return parse_saved({**json.loads((folder / CONFIG).read_text()), **changes})
+        values = json.loads((folder / CONFIG).read_text())
+        return *parse_saved({**values, **changes}), values
     except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, UserError):
             raise
@@ -98,6 +105,20 @@ def save_weights(state: State, folder: Path, recipe: Recipe) -> None:
         weights.save(state.critics[0].network, folder / FILES["critic"], shareable(recipe))
 
 
+def save_preview(state: State, faces: Tensor, folder: Path) -> None:
+    """Write the faces of the fixed latents, uint8 (6, 3, side, side), as the preview of the state's step.
+
+    As many real pictures are written beside it, with what the critics say of both, as a text in the PNG file.
+    """
+    name = f"{state.step:07}.png"
+    if state.critics and state.pictures:
+        real, text = last_pictures(state, len(faces)), PngInfo()
+        verdicts = [dataclasses.asdict(each) for each in judge(state, faces, real)]
+        text.add_text(VERDICTS, json.dumps(verdicts))
+        save_png(strip(real), folder / VERDICTS / name, text)  # first, as pages wait for the preview
+    save_png(strip(faces), folder / "previews" / name)
+
+
 def keep_snapshot(state: State, folder: Path) -> None:
     """Save a copy of the moving average as float16, named by its step.
 
@@ -114,7 +135,8 @@ def keep_snapshot(state: State, folder: Path) -> None:
 
 def cut(folder: Path, last_step: int) -> None:
     """Remove the metrics, previews and snapshots that a killed run wrote after its last save, at a step."""
-    for later in (*folder.glob("snapshots/*.safetensors"), *folder.glob("previews/*.png")):
+    patterns = ("snapshots/*.safetensors", "previews/*.png", f"{VERDICTS}/*.png")
+    for later in (path for pattern in patterns for path in folder.glob(pattern)):
         if later.stem.isdigit() and int(later.stem) > last_step:
             later.unlink()
     cut_metrics(folder, last_step)

@@ -53,6 +53,9 @@ class Losses(Mapping[str, float]):
     def __len__(self) -> int:
         return len(self._tensors)
 
+    def __repr__(self) -> str:
+        return repr(self.numbers)
+
 
 class Clock:
     """Counts the wall time of a run as `state.seconds`, without what is done in the blocks of `stopped`."""

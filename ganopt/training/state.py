@@ -7,12 +7,13 @@ import copy
 import functools
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ganopt.data.real_pictures import RealPictures, Source
 from ganopt.errors import UserError
 from ganopt.models.devices import pick_device, send
 from ganopt.models.networks import LATENT_SIZE, Critic, Generator, Network
@@ -21,6 +22,15 @@ from ganopt.training.adam import LeanAdam
 from ganopt.training.augment import horizontal_flip
 from ganopt.training.losses import LOSSES, AdversarialLoss
 from ganopt.training.recipes import CriticSettings, Recipe
+
+
+@dataclass(frozen=True)
+class Networks:
+    """The initial networks of a run. Frozen parameters have `requires_grad=False`."""
+
+    generator: Generator
+    critics: list[Critic]  # empty if there is no adversarial loss
+    frozen: dict[str, nn.Module] = field(default_factory=dict)  # further networks, which are not trained, by name
 
 
 @dataclass(frozen=True)
@@ -40,7 +50,7 @@ class TrainedCritic:
     @property
     def chunk(self) -> int:
         """Pictures in a chunk; 0 for the whole batch."""
-        return 0 if self.network.needs_separate_batches else self.settings.chunk
+        return 0 if self.settings.batch_norm else self.settings.chunk
 
 
 # from a state, latents (N, 100, 1, 1) and their pictures (N, 3, side, side): the generator's loss, its terms by name
@@ -53,33 +63,25 @@ class State:
     Raises UserError if the device is not available, or the pictures are too few for a batch or have the wrong size.
     """
 
-    def __init__(
-        self,
-        recipe: Recipe,
-        generator: Generator,
-        critics: list[Critic],
-        frozen: dict[str, nn.Module],
-        pictures: Tensor | None,
-        loss: Loss,
-    ):
+    def __init__(self, recipe: Recipe, networks: Networks, pictures: Source | None, loss: Loss):
         self.recipe, self.generator_loss = recipe, loss
         self.device = pick_device(recipe.device)
         self.random = torch.Generator().manual_seed(recipe.seed)
-        self.generator, self.frozen = generator, frozen
-        trained: list[Network] = [generator, *critics]
+        self.generator, self.frozen = networks.generator, networks.frozen
+        trained: list[Network] = [networks.generator, *networks.critics]
         for network in trained:
             self._move(network)
             network.train()
             for stage in network.stages:
                 if not any(parameter.requires_grad for parameter in stage.parameters()):
                     stage.eval()  # keeps the statistics of its BatchNorm
-        for other in frozen.values():
+        for other in self.frozen.values():
             self._move(other)
-        self.average = _average_of(generator)
-        self.optimiser = self._adam(generator, recipe.lr_g, (recipe.beta1, recipe.beta2))
-        self.critics = [self._trained(index, critic) for index, critic in enumerate(critics)]
-        self.pictures = None if pictures is None else _checked(pictures, recipe).to(self.device)
-        self.data_hash = "" if pictures is None else hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()
+        self.average = _average_of(self.generator)
+        self.optimiser = self._adam(self.generator, recipe.lr_g, (recipe.beta1, recipe.beta2))
+        self.critics = [self._trained(index, critic) for index, critic in enumerate(networks.critics)]
+        self.pictures = None if pictures is None else RealPictures(pictures, recipe.batch, recipe.side, self.device)
+        self.data_hash = self.pictures.hash if self.pictures else ""
         self.order, self.cursor = torch.empty(0, dtype=torch.int64), 0
         self.step, self.images, self.seconds = 0, 0, 0.0
         self.rate = 1.0  # the share of the learning rates that is left
@@ -122,7 +124,7 @@ class State:
             self.order, self.cursor = torch.randperm(len(self.pictures), generator=self.random), 0
         chosen = self.order[self.cursor : self.cursor + self.recipe.batch]
         self.cursor += self.recipe.batch
-        pictures = from_bytes(self.pictures[send(chosen, self.device)])
+        pictures = from_bytes(self.pictures[chosen])
         return horizontal_flip(pictures, self.random) if self.recipe.flip else pictures
 
     def latents(self) -> Tensor:
@@ -238,11 +240,3 @@ def _average_of(generator: Generator) -> Generator:
 def _same(first: Tensor, second: Tensor) -> bool:
     """Whether two tensors share memory, as in the frozen layers of a generator and its average."""
     return first.data_ptr() == second.data_ptr()
-
-
-def _checked(pictures: Tensor, recipe: Recipe) -> Tensor:
-    if len(pictures) < recipe.batch:
-        raise UserError(f"{len(pictures)} pictures are too few for batches of {recipe.batch}; use a smaller --batch.")
-    if pictures.shape[1:] != (3, recipe.side, recipe.side):
-        raise UserError(f"The pictures have the shape {tuple(pictures.shape[1:])}; use ones of {recipe.side} pixels.")
-    return pictures

@@ -3,10 +3,12 @@
 import contextlib
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ganopt.models.sampling import from_bytes
 from ganopt.training.augment import diff_augment
 from ganopt.training.recompute import Recomputed
 from ganopt.training.state import State, TrainedCritic
@@ -70,7 +72,7 @@ def add_critic_gradients(
     """
     network, loss, settings = critic.network, critic.loss, critic.settings
     with state.autocast():
-        if network.needs_separate_batches:
+        if settings.batch_norm:
             real_scores, fake_scores = network.scores(real).float(), network.scores(fake).float()
         else:
             real_scores, fake_scores = network.scores(torch.cat([real, fake])).float().chunk(2)  # (N, K) each
@@ -144,3 +146,48 @@ def step(optimiser: torch.optim.Optimizer) -> None:
     """Step, and free the gradients, whose memory the other network's update needs."""
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What one critic says of generated and of real pictures: a number for each, the higher the more real."""
+
+    critic: str  # its architecture
+    are_probabilities: bool  # of being real; else they are its scores, which are unbounded
+    generated: list[float]
+    real: list[float]
+
+
+def last_pictures(state: State, most: int) -> Tensor:
+    """The first pictures of the last real batch, uint8 (most or fewer, 3, side, side); before it, those of the data."""
+    assert state.pictures is not None
+    chosen = state.order[state.cursor - min(state.cursor, state.recipe.batch) : state.cursor]
+    chosen = chosen if len(chosen) else torch.arange(len(state.pictures))
+    return state.pictures[chosen[:most]].cpu()
+
+
+def judge(state: State, generated: Tensor, real: Tensor) -> list[Verdicts]:
+    """The verdicts of all critics on pictures, uint8 (N, 3, side, side), as they are: not mirrored, not augmented.
+
+    The run stays as it is: the critics are in evaluation mode, and no random number is drawn.
+    """
+    found = []
+    for critic in state.critics:
+        logits = critic.loss.scores_are_logits
+        values = [_scores(state, critic, pictures) for pictures in (generated, real)]
+        lists = (value.sigmoid().tolist() if logits else value.tolist() for value in values)
+        found.append(Verdicts(critic.settings.architecture, logits, *lists))
+    return found
+
+
+@torch.no_grad()
+def _scores(state: State, critic: TrainedCritic, pictures: Tensor) -> Tensor:
+    """The mean of a critic's scores for each picture in evaluation mode: uint8 (N, 3, side, side) -> (N,)."""
+    modes = {module: module.training for module in critic.network.modules()}
+    critic.network.eval()
+    try:
+        with state.autocast():
+            return critic.network.scores(from_bytes(pictures.to(state.device))).float().mean(dim=1)
+    finally:
+        for module, training in modes.items():
+            module.training = training

@@ -89,8 +89,8 @@ def limits(public: bool) -> str:
     if most == 0:
         return "Training is switched off on this page; run ganopt on your own machine to train."
     if not public:
-        return "" if most is None else f"Runs may take up to {most:g} min."
-    longest = "any time" if most is None else f"up to {most:g} min"
+        return "" if most is None else f"Runs may take up to {most:.15g} min."
+    longest = "any time" if most is None else f"up to {most:.15g} min"
     own = (
         "If it is yours, open the private link that the program printed at its start."
         if environment.is_private() is None
@@ -111,7 +111,7 @@ def check_minutes(minutes: float | None, public: bool) -> float:
     if not minutes or minutes <= 0:
         raise UserError("The minutes of the run are missing; enter a number above 0.")
     if most is not None and minutes > most:
-        raise UserError(f"{minutes:g} min are too long for a run on this page; enter at most {most:g} min.")
+        raise UserError(f"{minutes:.15g} min are too long for a run on this page; enter at most {most:.15g} min.")
     return minutes
 
 

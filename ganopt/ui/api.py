@@ -55,7 +55,7 @@ def _validated(adapters: dict[str, TypeAdapter | None], values: tuple) -> Iterat
 def check_number(name: str, value: float, low: float, high: float) -> None:
     """Raise UserError if a number is out of bounds."""
     if not low <= value <= high:
-        raise UserError(f"'{name}' must be a number from {low:g} to {high:g}.")
+        raise UserError(f"'{name}' must be a number from {low:.15g} to {high:.15g}.")
 
 
 def uploaded_path(file: dict) -> Path:

@@ -5,7 +5,8 @@ import functools
 import hashlib
 import inspect
 import itertools
-import json
+import re
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -17,14 +18,9 @@ from torch import Tensor
 from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.sampling import save_png, to_image
+from ganopt.thesis.model_facts import megabytes
 
-URL_PARAMETERS = {  # query parameters of the page's address, for each tab
-    "generate": ("model", "seeds", "scale"),
-    "compare": ("compare", "compare_seeds"),
-    "train": ("train",),
-    "fid": ("fid",),
-}
-
+MOST_LETTERS = 100  # of the name of a file for download
 ERROR = "Error"  # the title of all error messages
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # for events that are not endpoints
 Event = gr.events.Dependency
@@ -63,44 +59,39 @@ class Scratch:
         self.folder, self.keep, self.numbers = folder, keep, itertools.count()
 
     def path(self, name: str) -> Path:
-        """A new path that ends in `name`, which must not come from a user."""
+        """A new path that ends in a name, which visitors see when they download it, without unsafe characters."""
         number = next(self.numbers)
-        for old in self.folder.glob(f"{number - self.keep}-*"):
-            old.unlink(missing_ok=True)
-        return self.folder / f"{number}-{name}"
-
-
-def update_url(tab: str) -> str:
-    """JavaScript that replaces the query parameters of the page's address by those of a tab, from its arguments."""
-    known = [name for names in URL_PARAMETERS.values() for name in names]
-    return f"""(...values) => {{
-  const url = new URL(window.location);
-  for (const name of {json.dumps(known)}) url.searchParams.delete(name);
-  {json.dumps(URL_PARAMETERS[tab])}.forEach((name, index) => url.searchParams.set(name, values[index]));
-  window.history.replaceState(null, "", url);
-}}"""
+        shutil.rmtree(self.folder / str(number - self.keep), ignore_errors=True)
+        folder = self.folder / str(number)
+        folder.mkdir(parents=True)
+        stem, _, suffix = name.rpartition(".")
+        plain = re.sub(r"[^\w.-]+", "-", stem)[:MOST_LETTERS].strip("-")
+        return folder / f"{plain}.{suffix}"
 
 
 def model_choices() -> list[tuple[str, str]]:
-    """The models of the catalogue and of runs, as pairs (text, name). Raises UserError if the catalogue is empty."""
+    """The models of the catalogue and of runs, as pairs (text with the size as float16, name).
+
+    Raises UserError if the catalogue is empty.
+    """
     entries = [*zoo.catalogue().values()]
     if not entries:
         raise UserError(f"{zoo.checkpoints()} contains no models; restore it from the project's repository.")
     for name in zoo.runs():
         with contextlib.suppress(UserError, OSError):  # damaged or just deleted
             entries.append(zoo.entry(name))
-    return [(f"{entry.title} ({entry.bytes / 1e6:.1f} MB)", entry.name) for entry in entries]
+    return [(f"{entry.title} ({megabytes(entry):.1f} MB)", entry.name) for entry in entries]
+
+
+def title_of(name: str) -> str:
+    """The name of a model on the page: its title, or that of its run; of an unknown model, its name."""
+    entry = zoo.catalogue().get(name)
+    return entry.title if entry else name.removeprefix(zoo.RUN)
 
 
 def model_names() -> list[str]:
     """The names of `model_choices`."""
     return [name for _, name in model_choices()]
-
-
-def tabs_of(tab: gr.Tab) -> gr.Tabs:
-    """The parent of a tab."""
-    assert isinstance(tab.parent, gr.Tabs)
-    return tab.parent
 
 
 def refresh_models(tab: gr.Tab, component: Any, choices: Callable[[], list]) -> None:
@@ -128,7 +119,7 @@ def optional_number(text: str | None, label: str) -> int | float | None:
 
 def optional_text(number: float | None) -> str:
     """The text for a number, the inverse of `optional_number`."""
-    return "" if number is None else f"{number:g}"
+    return "" if number is None else f"{number:.15g}"
 
 
 def preset_buttons(presets: dict[str, Any]) -> dict[gr.Button, Any]:

@@ -1,22 +1,25 @@
 """The tab Compare: models side by side on the same seeds, a pair of faces in detail, and results."""
 
+import functools
 import html
 from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 import torch
-from gradio.components import Component
 
-from ganopt.models import zoo
-from ganopt.models.latents import parse_seeds
+from ganopt import __version__
+from ganopt.models.latents import format_seeds, label, parse_faces
 from ganopt.models.sampling import save_png
 from ganopt.thesis import comparison as comparing
 from ganopt.thesis import tables
-from ganopt.thesis.comparison import BRIGHTEST, MOST_MODELS, MOST_SEEDS, Comparison
-from ganopt.ui import gpu
+from ganopt.thesis.comparison import MOST_MODELS, MOST_SEEDS, Comparison
+from ganopt.thesis.model_facts import are_measured, facts, savings
+from ganopt.ui import figures, gpu
+from ganopt.ui.address import Address, Parameters, parse, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, as_pictures
 from ganopt.ui.common import (
+    Event,
     Scratch,
     captioned,
     check_session,
@@ -24,11 +27,9 @@ from ganopt.ui.common import (
     model_choices,
     preset_buttons,
     refresh_models,
-    show_errors,
-    store_png,
-    tabs_of,
-    update_url,
 )
+from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.pair import build_pair, describe_pair, index_of, pair_at
 from ganopt.ui.result_tables import build_tables
 from ganopt.viz import charts
 from ganopt.viz.sheets import comparison
@@ -37,64 +38,85 @@ FIRST_SEEDS = "0-7"
 SHOW_PAIR = "() => document.querySelector('#pair').scrollIntoView({ block: 'nearest' })"
 
 
-def build_compare(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
+def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
     """Build the tab. Raises UserError, before it builds anything, if there are no models."""
     choices = model_choices()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=2, min_width=260, elem_classes="controls"):
             inputs, button, presets = _controls(choices)
-            facts = gr.Markdown(elem_id="compare-facts")
+            problem = sentence_place("compare-problem")
+            said = gr.Markdown(elem_id="compare-facts")
             file = gr.DownloadButton("Download as PNG", elem_id="compare-sheet")
         with gr.Column(scale=3, min_width=320, elem_id="compared-side"):
             gr.Markdown("Click a face to compare it with that of the first model.")
             headings = gr.HTML(elem_id="heads", elem_classes="bare")
             gallery = face_gallery("Faces of the models", "compared", columns=1)
         with gr.Column(scale=4, min_width=320, elem_id="pair") as panel:
-            details = _pair_part()
+            details = build_pair()
+            pair_problem = sentence_place("pair-problem")
     _results()
     drawn = gr.State(([], []))  # the models and seeds in the gallery
+    wanted = gr.State(("", ""))  # the model and seed of the pair in the address
+    link = gr.Textbox(visible=False, label="link")
     chosen = [gr.Textbox(visible=False, label=name) for name in ("first model", "second model", "seed")]
+    outputs = [said, file, headings, gallery, drawn, panel, wanted, *chosen]
+    draw, draw_first, draw_linked = _handlers(device, scratch, (gr.skip(),) * len(outputs))
 
-    @show_errors
-    def show(models: list[str], seeds: str):
-        compared = gpu.compare(models or [], device, parse_seeds(seeds, MOST_SEEDS))
-        shown, panel = (compared.models, compared.seeds), gr.Column(visible=len(compared.models) > 1)
-        facts, sheet, lines, faces = _show(compared, device, scratch)
-        gallery = gr.Gallery(faces, columns=len(lines))
-        return facts, sheet, _headings(lines), gallery, shown, panel, *_pair_at(shown, 0)
+    def show_pair(drawn: tuple, first: str, second: str, seed: str):
+        if not first:  # nothing has been drawn
+            return (gr.skip(),) * (len(details) + 1)
+        title, *pictures, text = describe_pair(gpu.compare([first, second], device, parse_faces(seed, 1)), device)
+        models, seeds = drawn
+        parameters = {"compare": ",".join(models), "compare_seeds": format_seeds(seeds), "pair": second}
+        return title, tuple(pictures[:2]), pictures[2], text, query_of("compare", **parameters, pair_seed=seed)
 
-    @show_errors
-    def show_pair(first: str, second: str, seed: str):
-        title, *pictures, text = _pair(gpu.compare([first, second], device, parse_seeds(seed, 1)), device)
-        return title, tuple(pictures[:2]), pictures[2], text
-
-    @show_errors
     def choose(drawn: tuple, event: gr.SelectData):
         check_session(drawn[1])
-        return _pair_at(drawn, event.index)
+        return pair_at(drawn, event.index)
 
-    outputs = [facts, file, headings, gallery, drawn, panel, *chosen]
     private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw"}
-    requested = gr.on(
-        [button.click, inputs[1].submit],
-        show,
-        inputs,
-        outputs,
-        api_visibility="private",
-        trigger_mode="always_last",
-        concurrency_id="draw",
-    )
-    clicked = gallery.select(choose, drawn, chosen, api_visibility="private")
-    clicked.success(show_pair, chosen, details, **private).success(None, js=SHOW_PAIR)
-    chosen_by = [event.success(show, inputs, outputs, **private) for event in presets]
-    for event in (requested, *chosen_by):
-        event.success(None, inputs, js=update_url("compare"), api_visibility="private")
-        event.success(show_pair, chosen, details, **private)
-    opened = tab.select(_once(show, len(outputs)), [*inputs, headings], outputs, **private)
-    opened.success(_once(show_pair, len(details)), [*chosen, details[0]], details, **private)
+
+    def answer(event: Any, handler: Callable, inputs: list, outputs: list, problem: gr.HTML, mode: str) -> Event:
+        return event(beside(handler, outputs), inputs, [*outputs, problem], trigger_mode=mode, **private)
+
+    def pair_after(event: Event) -> Event:
+        shown = answer(event.success, show_pair, [drawn, *chosen], [*details, link], pair_problem, "always_last")
+        return show_after(shown, "compare", link)
+
+    to_draw = [*inputs, wanted]
+    requested = functools.partial(gr.on, [button.click, inputs[1].submit])
+    linked = address.read(_from_link, to_draw)
+    for event in (requested, *(event.success for event in presets)):
+        pair_after(answer(event, draw, to_draw, outputs, problem, "always_last"))
+    pair_after(answer(linked.success, draw_linked, [*to_draw, drawn, address.query], outputs, problem, "always_last"))
+    pair_after(answer(tab.select, draw_first, [*to_draw, drawn], outputs, problem, "once"))
+    clicked = answer(gallery.select, choose, [drawn], chosen, pair_problem, "multiple")
+    pair_after(clicked).success(None, js=SHOW_PAIR)
     refresh_models(tab, inputs[0], model_choices)
     _add_endpoints(gallery, device, scratch)
-    demo.load(_from_link, None, [tabs_of(tab), *inputs], api_visibility="private", show_progress="hidden")
+
+
+def _handlers(device: torch.device, scratch: Scratch, unchanged: tuple) -> tuple[Callable, Callable, Callable]:
+    """Handlers that draw a comparison: always, if there is none, and if the address asks for another one."""
+
+    def draw(models: list[str], seeds: str, wanted: tuple[str, str]) -> tuple:
+        compared = gpu.compare(models or [], device, parse_faces(seeds, MOST_SEEDS))
+        shown, panel = (compared.models, compared.seeds), gr.Column(visible=len(compared.models) > 1)
+        said, sheet, lines, faces, saved = _show(compared, device, scratch)
+        gallery = gr.Gallery(faces, columns=len(lines), selected_index=None)  # no outline: it would be of an old pair
+        pair = pair_at(shown, index_of(shown, wanted))
+        return said, sheet, _headings(lines, saved), gallery, shown, panel, ("", ""), *pair
+
+    def draw_first(models: list[str], seeds: str, wanted: tuple[str, str], drawn: tuple) -> tuple:
+        return unchanged if drawn[0] else draw(models, seeds, wanted)
+
+    def draw_linked(models: list[str], seeds: str, wanted: tuple[str, str], drawn: tuple, query: str) -> tuple:
+        if tab_of(parse(query)) != "compare":
+            return unchanged
+        is_there = drawn == (models, parse_faces(seeds, MOST_SEEDS)) and wanted == ("", "")
+        return unchanged if is_there else draw(models, seeds, wanted)
+
+    return draw, draw_first, draw_linked
 
 
 def _add_endpoints(gallery: gr.Gallery, device: torch.device, scratch: Scratch) -> None:
@@ -106,23 +128,18 @@ def _add_endpoints(gallery: gr.Gallery, device: torch.device, scratch: Scratch) 
 
         Returns a summary, a sheet of all faces, facts about each model, and the faces as PNG files, one row per seed.
         """
-        compared = gpu.compare(models, device, parse_seeds(seeds, MOST_SEEDS))
-        facts, sheet, lines, faces = _show(compared, device, scratch)
-        return facts, as_file(sheet), lines, as_pictures(gallery, faces)
+        compared = gpu.compare(models, device, parse_faces(seeds, MOST_SEEDS))
+        said, sheet, lines, faces, _ = _show(compared, device, scratch)
+        return said, as_file(sheet), lines, as_pictures(gallery, faces)
 
     def pair(first: str = models[0], second: str = models[-1], seed: int = 0) -> tuple[list[dict], str]:
         """Compare the faces of two models for one seed: both faces and a difference map as PNG files, and a summary."""
-        compared = gpu.compare([first, second], device, parse_seeds(str(seed), 1))
-        _, *pictures, text = _pair(compared, device)
+        compared = gpu.compare([first, second], device, parse_faces(str(seed), 1))
+        _, *pictures, text = describe_pair(compared, device)
         return as_pictures(gallery, list(zip(pictures, [first, second, "difference"], strict=True))), text
 
     add_endpoint("compare", compare, "draw")
     add_endpoint("pair", pair, "draw")
-
-
-def _once(handler: Callable[..., tuple], count: int) -> Callable[..., tuple]:
-    """A handler with `count` outputs that does nothing if its additional last input is not empty."""
-    return lambda *values: (gr.skip(),) * count if values[-1] else handler(*values[:-1])
 
 
 def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, list[gr.events.Dependency]]:
@@ -134,35 +151,18 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, lis
         multiselect=True,
         max_choices=MOST_MODELS,
         label="Models",
-        info="All are compared with the first",
+        info="All are compared with the first; sizes as float16",
         elem_id="compare-models",
     )
-    seeds = gr.Textbox(FIRST_SEEDS, label="Seeds", info=f"Up to {MOST_SEEDS}, as in 0-5, 42", elem_id="compare-seeds")
+    seeds = gr.Textbox(
+        FIRST_SEEDS, label="Seeds", info=f"Up to {MOST_SEEDS}, as in 0-5, 42", max_lines=1, elem_id="compare-seeds"
+    )
     button = gr.Button("Compare", variant="primary", elem_id="compare")
     events = [
         preset.click(lambda names=names: names, None, models, api_visibility="private")
         for preset, names in presets.items()
     ]
     return [models, seeds], button, events
-
-
-def _pair_part() -> list[Component]:
-    """The outputs for a pair of faces."""
-    title = gr.HTML(elem_id="pair-title", elem_classes="bare")
-    with gr.Row():
-        slider = gr.ImageSlider(
-            label="Both faces", show_label=False, format="png", interactive=False, buttons=["download"], elem_id="wipe"
-        )
-        difference = gr.Image(
-            label="Difference",
-            show_label=False,
-            format="png",
-            interactive=False,
-            buttons=["download"],
-            elem_id="difference",
-            alt_text="Map of the differences between the two faces",
-        )
-    return [title, slider, difference, gr.HTML(elem_id="distances", elem_classes="bare")]
 
 
 def _results() -> None:
@@ -172,63 +172,45 @@ def _results() -> None:
     if not records:
         gr.Markdown("There are no results yet; measure the models with `python -m ganopt experiments`.")
         return
-    drawings = "".join(map(charts.scatter, comparing.plots(records)))
-    gr.HTML(f'<div class="plots">{drawings}</div>', elem_classes="bare")
+    gr.HTML(figures.plots(map(charts.scatter, comparing.plots(records))), elem_classes="bare")
     build_tables(tables.tables(records), folded=True)
 
 
-def _show(compared: Comparison, device: torch.device, scratch: Scratch) -> tuple[str, str, list[list[str]], list]:
-    """A summary, the path of a sheet, facts about each model, and faces with captions, one row per seed."""
+def _show(compared: Comparison, device: torch.device, scratch: Scratch) -> tuple:
+    """A summary, the path of a sheet, facts about each model, faces with captions by row, and savings by title."""
     models, seeds, records = compared.models, compared.seeds, comparing.results()
-    lines = [comparing.facts(model, records) for model in models]
+    measured = {} if are_measured(models, records) else gpu.latencies(models, device)
+    found = facts(models, records, measured, f"{device}, measured here")
+    lines = [each.lines for each in found]
     captions = [
-        [f"seed {seed} · L1 {value:.3f}" if index else f"seed {seed}" for seed, value in zip(seeds, row, strict=True)]
+        [f"{label(seed)} · L1 {value:.3f}" if index else label(seed) for seed, value in zip(seeds, row, strict=True)]
         for index, row in enumerate(compared.differences.tolist())
     ]
-    path = scratch.path("comparison.png")
-    save_png(comparison(compared.pictures, lines, captions), path)
+    path = scratch.path(f"{' '.join(models)}-seeds-{format_seeds(seeds)}.png")
+    notes = [
+        f"{len(seeds)} seed{'s' * (len(seeds) > 1)}: {format_seeds(seeds)}. L1: mean absolute difference, from 0 to 1.",
+        f"Drawn in float32 on {device} by ganopt {__version__}, torch {torch.__version__}.",
+    ]
+    save_png(comparison(compared.pictures, lines, captions, notes), path)
     faces = compared.pictures.transpose(0, 1).flatten(0, 1)  # (models, seeds, ...) -> (seeds * models, ...)
     texts = [text for row in zip(*captions, strict=True) for text in row]
-    facts = f"{len(faces)} faces in {compared.seconds:.2f} s on {device}. "
-    facts += "L1: mean absolute difference to the first model's face."
-    return facts, str(path), lines, captioned(faces, texts)
+    said = f"{len(faces)} faces in {compared.seconds:.2f} s on {device}. "
+    said += "L1: mean absolute difference to the first model's face."
+    saved = {each.entry.title: savings(found[0], each) for each in found[1:]}
+    return said, str(path), lines, captioned(faces, texts), saved
 
 
-def _headings(facts: list[list[str]]) -> str:
-    """HTML with the facts about each model, to be shown above its column."""
+def _headings(facts: list[list[str]], saved: dict[str, str]) -> str:
+    """HTML with what each further model saves, and the facts about each model, to be shown above its column."""
+    savings = "".join(f"<p><b>{html.escape(title)}</b>: {html.escape(text)}</p>" for title, text in saved.items())
     headings = ("".join(f"<div>{html.escape(line)}</div>" for line in lines) for lines in facts)
     cells = "".join(f"<div>{heading}</div>" for heading in headings)
-    return f'<div class="heads" style="--grid-cols: {len(facts)}">{cells}</div>'
+    columns = f"--grid-cols: {len(facts)}"
+    return f'<div class="savings">{savings}</div><div class="heads" style="{columns}">{cells}</div>'
 
 
-def _pair_at(drawn: tuple[list[str], list[int]], index: int) -> tuple[str, str, str]:
-    """The first model, the model of a face in the gallery, or the second model if it is the first, and the seed."""
-    models, seeds = drawn
-    row, column = divmod(index, len(models))
-    return models[0], models[column or min(1, len(models) - 1)], str(seeds[row])
-
-
-def _pair(compared: Comparison, device: torch.device) -> tuple:
-    """For two models and one seed: a title, both faces, the difference map and a summary."""
-    first, second = compared.pictures[:, 0]
-    cosine = gpu.cosines(first[None], second[None], device)[0]
-    difference = store_png(comparing.difference_map(first, second))
-    entries = [zoo.entry(name) for name in compared.models]
-    left, right = (html.escape(entry.title) for entry in entries)
-    title = f"<b>Seed {compared.seeds[0]}</b>: {left} (left) and {right} (right)."
-    text = (
-        f"L1 {compared.differences[1, 0]:.3f}: mean absolute difference, from 0 to 1. Cosine {cosine:.3f}: similarity "
-        "of the Inception features, 1 for equal features. In the difference map, black is 0 and pale yellow is "
-        f"{BRIGHTEST} or more."
-    )
-    if entries[1].role == "transfer":
-        text += " A transferred model keeps the coarse structure of its source: compare pose, gaze and colours."
-    return title, store_png(first), store_png(second), difference, text
-
-
-def _from_link(request: gr.Request) -> tuple:
-    """The tab, models and seeds in the page's address, if it contains a comparison."""
-    parameters = request.query_params
+def _from_link(parameters: Parameters) -> tuple:
+    """The models and seeds in the page's address, and the model and seed of the pair, if it contains a comparison."""
     if "compare" not in parameters:
         return (gr.skip(),) * 3
     choices = model_choices()
@@ -237,5 +219,5 @@ def _from_link(request: gr.Request) -> tuple:
     if unknown := [name for name in names if name not in known]:
         gr.Warning(f"The model '{unknown[0][:60]}' in the link does not exist; it is left out.")
     models = [name for name in names if name in known] or comparing.first_choice()
-    dropdown = gr.Dropdown(choices=choices, value=models)
-    return gr.Tabs(selected="compare"), dropdown, parameters.get("compare_seeds", FIRST_SEEDS)
+    pair = parameters.get("pair", ""), parameters.get("pair_seed", "")
+    return gr.Dropdown(choices=choices, value=models), parameters.get("compare_seeds", FIRST_SEEDS), pair

@@ -1,7 +1,6 @@
 """The tab FID: models or uploaded pictures against a reference, with the floor and further metrics."""
 
 import contextlib
-import html
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,48 +13,45 @@ from gradio.components import Component
 from ganopt.errors import UserError
 from ganopt.files import atomic_write
 from ganopt.metrics import features, references, scores
-from ganopt.metrics.evaluation import FLOOR, Plan
-from ganopt.metrics.scores import Score
+from ganopt.metrics.evaluation import Plan
 from ganopt.models import zoo
 from ganopt.thesis.comparison import first_choice
 from ganopt.thesis.table_text import Table, as_csv
 from ganopt.ui import gpu
+from ganopt.ui.address import Address, Parameters, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
 from ganopt.ui.common import (
     QUIET,
     Scratch,
+    model_choices,
     model_names,
     preset_buttons,
     refresh_models,
-    show_errors,
-    tabs_of,
-    update_url,
 )
-from ganopt.ui.result_tables import html_table
-from ganopt.viz import charts
+from ganopt.ui.fid_results import curve_html, heads, progress_html, table_of
+from ganopt.ui.figures import html_table
+from ganopt.ui.messages import beside, sentence_place
 
 MOST_PICTURES = 5000  # in a sample
-HEADERS = [
-    *("Pictures of", "n", "FID", "Spread", "KID x 1000", "Precision", "Recall", "SWD x 1000", "Diversity"),
-    "FID to teacher",
-]
 MOST_REPEATS = 3
 NO_MODEL = "none"
 AS_IMAGES, AS_REFERENCE = "images to evaluate", "the reference"
 READY = "Press <b>Measure</b>. Without a GPU, this takes a minute or two."
 
 
-def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
+def build_fid(address: Address, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
     """Build the tab. Only one measurement runs at a time, for all visitors together."""
     # sessions that pressed Stop; cancelling by Gradio would take seconds
     stopped: set[str | None] = set()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=1, min_width=280, elem_classes="controls"):
             inputs, button, stop = _controls()
+            problem = sentence_place("fid-problem")
         with gr.Column(scale=3, min_width=320):
             outputs = _results()
 
-    @show_errors
+    link = gr.Textbox(visible=False, label="link")
+
     def show(
         models: list[str],
         reference: str,
@@ -79,18 +75,18 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         stopped.discard(session)
         yield "Starting.", "", gr.DownloadButton(visible=False), ""
         for text, table, path, points in _measure(plan, device, scratch, lambda: session in stopped):
-            curve = _curve(points) if points else gr.skip()
+            curve = curve_html(points) if points else gr.skip()
             file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
             yield text, html_table(table) if table else gr.skip(), file, curve
 
     def request_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
 
-    button.click(None, inputs[0], js=update_url("fid"), api_visibility="private")
+    show_after(button.click(_link, inputs[:3], link, queue=False, **QUIET), "fid", link)
     button.click(
-        show,
+        beside(show, outputs),
         inputs,
-        outputs,
+        [*outputs, problem],
         api_visibility="private",
         concurrency_id="measure",
         concurrency_limit=1,
@@ -98,9 +94,9 @@ def build_fid(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scrat
         show_progress="hidden",
     )
     stop.click(request_stop, queue=False, api_visibility="private")
-    refresh_models(tab, inputs[0], model_names)
+    refresh_models(tab, inputs[0], model_choices)
     _add_endpoints(inputs[0].value, inputs[1].value or "", device, scratch)
-    demo.load(_from_link, None, [tabs_of(tab), inputs[0]], api_visibility="private", show_progress="hidden")
+    address.read(_from_link, inputs[:3])
 
 
 def _add_endpoints(models: list[str], reference: str, device: torch.device, scratch: Scratch) -> None:
@@ -129,10 +125,10 @@ def _add_endpoints(models: list[str], reference: str, device: torch.device, scra
             raise UserError(f"Unknown reference {reference[:80]!r}; use one of {', '.join(known)}.")
         names = tuple(dict.fromkeys(models))
         plan = Plan(models=names, against=against, count=count, repeats=repeats, seed=seed, **sources)
-        result: dict[str, Any] = {"said": "", "headers": HEADERS, "rows": [], "notes": "", "csv": None, "curve": []}
+        result: dict[str, Any] = {"said": "", "headers": heads([]), "rows": [], "notes": "", "csv": None, "curve": []}
         for text, table, path, points in _measure(plan, device, scratch, lambda: False):
             changes: dict[str, Any] = {"csv": path and as_file(path), "curve": points}
-            changes |= {"rows": table.rows, "notes": table.notes} if table else {}
+            changes |= {"headers": table.heads, "rows": table.rows, "notes": table.notes} if table else {}
             result |= {"said": text} | {name: value for name, value in changes.items() if value}
             yield result
 
@@ -145,7 +141,8 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     presets = preset_buttons(
         {"Quick: one model, 100 pictures": (names[:1], 100), "Teacher and student, 500 pictures": (first_choice(), 500)}
     )
-    models = gr.CheckboxGroup(names, value=names[:1], label="Models", elem_id="fid-models")
+    choices = model_choices()
+    models = gr.CheckboxGroup(choices, value=names[:1], label="Models", elem_id="fid-models")
     reference = gr.Dropdown(known, value=next(iter(known), None), label="Reference", elem_id="fid-reference")
     count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
     repeats = gr.Slider(
@@ -153,7 +150,7 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     )
     with gr.Accordion("More settings", open=False):
         seed = gr.Number(0, label="First seed", precision=0, minimum=0)
-        against = gr.Dropdown([NO_MODEL, *names], value=NO_MODEL, label="Also compute FID to this model")
+        against = gr.Dropdown([(NO_MODEL, NO_MODEL), *choices], value=NO_MODEL, label="Also compute FID to this model")
         own = gr.File(label="Upload (.zip or .npz)", file_types=[".zip", ".npz"], elem_id="fid-own")
         role = gr.Radio([AS_IMAGES, AS_REFERENCE], value=AS_IMAGES, label="Use the upload as")
     with gr.Row():
@@ -164,13 +161,29 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     return [models, reference, count, repeats, seed, against, own, role], button, stop
 
 
-def _from_link(request: gr.Request) -> tuple:
-    """The tab and the models in the page's address, if it contains any."""
-    requested = request.query_params.get("fid", "").split(",")
-    names = model_names() if any(requested) else []  # slow, as it reads the files of all runs
-    if models := [name for name in names if name in requested]:
-        return gr.Tabs(selected="fid"), gr.CheckboxGroup(names, value=models)
-    return gr.skip(), gr.skip()
+def _link(models: list[str], reference: str, count: int) -> str:
+    """The query for a measurement."""
+    return query_of("fid", fid=",".join(models), fid_n=int(count), fid_reference=reference or "")
+
+
+def _from_link(parameters: Parameters) -> tuple:
+    """The models, the reference and the number of pictures in the page's address, as far as it contains them."""
+    if tab_of(parameters) != "fid":
+        return (gr.skip(),) * 3
+    names, requested = model_names(), parameters.get("fid", "").split(",")
+    if unknown := [name for name in requested if name and name not in names]:
+        gr.Warning(f"The model '{unknown[0][:60]}' in the link does not exist; it is left out.")
+    models = [name for name in names if name in requested]
+    reference, count = parameters.get("fid_reference", ""), parameters.get("fid_n", "")
+    if reference and reference not in references.names():
+        gr.Warning(f"The reference '{reference[:60]}' in the link does not exist; choose one.")
+        reference = ""
+    is_count = count.isdecimal() and features.FEWEST <= int(count) <= MOST_PICTURES
+    return (
+        gr.CheckboxGroup(model_choices(), value=models) if models else gr.skip(),
+        reference or gr.skip(),
+        int(count) if is_count else gr.skip(),
+    )
 
 
 def _results() -> list[Component]:
@@ -204,46 +217,10 @@ def _measure(
                 measured.append(update.score)
                 bias = scores.bias(*update.compared) if update.compared else ()
                 points += [{"n": n, "FID": value, "model": update.score.name} for n, value in bias]
-                table = _table(measured)
-                path = str(scratch.path("fid.csv"))
+                table = table_of(measured)
+                path = str(scratch.path(f"fid-{measured[0].reference}.csv"))
                 with atomic_write(Path(path)) as temporary:
                     temporary.write_text(as_csv(table), encoding="utf-8")
-            yield _progress(update.done, update.total, time.monotonic() - start), table, path, points
+            yield progress_html(update.done, update.total, time.monotonic() - start), table, path, points
     end = "Stopped" if is_stopped() else "Done"
     yield f"{end} after {time.monotonic() - start:.0f} s.", None, "", []
-
-
-def _curve(points: list[dict]) -> str:
-    """A chart of FID against n with a curve per model; empty if there is only one n."""
-    curves: dict[str, list[tuple[float, float]]] = {}
-    for point in points:
-        curves.setdefault(point["model"], []).append((point["n"], point["FID"]))
-    if not any(len(curve) > 1 for curve in curves.values()):
-        return ""
-    return f'<div class="plots">{charts.lines("FID against n", curves, "pictures, n")}</div>'
-
-
-def _progress(done: int, total: int, seconds: float) -> str:
-    """A progress bar and the estimated remaining time, as HTML."""
-    left = f"about {seconds / done * (total - done):.0f} s left" if done else "starting"
-    text = f"{done} of {total} pictures, {left}"
-    return f'<progress max="{total}" value="{done}" aria-label="{html.escape(text)}"></progress> {text}'
-
-
-def _table(measured: list[Score]) -> Table:
-    notes = [f"{score.name}: {note}." for score in measured for note in score.notes]
-    return Table("fid", "Results", HEADERS, list(map(_row, measured)), " ".join(notes))
-
-
-def _row(score: Score) -> list[str]:
-    spread = f"{min(score.fids):.2f} to {max(score.fids):.2f}" if len(score.fids) > 1 else ""
-    name = f"{score.reference}: {FLOOR}" if score.name == FLOOR else score.name
-    kid = None if score.kid is None else 1000 * score.kid
-    figures = (kid, score.precision, score.recall, score.swd, score.diversity, score.fid_to_model)
-    return [
-        name,
-        str(score.count or ""),
-        f"{score.fid:.2f}",
-        spread,
-        *("" if value is None else f"{value:.2f}" for value in figures),
-    ]

@@ -3,18 +3,22 @@
 import contextlib
 import dataclasses
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganopt.data import image_folder
+from ganopt.data.crops import Upload
 from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
 from ganopt.models import zoo
+from ganopt.models.devices import pick_device
 from ganopt.models.networks import kinds, parse_architecture
-from ganopt.runs import manager
+from ganopt.runs import manager, monitor
 from ganopt.runs.status import Run, find
+from ganopt.subprocesses import run_module
 from ganopt.thesis.experiments import EXPERIMENTS
 from ganopt.training import profiling
 from ganopt.training.methods import METHODS, Method, check, find_method, recipe
@@ -24,36 +28,31 @@ from ganopt.training.recipes.critics import OWN_DEFAULTS
 from ganopt.ui import access
 from ganopt.ui.access import check_limits, check_minutes, refusal
 
+UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # choices of pictures that are not drawn by a model
 NETWORKS = (
-    "big-res/4",
-    "sle",
-    "sle/4",
-    "sle-thin/4",
-    "big",
-    "big/2",
-    "big/4",
-    "big/8",
-    "big/16",
-    "kd",
-    "kd/4",
-    "shuffle/4",
+    *("big-res/4", "sle", "sle/4", "sle-thin/4"),
+    *("big", "big/2", "big/4", "big/8", "big/16"),
+    *("kd", "kd/4", "shuffle/4"),
 )
 # the settings of the shipped models; a student uses this critic if its teacher has none
 TUNED = {
     "transfer": EXPERIMENTS["dogs-transfer"].settings | {"snapshots": 0, "critic": "critic"},
     "distill": EXPERIMENTS["cats-student"].settings | {"snapshots": 0, "critic": "plain-critic"},
 }
-UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # choices of pictures that are not drawn by a model
 SECOND_WEIGHT = 0.5  # of a second critic
 SETTINGS = {  # in the form for all methods, with their labels
     "batch": "Batch size",
     "lr_g": "Learning rate of the generator",
     "lr_d": "Learning rate of the critic",
+    "lr_decay": "Falling learning rates",
     "penalty": "Gradient penalty",
     "ema": "EMA decay",
     "seed": "Seed",
-    "live_fids": "FID measurements",
+    "live_fids": "FID measurements (5 in long runs)",
 }
+SHOWN = 3  # pictures that were left out are named
+LIVE_FIDS = 5  # measurements of fid100 in a run where they are cheap:
+CHEAP = 15  # minutes; from then on, they take less than a twentieth of the time, and on a GPU always
 SHORT = 10  # minutes; runs up to this have more frequent previews
 
 
@@ -83,6 +82,9 @@ PRESETS = {
     "Student of the cat teacher, without pictures": RunRequest(
         "distill", 3, origin="cats-teacher", network="big/16", side=128, more={"alpha": 0.0}
     ),
+    "My pets, starting from the cats": RunRequest(
+        "transfer", 5, UPLOAD, "cats-teacher", side=128, second_critic="projected"
+    ),
     "Transfer from cats to dogs": RunRequest("transfer", 5, f"{PREFIX}dogs-transfer", "cats-teacher", side=128),
 }
 
@@ -109,7 +111,13 @@ def make_recipe(request: RunRequest, public: bool) -> Recipe:
     method = find_method(request.method)
     values = {"data": request.data} | TUNED.get(request.method, {}) | _networks(request, method)
     values |= {"minutes": request.minutes, "device": "auto"}
-    values |= {"save_every": 100, "preview_every": 20 if request.minutes <= SHORT else 100}
+    is_cheap = request.minutes >= CHEAP or pick_device("auto").type == "cuda"
+    frequent, saves = (5, 20) if request.second_critic else (20, 100)  # with two critics, steps take longer
+    values |= {
+        "live_fids": LIVE_FIDS if is_cheap else 0,
+        "save_every": saves,
+        "preview_every": frequent if request.minutes <= SHORT else 100,
+    }
     made = recipe(method.name, **values | {name: value for name, value in request.more.items() if value is not None})
     if not made.needs_pictures:
         if request.second_critic:
@@ -168,19 +176,52 @@ def estimate(request: RunRequest, public: bool) -> Iterator[str]:
 def _cost_text(minutes: float, cost: TrainingCost) -> str:
     steps = 60 * minutes / cost.seconds
     pictures = f", {steps * cost.images:,.0f} pictures" if cost.images else ""
-    text = f"A step takes {cost.seconds:.2g} s, so {minutes:g} minutes are about {steps:,.0f} steps{pictures}."
+    text = f"A step takes {cost.seconds:.2g} s, so {minutes:.15g} minutes are about {steps:,.0f} steps{pictures}."
     return f"{text} Memory: {cost.peak / 1e9:.1f} GB of {cost.peak_of}."
 
 
-def start(request: RunRequest, files: list[Path], name: str, public: bool) -> tuple[str, str]:
+def start(request: RunRequest, files: Sequence[Upload], name: str, public: bool) -> tuple[str, str]:
     """Start a run; returns a message and its name."""
     made, runs = make_recipe(request, public), runs_folder()
     limit = access.PUBLIC_QUEUE if public else None
-    name = manager.start(runs, name or None, made, files if made.needs_pictures else [], limit).name
+    folder = manager.start(runs, name or None, made, files if made.needs_pictures else [], limit)
+    uploaded = folder if files and made.needs_pictures else None
+    name, left_out = folder.name, _left_out(made, uploaded)
     if public:
         manager.forget(runs, access.PUBLIC_RUNS)
     training = [run.name for run in find(runs) if run.status == "training" and run.name != name]
-    return f"'{name}' is waiting for '{training[0]}'." if training else f"'{name}' has been started.", name
+    said = f"'{name}' is waiting for '{training[0]}'." if training else f"'{name}' has been started."
+    return f"{said} {left_out}".strip(), name
+
+
+def _left_out(made: Recipe, uploaded: Path | None) -> str:
+    """How many uploaded pictures a new run uses, and which files of the upload or of a folder were left out and why."""
+    if uploaded:
+        kinds = ("Skipped ", "Pictures skipped ", image_folder.LEFT_OUT)
+        lines = [line for line in monitor.log(uploaded).splitlines() if line.startswith(kinds)]
+        more = f"and {len(lines) - SHOWN} more." if len(lines) > SHOWN else ""
+        used = len(image_folder.find(uploaded / manager.PICTURES))
+        return " ".join([f"It uses {used} pictures.", *lines[:SHOWN], more]).strip()
+    with contextlib.suppress(UserError):  # no folder
+        if made.data and (note := image_folder.survey(Path(made.data), made.classes).left_out):
+            return f"{image_folder.LEFT_OUT}{note}."
+    return ""
+
+
+def pictures_text(data: str, files: list[Path], public: bool) -> str:
+    """How many pictures a run would use, before it is started; "" if their choice says so or nothing is chosen.
+
+    Raises UserError for files that cannot be used.
+    """
+    if files and files[0].suffix.lower() == ".zip":
+        return _said_to_use(int(run_module(["ganopt.data.archives", str(files[0])], task="Counting the pictures")))
+    if files:
+        return _said_to_use(len(files))
+    return _said_to_use(len(image_folder.find(Path(data)))) if data and not public else ""
+
+
+def _said_to_use(count: int) -> str:
+    return f"A run will use these {count:,} pictures, without those that cannot be read."
 
 
 def _networks(request: RunRequest, method: Method) -> dict[str, Any]:

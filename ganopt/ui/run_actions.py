@@ -10,17 +10,19 @@ from ganopt.errors import UserError
 from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.sampling import save_png
+from ganopt.publishing import models
 from ganopt.runs import manager, monitor, timelapse
 from ganopt.runs.status import folder_of
 from ganopt.training.recipe_text import argv, parse, shareable
 from ganopt.ui import access
 from ganopt.ui.common import QUIET, Event, Scratch, show_errors
+from ganopt.ui.messages import alert, beside, sentence_place
 
 
 def build_run_actions(
-    chosen: gr.Radio, requested: gr.State, scratch: Scratch, show_after: Callable[[Event], Event]
+    chosen: gr.Radio, status: gr.HTML, requested: gr.State, scratch: Scratch, show_after: Callable[[Event], Event]
 ) -> tuple[gr.Accordion, ...]:
-    """Build the accordions below a run. `chosen` is its name; `requested` is set to show another run.
+    """Build the accordions below a run. `chosen` is its name, `status` how far it is, and `requested` shows another.
 
     Returns the private accordions, which are hidden until it is known that the request is private.
     """
@@ -28,7 +30,7 @@ def build_run_actions(
         _film_part(chosen, scratch)
     with gr.Accordion("Command and log", open=False) as accordion:
         text = gr.HTML(elem_id="run-log", elem_classes="bare")
-        gr.on([accordion.expand, chosen.change], _command_and_log, chosen, text, **QUIET)
+        gr.on([accordion.expand, chosen.change, status.change], _command_and_log, chosen, text, **QUIET)
     with gr.Accordion("Publish on the Hugging Face Hub", open=False, visible=False) as publishing:
         _publish_part(chosen)
     with gr.Accordion("Rename or delete", open=False, visible=False) as changing:
@@ -40,21 +42,28 @@ def _film_part(chosen: gr.Radio, scratch: Scratch) -> None:
     button = gr.Button("Make a film", size="sm", elem_id="run-film")
     moving = gr.Image(label="Film", format="png", interactive=False, buttons=["download"], elem_id="film-of-run")
     still = gr.Image(label="A row per latent, a column per step", format="png", interactive=False, buttons=["download"])
+    problem = sentence_place("film-problem")
 
-    @show_errors
     def make(name: str):
         """Write the previews of a run as a film and a sheet; returns their paths."""
-        folder, paths = folder_of(runs_folder(), name), (scratch.path("film.webp"), scratch.path("history.png"))
+        folder, paths = (
+            folder_of(runs_folder(), name),
+            (scratch.path(f"{name}-film.webp"), scratch.path(f"{name}-history.png")),
+        )
         timelapse.save_film(folder, paths[0])
         save_png(timelapse.history(folder), paths[1])
         return [str(path) for path in paths]
 
-    button.click(make, chosen, [moving, still], api_visibility="private")
-    chosen.change(lambda: (None, None), None, [moving, still], **QUIET)  # they are of another run
+    films = [moving, still]
+    button.click(beside(make, films), chosen, [*films, problem], api_visibility="private")
+    chosen.change(lambda: (None, None, ""), None, [*films, problem], **QUIET)  # they are of another run
 
 
 def _publish_part(chosen: gr.Radio) -> None:
-    gr.Markdown("The token needs write access. It is used for this upload only and not stored.")
+    gr.Markdown(
+        "Uploads the run's generator, its critic if it has one, and a model card. The token needs write access. It is "
+        "used for this upload only and not stored."
+    )
     with gr.Row():
         repository = gr.Textbox(label="Repository", placeholder="you/your-cats", min_width=140)
         token = gr.Textbox(label="Token", type="password", min_width=140)
@@ -66,9 +75,9 @@ def _publish_part(chosen: gr.Radio) -> None:
         """Publish a run; returns a message, and an empty text to clear the token in any case."""
         try:
             access.check_private(request, "publish runs")
-            url = html.escape(zoo.publish(f"{zoo.RUN}{name}", repository, token, private))
+            url = html.escape(models.publish(f"{zoo.RUN}{name}", repository, token, private).url)
         except UserError as error:
-            return html.escape(str(error)), ""
+            return alert(str(error)), ""
         return f'Published at <a href="{url}">{url}</a>.', ""
 
     button.click(publish, [chosen, repository, token, private], [message, token], api_visibility="private")
@@ -84,13 +93,13 @@ def _change_part(chosen: gr.Radio, requested: gr.State, show_after: Callable[[Ev
         confirm = gr.Button(variant="stop", elem_id="run-sure")
         cancel = gr.Button("Cancel", elem_id="run-keep")
 
-    @show_errors
+    problem = sentence_place("change-problem")
+
     def rename_run(old: str, new: str, request: gr.Request) -> tuple[str, str]:
         access.check_private(request, "rename runs")
         manager.rename(runs_folder(), old, new.strip())
         return new.strip(), ""
 
-    @show_errors
     def delete_run(name: str, request: gr.Request) -> tuple[str, gr.Row]:
         access.check_private(request, "delete runs")
         manager.delete(runs_folder(), name)
@@ -99,10 +108,11 @@ def _change_part(chosen: gr.Radio, requested: gr.State, show_after: Callable[[Ev
     def ask_to_confirm(name: str):
         return name, gr.Row(visible=True), gr.Button(f"Delete '{name}'")
 
+    renamed, deleted = [requested, name], [requested, confirmation]
     delete.click(ask_to_confirm, chosen, [to_delete, confirmation, confirm], **QUIET)
     cancel.click(lambda: gr.Row(visible=False), None, confirmation, **QUIET)
-    show_after(rename.click(rename_run, [chosen, name], [requested, name], **QUIET))
-    show_after(confirm.click(delete_run, to_delete, [requested, confirmation], **QUIET))
+    show_after(rename.click(beside(rename_run, renamed), [chosen, name], [*renamed, problem], **QUIET))
+    show_after(confirm.click(beside(delete_run, deleted), to_delete, [*deleted, problem], **QUIET))
 
 
 @show_errors

@@ -1,8 +1,6 @@
 """The list of runs, and one of them with its status, its faces during training and its curves."""
 
-import base64
 import html
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +9,31 @@ from typing import Any
 import gradio as gr
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, runs_folder
+from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.runs import manager, monitor, timelapse
 from ganopt.runs.monitor import Watch
 from ganopt.runs.queue import runs_ahead
 from ganopt.runs.status import ACTIVE, Run, find, folder_of, read
+from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_recipe
-from ganopt.ui import access, requests
-from ganopt.ui.common import QUIET, Event, Scratch, optional_number, show_errors, tabs_of, update_url
+from ganopt.ui import access, requests, run_results
+from ganopt.ui.address import Address, Parameters
+from ganopt.ui.common import QUIET, Event, Scratch, optional_number
+from ganopt.ui.messages import beside, sentence_place
 from ganopt.ui.run_actions import build_run_actions
-from ganopt.viz import charts
+from ganopt.ui.run_curves import curves
+from ganopt.ui.run_summary import summary
 
 TICK = 2  # seconds between updates
 NO_RUN = "There are no runs yet. Press <b>Start</b> to see faces appear here during training."
 LATEST = 100  # per cent of the previews
-PARTS = ("hint", "panel", "chosen", "status", "faces", "scrubber", "stop", "resume", "links", "weights", "curves")
+ALONE = ("no other run", "")
+LINK = "name => ganopt.shown('train', new URLSearchParams({ tab: 'train', train: name }).toString())"
+PARTS = (
+    *("hint", "panel", "chosen", "status", "summary", "faces", "scrubber", "stop", "resume", "links", "weights"),
+    *("other", "diagram", "curves"),
+)
 # for each part of the page: the state that it shows, and a function for its value
 Parts = dict[str, tuple[Any, Callable[[], Any]]]
 
@@ -36,72 +43,78 @@ class RunView:
     """The interface of the run view for the rest of the tab."""
 
     requested: gr.State  # the name of the run to show
+    chosen: gr.Radio  # the name of the run that is shown
+    again: gr.Button  # to use its settings again
     show_after: Callable[[Event], Event]  # shows that run after an event
     private: tuple[gr.Accordion, ...]  # hidden until it is known that the request is private
 
 
-def build_run_view(demo: gr.Blocks, tab: gr.Tab, scratch: Scratch) -> RunView:
+def build_run_view(address: Address, tab: gr.Tab, scratch: Scratch) -> RunView:
     """Build the part of the tab that shows the runs."""
     timer = gr.Timer(TICK, active=False)
     requested, seen = gr.State(""), gr.State({})  # the run to show; the states of its PARTS on the page
     hint = gr.HTML(NO_RUN, elem_id="no-run")
     with gr.Column(visible=False) as panel:
-        parts, more, resume = _panel()
-    chosen, _, _, scrubber, stop, *_ = parts
+        parts, more, resume, again, problem = _panel()
+    chosen, status, _, _, scrubber, stop, *_, other, _, _ = parts
     shown = [hint, panel, *parts, seen]
 
-    def show(requested: str, position: int, seen: dict[str, Any], request: gr.Request) -> list:
+    def show(requested: str, position: int, other: str, seen: dict[str, Any], request: gr.Request) -> list:
         # The page sends several of these calls at once, and the answers may arrive in another order. So no answer
         # changes which run is requested, and an answer after one for another run contains all parts.
         try:
             _, last = seen.get("chosen") or ([], "")
-            parts = _parts((requested, last), position, scratch, request)
+            parts = _parts((requested, last), position, other or "", scratch, request)
             values = [gr.skip() if (part, parts[part][0]) in seen.items() else parts[part][1]() for part in PARTS]
         except FileNotFoundError:  # just deleted by another page; the next update shows the rest
             return [gr.skip()] * len(shown)
         return [*values, {part: state for part, (state, _) in parts.items()}]
 
-    @show_errors
-    def stop_run(name: str) -> None:
+    def stop_run(name: str) -> tuple:
         manager.stop(runs_folder(), name)
+        return ()
 
-    @show_errors
-    def resume_run(name: str, text: str, request: gr.Request) -> None:
+    def resume_run(name: str, text: str, request: gr.Request) -> tuple:
         minutes, public = optional_number(text, "More minutes"), access.is_public(request)
         runs, folder = runs_folder(), folder_of(runs_folder(), name)
         run, recipe = read(folder), read_recipe(folder)
         total = requests.resumed_budget(run, recipe, minutes, public)
         again = recipe.lr_decay if run.status == "finished" and recipe.lr_decay else None
         manager.resume(runs, name, total, access.PUBLIC_QUEUE if public else None, again)
+        return ()
 
-    inputs = [requested, scrubber, seen]
+    inputs = [requested, scrubber, other, seen]
 
     def show_after(event: Event) -> Event:
         return event.success(show, inputs, shown, queue=False, **QUIET)
 
-    for event in (timer.tick, scrubber.input, tab.select):
+    for event in (timer.tick, scrubber.input, other.input, tab.select):
         event(show, inputs, shown, queue=False, **QUIET)
-    chosen.input(None, chosen, js=update_url("train"), api_visibility="private")
+    chosen.input(None, chosen, js=LINK, api_visibility="private")
     show_after(chosen.input(lambda name: name, chosen, requested, queue=False, **QUIET))
-    show_after(stop.click(stop_run, chosen, None, **QUIET))
-    show_after(resume.click(resume_run, [chosen, more], None, **QUIET))
+    show_after(stop.click(beside(stop_run, []), chosen, problem, **QUIET))
+    show_after(resume.click(beside(resume_run, []), [chosen, more], problem, **QUIET))
     # the timer is never stopped, as an update takes only milliseconds
     tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)
-    show_after(demo.load(_from_link, None, [tabs_of(tab), requested], **QUIET))
+    show_after(address.read(_from_link, requested))
 
     def show_requested(event: Event) -> Event:
         shown = show_after(event)
-        return shown.success(None, chosen, js=update_url("train"), api_visibility="private")
+        return shown.success(None, chosen, js=LINK, api_visibility="private")
 
     with panel:
-        private = build_run_actions(chosen, requested, scratch, show_requested)
-    return RunView(requested, show_requested, private)
+        private = build_run_actions(chosen, status, requested, scratch, show_requested)
+    return RunView(requested, chosen, again, show_requested, private)
 
 
-def _panel() -> tuple[list[Any], gr.Textbox, gr.Button]:
-    """The components that show a run, in the order of PARTS, and the field and button to resume it."""
+def _panel() -> tuple[list[Any], gr.Textbox, gr.Button, gr.Button, gr.HTML]:
+    """The components that show a run, in the order of PARTS, the field and buttons to resume it and to use its settings
+    again, and for sentences.
+    """
     chosen = gr.Radio([], label="Runs", elem_id="runs")
     status = gr.HTML(elem_id="run-status", elem_classes="bare")
+    summary = gr.HTML(elem_id="run-summary", elem_classes="bare")
+    again = gr.Button("Use these settings again", size="sm", elem_id="run-again")
     faces = gr.HTML(elem_id="run-faces", elem_classes="bare")
     scrubber = gr.Slider(0, LATEST, LATEST, step=1, label="Progress, %", visible=False, elem_id="scrubber")
     stop = gr.Button("Stop and save", visible=False, elem_id="run-stop")
@@ -113,22 +126,30 @@ def _panel() -> tuple[list[Any], gr.Textbox, gr.Button]:
             elem_id="run-more",
         )
         resume = gr.Button("Resume", min_width=100, elem_id="run-resume")
+    problem = sentence_place("run-problem")
     links = gr.HTML(elem_id="run-links", elem_classes="bare")
     weights = gr.DownloadButton("Download the weights", visible=False, size="sm", elem_id="run-weights")
-    curves = gr.HTML(elem_id="run-curves", elem_classes="bare")
-    return [chosen, status, faces, scrubber, stop, resume_row, links, weights, curves], more, resume
+    other = gr.Dropdown([ALONE], value="", label="Curves together with", visible=False, elem_id="run-other")
+    with gr.Row(elem_id="run-learning"):
+        diagram = gr.HTML(elem_id="run-diagram", elem_classes="bare")
+        curves = gr.HTML(elem_id="run-curves", elem_classes="bare")
+    parts = [chosen, status, summary, faces, scrubber, stop, resume_row, links, weights, other, diagram, curves]
+    return parts, more, resume, again, problem
 
 
-def _from_link(request: gr.Request) -> tuple:
-    """The tab and the run in the page's address, if it contains one."""
-    name = request.query_params.get("train", "")
+def _from_link(parameters: Parameters) -> Any:
+    """The run in the page's address, if it contains one."""
+    name = parameters.get("train", "")
     if name and name not in [run.name for run in find(runs_folder())]:
         gr.Warning(f"The run '{name[:60]}' in the link does not exist.")
-    return (gr.Tabs(selected="train"), name) if name else (gr.skip(), gr.skip())
+    return name or gr.skip()
 
 
-def _parts(names: tuple[str, ...], position: int, scratch: Scratch, request: gr.Request) -> Parts:
-    """All parts for the first existing run of `names`, else the first of all, at a position of its previews in %."""
+def _parts(names: tuple[str, ...], position: int, other: str, scratch: Scratch, request: gr.Request) -> Parts:
+    """All parts for the first existing run of `names`, else the first of all, at a position of its previews in %.
+
+    `other` is the run whose curves are drawn with it, if it exists.
+    """
     found = find(runs_folder())
     by_name = {run.name: run for run in found}
     run = next((by_name[name] for name in names if name in by_name), found[0] if found else None)
@@ -140,7 +161,16 @@ def _parts(names: tuple[str, ...], position: int, scratch: Scratch, request: gr.
         return dict.fromkeys(PARTS, (None, gr.skip)) | head
     choices = [(f"{each.name} · {each.status}", each.name) for each in found]
     head["chosen"] = ((choices, run.name), lambda: gr.Radio(choices, value=run.name))
-    parts = _parts_of(run, position, scratch, request)
+    is_new = run.name != names[-1]
+    others = [each.name for each in found if each.name != run.name]
+    other = other if other in others else ""
+    parts = _parts_of(run, LATEST if is_new else position, scratch, request)
+    named = [ALONE, *((name, name) for name in others)]
+    parts["other"] = (*others, other), lambda: gr.Dropdown(named, value=other, visible=bool(others))
+    parts["curves"] = _curves_part(run, by_name.get(other))
+    several, _ = parts["scrubber"]
+    if is_new:  # the position was that of another run
+        parts["scrubber"] = several, lambda: gr.Slider(visible=several, value=LATEST)
     return head | {part: ((run.name, state), make) for part, (state, make) in parts.items()}
 
 
@@ -149,20 +179,37 @@ def _parts_of(run: Run, position: int, scratch: Scratch, request: gr.Request) ->
     active, several = run.status in ACTIVE, len(previews) > 1
     preview = previews[round((len(previews) - 1) * position / LATEST)] if previews else None
     saved = (run.folder / zoo.FILES["generator"]).exists() and not run.fault
-    step, status = watch.last.get("step", 0), _status(run, watch, access.visible(monitor.log(run.folder), request))
+    recipe = monitor.recipe_of(run.folder)
+    status = _status(run, watch, access.visible(monitor.log(run.folder), request))
     return {
         "status": (status, lambda: status),
-        "faces": (preview, lambda: _faces(preview)),
+        "summary": (recipe, lambda: _summary(recipe, run.folder)),
+        "faces": (preview, lambda: run_results.faces(preview)),
+        "diagram": (preview, lambda: run_results.diagram(preview, recipe, access.is_public(request))),
         "scrubber": (several, lambda: gr.Slider(visible=several)),
         "stop": (active, lambda: gr.Button(visible=active)),
         "resume": (active, lambda: gr.Row(visible=not active)),
-        "links": (saved, lambda: _links(run.name) if saved else ""),
+        "links": (saved, lambda: run_results.links(run.name) if saved else ""),
         "weights": (
             saved and not active and run.step,
-            lambda: _weights(run, scratch) if saved and not active else gr.DownloadButton(visible=False),
+            lambda: run_results.weights(run, scratch) if saved and not active else gr.DownloadButton(visible=False),
         ),
-        "curves": (step, lambda: _curves(watch, run.folder)),
     }
+
+
+def _curves_part(run: Run, other: Run | None) -> tuple[Any, Callable[[], Any]]:
+    """The state and the value of the curves of a run, perhaps with those of another one."""
+    watches = [monitor.watch(each.folder).refresh() for each in (run, other) if each]
+    steps = [watch.last.get("step", 0) for watch in watches]
+    return (*steps, other and other.name), lambda: curves(watches[0], run.folder, other.folder if other else None)
+
+
+def _summary(recipe: Recipe | None, folder: Path) -> str:
+    """What a run is, as HTML; "" if that cannot be read."""
+    try:
+        return summary(recipe, folder) if recipe else ""
+    except UserError:  # for example, the model that it started from is gone
+        return ""
 
 
 def _status(run: Run, watch: Watch, log_text: str) -> str:
@@ -171,8 +218,9 @@ def _status(run: Run, watch: Watch, log_text: str) -> str:
     log = [line.strip() for line in log_text.splitlines() if line.strip()]
     if run.status == "waiting":
         return f"<b>{name}</b> is waiting; runs ahead of it: {runs_ahead(run.folder)}."
-    if run.status == "training" and last.get("progress", 1) >= 1:  # 1 or more: the last line is from before a resume
-        return f"<b>{name}</b> is starting. {html.escape(log[-1][:160]) if log else ''}"
+    if run.status == "training" and last.get("progress", 1) >= 1:  # of an older budget, if it has just been resumed
+        doing = "is saving its last step" if watch.has_ended(monitor.recipe_of(run.folder)) else "is starting"
+        return f"<b>{name}</b> {doing}. {html.escape(log[-1][:160]) if log else ''}"
     counts = f"step {last.get('step', run.step):,}"
     if last.get("images"):
         counts += f", {last['images']:,} pictures"
@@ -192,42 +240,3 @@ def _duration(seconds: float) -> str:
     if seconds < 5400:
         return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
     return f"{seconds / 3600:.1f} h"
-
-
-def _faces(picture: Path | None) -> str:
-    """A preview as HTML that contains the picture, so that no file is copied."""
-    if picture is None:
-        return ""
-    try:
-        timelapse.read_preview(picture)
-        data = base64.b64encode(picture.read_bytes()).decode()
-    except UserError as error:
-        return html.escape(str(error))
-    text = f"The six fixed latents after step {int(picture.stem):,}"
-    return f'<figure><img src="data:image/png;base64,{data}" alt="{text}"><figcaption>{text}</figcaption></figure>'
-
-
-def _links(name: str) -> str:
-    """Links to the tabs that use the model of a run, as HTML."""
-    model = html.escape(f"{zoo.RUN}{name}", quote=True).replace(" ", "%20")
-    links = {
-        "Draw faces": f"?model={model}&amp;seeds=0-15",
-        "Compare": f"?compare={model},{next(iter(zoo.catalogue()))}",
-        "Measure FID": f"?fid={model}",
-    }
-    return "Use this model: " + " · ".join(f'<a href="{link}">{text}</a>' for text, link in links.items())
-
-
-def _weights(run: Run, scratch: Scratch) -> gr.DownloadButton:
-    path = scratch.folder / f"{run.name}.safetensors"
-    with atomic_write(path) as temporary:
-        shutil.copyfile(run.folder / zoo.FILES["generator"], temporary)
-    return gr.DownloadButton(value=str(path), visible=True)
-
-
-def _curves(watch: Watch, folder: Path) -> str:
-    recipe = monitor.recipe_of(folder)
-    curves = monitor.curves(watch, recipe) if recipe else []
-    axis = "pictures seen" if watch.last.get("images") else "steps"
-    plots = (f"<div>{charts.lines(each.title, each.lines, axis)}<p>{each.advice}</p></div>" for each in curves)
-    return f'<div class="plots">{"".join(plots)}</div>'

@@ -1,21 +1,19 @@
 """The tab Train: a form to estimate and start a run, beside the view of all runs."""
 
+import html
 import json
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import gradio as gr
 import torch
 from gradio.components import Component
 
-from ganopt.data.synthetic import PREFIX
-from ganopt.errors import UserError
-from ganopt.models import zoo
+from ganopt.data.crops import Upload
 from ganopt.models.networks import kinds
-from ganopt.runs.queue import check_system
 from ganopt.training.methods import METHODS, find_method
 from ganopt.ui import access, requests
+from ganopt.ui.address import Address
 from ganopt.ui.api import add_endpoint, uploaded_path
 from ganopt.ui.common import (
     QUIET,
@@ -27,45 +25,68 @@ from ganopt.ui.common import (
     refresh_models,
     show_errors,
 )
+from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.my_pets import build_my_pets, uploads
 from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PRESETS, UPLOAD, RunRequest, form_settings
+from ganopt.ui.run_summary import settings_again
 from ganopt.ui.run_view import build_run_view
+from ganopt.ui.training_pictures import check_pictures, picture_choices, say_pictures, show_picture_inputs
+
+SHOW_START = """() => {
+  const start = document.querySelector("#train-start");
+  start.scrollIntoView({ block: "center" });
+  start.focus({ preventScroll: true });
+}"""
+FILES, NAME, CROPS = 3, 8, 10  # the places of the uploaded files, the run's name and the crops among the inputs
 
 
-def build_train(demo: gr.Blocks, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
-    """Build the tab. Raises UserError, before it builds anything, if there are no models, and on Windows."""
+def build_train(address: Address, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
+    """Build the tab. Raises UserError, before it builds anything, if there are no models."""
     choices = model_choices()
-    check_system()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=2, min_width=280, visible=access.most_minutes(public=False) != 0):
             inputs, estimate, button = _form(tab, choices)
-            message = gr.Markdown(elem_id="train-said")
+            cost = gr.HTML(elem_id="train-estimate", elem_classes="bare")  # not where an answer to Start is
+            cost_problem = sentence_place("estimate-problem")
+            message = gr.HTML(elem_id="train-said", elem_classes="bare")
+            problem = sentence_place("start-problem")
         with gr.Column(scale=3, min_width=320):
             text = access.limits(public=False)
             limits = gr.Markdown(text, visible=bool(text), elem_id="limits")
-            run_view = build_run_view(demo, tab, scratch)
+            run_view = build_run_view(address, tab, scratch)
 
-    @show_errors
     def show_cost(request: gr.Request, *values):
-        yield from requests.estimate(_parse_form(values)[0], access.is_public(request))
+        for text in requests.estimate(_parse_form(values)[0], access.is_public(request)):
+            yield html.escape(text)
 
-    @show_errors
+    def fill_again(name: str, request: gr.Request) -> list:
+        return settings_again(name, access.is_public(request))
+
     def start(request: gr.Request, *values):
-        return requests.start(*_parse_form(values), access.is_public(request))
+        said, run = requests.start(*_parse_form(values), access.is_public(request))
+        return html.escape(said), run, ""  # the name, or it would collide with the next run's
 
     @show_errors
     def show_limits(request: gr.Request) -> list:
         public = access.is_public(request)
         text = access.limits(public)
         private = [gr.Accordion(visible=not public) for _ in run_view.private]
-        return [gr.Markdown(text, visible=bool(text)), gr.Dropdown(choices=_pictures(public)), *private]
+        return [gr.Markdown(text, visible=bool(text)), gr.Dropdown(choices=picture_choices(public)), *private]
 
     _add_endpoints(choices[0][1])
     data = inputs[2]
-    demo.load(show_limits, None, [limits, data, *run_view.private], **QUIET)
-    outputs = [message, run_view.requested]
+    address.demo.load(show_limits, None, [limits, data, *run_view.private], **QUIET)
     private: dict[str, Any] = {"api_visibility": "private"}
-    estimate.click(show_cost, inputs, message, concurrency_id="cost", concurrency_limit=1, **private)
-    run_view.show_after(button.click(start, inputs, outputs, concurrency_id="start", concurrency_limit=4, **private))
+    costs, started = [cost], [message, run_view.requested, inputs[NAME]]
+    costed: dict[str, Any] = {"concurrency_id": "cost", "concurrency_limit": 1, "trigger_mode": "always_last"} | private
+    estimate.click(beside(show_cost, costs), inputs, [*costs, cost_problem], **costed)
+    filled = [each for index, each in enumerate(inputs) if index not in (FILES, NAME, CROPS)]
+    again = run_view.again.click(
+        beside(fill_again, [*filled, message]), run_view.chosen, [*filled, message, problem], api_visibility="private"
+    )
+    again.success(None, js=SHOW_START, api_visibility="private")
+    queued: dict[str, Any] = {"concurrency_id": "start", "concurrency_limit": 4} | private
+    run_view.show_after(button.click(beside(start, started), inputs, [*started, problem], **queued))
 
 
 def _add_endpoints(model: str) -> None:
@@ -106,7 +127,8 @@ def _add_endpoints(model: str) -> None:
         `data` is sample:MODEL for faces drawn by a model, a folder on the server, or "" for distillation without
         pictures; uploaded `files`, pictures or a zip file of them, replace it. `origin` is the source of a transfer or
         the teacher of a distillation. `settings` may contain second_critic (the kind of a further critic), batch, lr_g,
-        lr_d, penalty, ema, seed, live_fids, alpha, freeze_g and freeze_d; the others have the method's defaults.
+        lr_d, lr_decay, penalty, ema, seed, live_fids, alpha, freeze_g and freeze_d; the others have the defaults of the
+        method.
         """
         run_request = requests.from_api(method, minutes, UPLOAD if files else data, origin, network, side, settings)
         paths = [uploaded_path(file) for file in files or []]
@@ -116,33 +138,20 @@ def _add_endpoints(model: str) -> None:
     add_endpoint("train", train, "start")
 
 
-def _parse_form(values: tuple) -> tuple[RunRequest, list[Path], str]:
+def _parse_form(values: tuple) -> tuple[RunRequest, list[Upload], str]:
     """The request in the form, the uploaded files, and the name of the run."""
-    method, origin, choice, files, folder, network, side, minutes, name, second_critic, *more = values
+    method, origin, choice, files, folder, network, side, minutes, name, second_critic, crops, *more = values
     data = {UPLOAD: "", NONE: "", FOLDER: (folder or "").strip()}.get(choice, choice)
     known = find_method(method)
     labels = form_settings()
     texts = zip(labels, more, strict=True)
     settings = {key: optional_number(text, labels[key]) for key, text in texts if key in known.settings}
-    _check_pictures(choice, files, known.without_pictures, settings)
+    check_pictures(choice, files, known.without_pictures, settings)
     if choice == NONE:
         settings |= known.without_pictures
     origin = origin if known.recipe.origin_setting else ""
     request = RunRequest(method, minutes, data, origin, network, side, settings, second_critic or "")
-    return request, [Path(file) for file in files or []] if choice == UPLOAD else [], (name or "").strip()
-
-
-def _check_pictures(
-    choice: str, files: list | None, without_pictures: Mapping[str, Any], settings: dict[str, Any]
-) -> None:
-    """Raise UserError if the choice of pictures does not match the other inputs."""
-    if choice == UPLOAD and not files:
-        raise UserError("No pictures were uploaded; upload some, or a zip file of them.")
-    if choice == NONE and not without_pictures:
-        raise UserError("Only distillation works without pictures; choose some.")
-    for name, value in without_pictures.items() if choice == NONE else ():
-        if settings.get(name) not in (None, value):
-            raise UserError(f"Without pictures, {name} must be {value:g}; choose some, or leave {name} empty.")
+    return request, uploads(files or [], crops) if choice == UPLOAD else [], (name or "").strip()
 
 
 def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:
@@ -150,12 +159,21 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     first = next(iter(PRESETS.values()))
     presets = preset_buttons(PRESETS)
     method = gr.Dropdown([(method.title, name) for name, method in METHODS.items()], value=first.method, label="Method")
-    origin = gr.Dropdown(choices, value=choices[0][1], label="Model to start from", visible=False, elem_id="origin")
-    data = gr.Dropdown(_pictures(public=True), value=first.data, label="Training pictures", elem_id="train-data")
+    origin = gr.Dropdown(
+        choices,
+        value=choices[0][1],
+        label="Model to start from",
+        info="Sizes as float16",
+        visible=False,
+        elem_id="origin",
+    )
+    data = gr.Dropdown(picture_choices(public=True), value=first.data, label="Training pictures", elem_id="train-data")
     files = gr.File(
         label="Pictures or a zip file of them", file_count="multiple", visible=False, height=120, elem_id="train-files"
     )
     folder = gr.Textbox(label="Folder on this machine", visible=False, elem_id="train-folder")
+    say_pictures(data, files, folder)
+    crops = build_my_pets(data, files)
     with gr.Row():
         network = gr.Dropdown(NETWORKS, value=first.network, label="Generator", info="/8: all widths divided by 8")
         side = gr.Radio([32, 64, 128], value=first.side, label="Picture size", elem_id="train-side")
@@ -182,19 +200,10 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
         preset_button.click(None, filled, filled, js=fill, **QUIET)
     method.input(None, None, more, js=f"() => {[''] * len(more)}", **QUIET)  # the old values were for another method
     method.change(_show_method_inputs, method, [origin, network, side, *more], **QUIET)
-    data.change(_show_picture_inputs, data, [files, folder], **QUIET)
+    data.change(show_picture_inputs, data, [files, folder], **QUIET)
     refresh_models(tab, origin, model_choices)
-    inputs = [method, origin, data, files, folder, network, side, minutes, name, second_critic, *more]
+    inputs = [method, origin, data, files, folder, network, side, minutes, name, second_critic, crops, *more]
     return inputs, estimate, button
-
-
-def _pictures(public: bool) -> list[tuple[str, str]]:
-    """The choices of training pictures, as pairs (text, value)."""
-    drawing = [name for name, entry in zoo.catalogue().items() if entry.role != "student"]
-    samples = [(f"2000 faces drawn by {name}", f"{PREFIX}{name}") for name in drawing]
-    others = [("Upload my own pictures", UPLOAD), ("None, for distillation from the teacher only", NONE)]
-    folder = [] if public else [("A folder on this machine", FOLDER)]
-    return [*samples, *others[:1], *folder, *others[1:]]
 
 
 def _setting(name: str, preset: RunRequest) -> gr.Textbox:
@@ -211,11 +220,6 @@ def _form_values(preset: RunRequest) -> str:
     return json.dumps(
         [*values, preset.second_critic, *(optional_text(preset.more.get(name)) for name in form_settings())]
     )
-
-
-def _show_picture_inputs(data: str) -> tuple[gr.File, gr.Textbox]:
-    """Show the input for the chosen kind of pictures."""
-    return gr.File(visible=data == UPLOAD), gr.Textbox(visible=data == FOLDER)
 
 
 def _show_method_inputs(method: str) -> list:

@@ -1,5 +1,6 @@
 """Charts as SVG, in the colour of the surrounding text, for light and dark themes."""
 
+import functools
 import html
 import itertools
 import math
@@ -16,7 +17,7 @@ SAMPLE = 22  # width of the piece of curve before its name in the legend
 
 @dataclass(frozen=True)
 class Point:
-    """A model: its size in MB and its FID."""
+    """A model: its size as float16 in MB and its FID."""
 
     name: str
     size: float
@@ -51,17 +52,11 @@ def scatter(plot: Plot) -> str:
     def x(size: float) -> float:
         return LEFT + (RIGHT - LEFT) * (math.log10(size) - least) / (most - least)
 
-    def y(fid: float) -> float:
-        return BOTTOM - (BOTTOM - TOP) * (fid - rows[0]) / (rows[-1] - rows[0])
-
-    columns = [
-        size for size in (m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)) if least < math.log10(size) < most
-    ]
+    y = functools.partial(_height, rows)
+    ticks = [m * 10.0**e for e in range(-3, 5) for m in (1, 2, 5)]
+    columns = {f"{size:g}": x(size) for size in ticks if least < math.log10(size) < most}
     title = html.escape(plot.title)
-    parts = [_text(LEFT, 16, plot.title, "start"), _text((LEFT + RIGHT) / 2, HEIGHT - 8, "size, MB")]
-    parts += [_line(f"M{LEFT},{y(fid):.1f}H{RIGHT}", "opacity='.15'") for fid in rows]
-    parts += [_text(LEFT - 6, y(fid) + 4, f"{fid:g}", "end") for fid in rows]
-    parts += [_text(x(size), BOTTOM + 16, f"{size:g}") for size in columns]
+    parts = [_text(LEFT, 16, plot.title, "start"), *_axes("size as float16, MB", columns, rows)]
     if plot.floor is not None:
         parts.append(_line(f"M{LEFT},{y(plot.floor):.1f}H{RIGHT}", "stroke-dasharray='4 4' opacity='.6'"))
         parts.append(_text(RIGHT, y(plot.floor) - 5, f"real against real {plot.floor:.2f}", "end"))
@@ -88,21 +83,29 @@ def lines(title: str, curves: Mapping[str, Sequence[tuple[float, float]]], axis:
     def x(place: float) -> float:
         return LEFT + (RIGHT - LEFT) * place / end
 
-    def y(value: float) -> float:
-        return BOTTOM - (BOTTOM - TOP) * (value - rows[0]) / (rows[-1] - rows[0])
-
-    parts = [_text((LEFT + RIGHT) / 2, HEIGHT - 8, axis)]
-    parts += [_line(f"M{LEFT},{y(value):.1f}H{RIGHT}", "opacity='.15'") for value in rows]
-    parts += [_text(LEFT - 6, y(value) + 4, f"{value:g}", "end") for value in rows]
-    parts += [_text(x(place), BOTTOM + 16, _short(place)) for place in columns]
+    parts = _axes(axis, {_short(place): x(place) for place in columns}, rows)
     for index, curve in enumerate(curves.values()):
-        path = "L".join(f"{x(place):.1f},{y(value):.1f}" for place, value in curve)
+        path = "L".join(f"{x(place):.1f},{_height(rows, value):.1f}" for place, value in curve)
         parts.append(_line(f"M{path}" if path else "", _look(index)))
     legend, rows_height = _legend(title, [*curves]) if len(curves) > 1 else ("", 0)
     return (
         f"<svg viewBox='0 0 {WIDTH} {HEIGHT + rows_height}' role='img' aria-label='{html.escape(title)}'>"
         f"{_text(LEFT, 16, title, 'start')}{legend}<g transform='translate(0 {rows_height})'>{''.join(parts)}</g></svg>"
     )
+
+
+def _axes(axis: str, columns: Mapping[str, float], rows: list[float]) -> list[str]:
+    """The name of the horizontal axis, a line and a label for each row, and the labels of columns at their places."""
+    heights = {f"{value:g}": _height(rows, value) for value in rows}
+    parts = [_text((LEFT + RIGHT) / 2, HEIGHT - 8, axis)]
+    parts += [_line(f"M{LEFT},{height:.1f}H{RIGHT}", "opacity='.15'") for height in heights.values()]
+    parts += [_text(LEFT - 6, height + 4, label, "end") for label, height in heights.items()]
+    return parts + [_text(place, BOTTOM + 16, label) for label, place in columns.items()]
+
+
+def _height(rows: list[float], value: float) -> float:
+    """Where a value is drawn, if the first and the last of the rows are the edges."""
+    return BOTTOM - (BOTTOM - TOP) * (value - rows[0]) / (rows[-1] - rows[0])
 
 
 def _look(index: int) -> str:
@@ -133,7 +136,7 @@ def _legend(title: str, names: Sequence[str]) -> tuple[str, int]:
 
 def _short(value: float) -> str:
     """A count on an axis: 25k for 25000."""
-    return f"{value / 1000:g}k" if value >= 1000 else f"{value:g}"
+    return f"{value / 1000:.15g}k" if value >= 1000 else f"{value:g}"
 
 
 def _rows(values: list[float], narrowest: float = 1) -> list[float]:

@@ -3,6 +3,7 @@
 import io
 import math
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 from PIL import Image, ImageDraw, ImageFont
@@ -31,26 +32,54 @@ def sheet(pictures: Tensor, captions: list[str], columns: int | None = None) -> 
     return page
 
 
-def comparison(pictures: Tensor, heads: list[list[str]], captions: list[list[str]]) -> Image.Image:
+def comparison(
+    pictures: Tensor, heads: list[list[str]], captions: list[list[str]], notes: Sequence[str] = (), scale: int = 2
+) -> Image.Image:
     """Pictures uint8 (models, seeds, 3, H, W): a column per model with heading lines, and a caption under each picture.
 
-    The same input gives the same pixels.
+    Everything is `scale` times as large, and the pictures are interpolated. Notes stand below, in as many lines as they
+    need. The same input gives the same pixels.
     """
-    font = ImageFont.load_default(13)
+    gap, line = GAP * scale, CAPTION * scale
+    font = ImageFont.load_default(13 * scale)
     texts = [text for column in (*heads, *captions) for text in column]
-    (models, seeds), (height, width) = pictures.shape[:2], pictures.shape[3:]
-    column = math.ceil(max(width, *map(font.getlength, texts))) + GAP
-    row, top = height + CAPTION + GAP, 2 * GAP + max(map(len, heads)) * CAPTION
-    page = Image.new("RGB", (GAP + models * column, top + seeds * row), PAPER)
+    (models, seeds), (height, width) = pictures.shape[:2], (scale * side for side in pictures.shape[3:])
+    column = math.ceil(max(width, *map(font.getlength, texts))) + gap
+    row, top = height + line + gap, 2 * gap + max(map(len, heads)) * line
+    wrapped = [text for note in notes for text in _wrapped(note, font, models * column - gap)]
+    below = top + seeds * row
+    page = Image.new("RGB", (gap + models * column, below + len(wrapped) * line + gap * bool(wrapped)), PAPER)
     pen = ImageDraw.Draw(page)
     for x, faces, head, captioned in zip(range(models), pictures, heads, captions, strict=True):
-        middle = GAP + x * column + (column - GAP) // 2
-        for line, text in enumerate(head):
-            pen.text((middle, GAP + (line + 0.5) * CAPTION), text, INK, font, anchor="mm")
+        middle = gap + x * column + (column - gap) // 2
+        for number, text in enumerate(head):
+            pen.text((middle, gap + (number + 0.5) * line), text, INK, font, anchor="mm")
         for y, face, caption in zip(range(seeds), faces, captioned, strict=True):
-            page.paste(to_image(face), (middle - width // 2, top + y * row))
-            pen.text((middle, top + y * row + height + CAPTION / 2), caption, INK, font, anchor="mm")
+            image = to_image(face).resize((width, height), Image.Resampling.LANCZOS)
+            page.paste(image, (middle - width // 2, top + y * row))
+            pen.text((middle, top + y * row + height + line / 2), caption, INK, font, anchor="mm")
+    for number, text in enumerate(wrapped):
+        pen.text((gap, below + (number + 0.5) * line), text, INK, font, anchor="lm")
     return page
+
+
+def _wrapped(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: float) -> list[str]:
+    """The lines of a text that is broken between words where it would be wider."""
+    lines = [""]
+    for word in text.split():
+        longer = f"{lines[-1]} {word}".strip()
+        if lines[-1] and font.getlength(longer) > width:
+            lines.append(word)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def enlarged(picture: Tensor, side: int = 512) -> Image.Image:
+    """A picture uint8 (3, H, W), enlarged by a whole factor to at most `side` pixels, with Lanczos's filter."""
+    factor = max(side // max(picture.shape[1:]), 1)
+    image = to_image(picture)
+    return image.resize((factor * image.width, factor * image.height), Image.Resampling.LANCZOS)
 
 
 def save_animation(pictures: Tensor, path: Path, seconds: float = 3.0) -> None:

@@ -1,12 +1,12 @@
 """Our FID against pytorch-fid's, as commands, in one run, alternating: the same number, and how much sooner.
 
-    python -m tests.bench.fid --data FOLDER --inception FILE [--model cats-teacher] [--rounds 1]
+    python -m tests.bench.fid --data FOLDER --inception FILE [--model cats-teacher] [--rounds 1] [--pairs 3]
 
 FOLDER holds test/cat, test/dog and train/cat, FILE the weights of pytorch-fid. Three pairs of 500 PNG files: faces of
 the model against cats, other cats against them, dogs against cats. pytorch-fid sees both folders of a pair; ours
-sees the folders, and for the first pair also draws the faces itself against the reference that it comes with. Then
-the distance alone, and the floor that the arithmetic sets: the operations of Inception over the speed of a matrix
-product on this machine.
+sees the folders, and for the first pair also draws the faces itself against the reference that it comes with; in
+float32, and where the machine has units for it also in bfloat16. Then the distance alone, and the floor that the
+arithmetic sets: the operations of Inception over the speed of a matrix product on this machine.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from ganopt.data import image_folder
 from ganopt.metrics import features, references
 from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import fit, frechet_distance
+from ganopt.models.devices import computes_bfloat16
 
 COUNT = 500
 OPERATIONS = 2 * 5.711e9  # of Inception for a picture of 299x299: two for each of its multiplications
@@ -69,15 +70,21 @@ def compare_commands(folder: Path, options: argparse.Namespace) -> None:
     (folder / "faces/sheet.png").unlink()
     caches = (str(folder / f"cache-{number}") for number in range(1000))
     for _ in range(options.rounds):
-        for pair in (("faces", "cats"), ("other-cats", "cats"), ("dogs", "cats")):
+        for pair in (("faces", "cats"), ("other-cats", "cats"), ("dogs", "cats"))[: options.pairs]:
             paths = [pngs[name] for name in pair]
             theirs, slow = run(["pytorch_fid", *paths, "--device", "cpu"], TORCH_HOME=str(folder / "torch"))
-            ours, fast = run(["ganopt", "fid", *paths, "--json", "--results", ""], GANOPT_CACHE=next(caches))
-            report(" against ".join(pair), theirs, slow, "both folders", ours, fast)
-            if pair == ("faces", "cats"):
-                arguments = ["ganopt", "fid", "--model", options.model, "--repeats", "1", "--json", "--results", ""]
-                ours, fast = run(arguments, GANOPT_CACHE=next(caches))
-                report(" against ".join(pair), theirs, slow, "cached reference", ours, fast)
+            for precision in precisions():
+                command = ["ganopt", "fid", "--precision", precision, "--json", "--results", ""]
+                ours, fast = run([*command, *paths], GANOPT_CACHE=next(caches))
+                report(" against ".join(pair), theirs, slow, "both folders", ours, fast)
+                if pair == ("faces", "cats"):
+                    command += ["--model", options.model, "--repeats", "1"]
+                    ours, fast = run(command, GANOPT_CACHE=next(caches))
+                    report(" against ".join(pair), theirs, slow, "cached reference", ours, fast)
+
+
+def precisions() -> tuple[str, ...]:
+    return ("float32", "bfloat16") if computes_bfloat16(torch.device("cpu")) else ("float32",)
 
 
 def report(pair: str, theirs: str, slow: float, kind: str, ours: str, fast: float) -> None:
@@ -101,9 +108,9 @@ def compare_distance() -> None:
     print(f"distance alone: {expected:.6f} in {slow:.2f} s, ours {value:.6f} in {fast:.3f} s: {slow / fast:.0f} times")
 
 
-def show_floor() -> None:
+def show_floor(precision: str) -> None:
     device = torch.device("cpu")
-    extractor = features.load_extractor(device)
+    extractor = features.load_extractor(device, precision)
     a = torch.rand(2048, 2048, dtype=extractor.network.get_buffer("Mixed_7c:stem:weight").dtype)
     floor = OPERATIONS * seconds_of(lambda: a @ a, 20) / (2 * 2048**3)
     pictures = torch.randint(0, 256, (64, 3, 128, 128), dtype=torch.uint8)
@@ -121,9 +128,11 @@ def main() -> None:
     parser.add_argument("--inception", type=Path, required=True)
     parser.add_argument("--model", default="cats-teacher")
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--pairs", type=int, default=3, help="only the first of the pairs")
     options = parser.parse_args()
     print(f"{torch.get_num_threads()} threads, torch {torch.__version__}")
-    show_floor()
+    for precision in precisions():
+        show_floor(precision)
     compare_distance()
     with tempfile.TemporaryDirectory() as folder:
         compare_commands(Path(folder), options)

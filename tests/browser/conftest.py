@@ -7,11 +7,16 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from ganopt.errors import UserError
+from ganopt.runs import manager
+from ganopt.runs.queue import LOCK, is_locked
+from ganopt.runs.status import find
 from tests.browser import tabs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,3 +130,29 @@ def page(visit, server):
     with visit(server) as tab:
         tab.locator("#faces img").nth(15).wait_for()
         yield tab
+
+
+@pytest.fixture(scope="module")
+def tiny_page(tmp_path_factory, three_models, thin_inception, launch_page):
+    """The page with tiny models, in this process, without runs."""
+    runs = tmp_path_factory.mktemp("tiny") / "runs"
+    return launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_INCEPTION=thin_inception, GANOPT_RUNS=runs)
+
+
+@pytest.fixture
+def tab(tiny_page, visit):
+    """A new tab with that page, after its first faces have been drawn."""
+    with visit(tiny_page.local_url) as tab:
+        tab.locator("#faces img").nth(15).wait_for()
+        yield tab
+
+
+def end_runs(folder: Path) -> None:
+    """Stop and delete all runs in a folder."""
+    for run in find(folder):
+        with contextlib.suppress(UserError):  # not active
+            manager.stop(folder, run.name)
+    for lock in folder.glob(f"*/{LOCK}"):
+        while is_locked(lock):
+            time.sleep(0.05)
+        shutil.rmtree(lock.parent)

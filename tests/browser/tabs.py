@@ -16,6 +16,7 @@ MODELS = ("cats-teacher", "cats-student", "dogs-transfer")
 RUN = "cats-to-dogs"
 FEW = "100"  # pictures of each model, to measure FID quickly
 # all transitions have finished: half transparent elements look different, and lack contrast
+DRAWN = "typeof isBusy !== 'undefined' && !isStale && !isBusy"  # the face on the page of a model
 STILL = "document.getAnimations().every(each => !(each instanceof CSSTransition) || each.playState === 'finished')"
 
 
@@ -65,6 +66,11 @@ def _generate(page) -> None:
     page.locator("#facts", has_text="16 faces").wait_for()
 
 
+def _live(page) -> None:
+    page.locator("#live-facts", has_text="ms a face").wait_for()
+    page.locator("#live iframe").element_handle().content_frame().wait_for_function(DRAWN)
+
+
 def _compare(page) -> None:
     page.locator("#compared img").nth(15).wait_for()
     page.locator("#distances", has_text="Cosine").wait_for()
@@ -86,14 +92,22 @@ def _fid(page) -> None:
     page.locator("#fid-curve svg").first.wait_for()
 
 
+def _lab(page) -> None:
+    if page.locator("#open-q-learning").is_visible():
+        page.locator("#open-q-learning").click()
+    page.locator("#lab-curves svg").first.wait_for()
+
+
 def _about(page) -> None:
     page.locator("#flaws img").nth(5).wait_for()
 
 
 FILL: dict[str, Callable] = {
     "Generate": _generate,
+    "Live": _live,
     "Compare": _compare,
     "Train": _train,
     "FID": _fid,
+    "Lab": _lab,
     "About": _about,
 }

@@ -30,8 +30,9 @@ VISIBLE_FOCUS = "({ outlineStyle, boxShadow }) => outlineStyle !== 'none' || box
 ACTIONS = {
     "Generate": ("#draw", "#facts", "16 faces"),
     "Compare": ("#compare", "#compare-facts", "16 faces"),
-    "Train": ("#train-cost", "#train-said", "A step takes"),
+    "Train": ("#train-cost", "#train-estimate", "A step takes"),
     "FID": ("#measure", "#fid-status progress", ""),
+    "Lab": ("#open-q-learning", "#lab-status", "A finished run"),
 }
 
 

@@ -66,7 +66,7 @@ def test_a_model_is_measured_after_the_floor_and_with_a_curve(tab):
 
 
 def test_a_zip_of_pictures_is_measured(tab, tmp_path):
-    tab.get_by_label(MODEL).uncheck()
+    tab.get_by_label(zoo.entry(MODEL).title).uncheck()
     tab.get_by_role("button", name="More settings").click()
     upload(tab, zip_of(tmp_path / "noise.zip", 50), "images to evaluate")
     measure(tab)

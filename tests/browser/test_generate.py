@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ganopt.metrics import eyes
 from ganopt.models import model_cache, zoo
 from ganopt.models.devices import pick_device
+from ganopt.models.latents import parse_seeds
 from tests.browser import looks
 
 MODEL = next(iter(zoo.catalogue()), "")
@@ -47,6 +49,18 @@ def test_the_page_opens_with_the_faces_of_the_first_seeds(page):
     assert captions(page) == [f"seed {seed}" for seed in range(16)]
     assert same(pixels(page, "#faces", 7), drawn(list(range(16)))[7])
     assert "16 faces in" in page.locator("#facts").inner_text()
+
+
+def test_best_eyes_draws_the_best_of_four_times_as_many_random_seeds(page):
+    page.evaluate("Math.random = () => 5e-6")  # the first seed is 5
+    page.get_by_role("button", name="Best eyes").click()
+    page.wait_for_url(lambda url: "seeds=" in url, timeout=120_000)
+    page.wait_for_function("document.querySelector('#faces .caption-label').innerText !== 'seed 0'", timeout=60_000)
+    seeds = list(range(5, 69))
+    faces = model_cache.faces(MODEL, pick_device("cpu"), seeds, 1.0).pictures
+    expected = [seeds[index] for index in eyes.of_model(MODEL).best(faces, 16)]
+    assert captions(page) == [f"seed {seed}" for seed in expected]
+    assert parse_seeds(page.locator("#seeds input, #seeds textarea").input_value(), 16) == expected
 
 
 def test_seeds_are_drawn_and_the_link_shows_them_again(page, server):
@@ -116,7 +130,7 @@ def test_a_walk_gives_a_film_and_its_frames(page):
     page.locator("#faces button").nth(2).click()
     page.get_by_role("heading", name="Around seed 2").wait_for()
     page.locator("#walk-to input, #walk-to textarea").fill("9")
-    page.get_by_role("button", name="Walk").click()
+    page.get_by_role("button", name="Walk", exact=True).click()
     film = page.locator("#film img")
     film.wait_for()
     with Image.open(io.BytesIO(page.request.get(film.get_attribute("src")).body())) as image:

@@ -1,22 +1,18 @@
 """The tab Train in use, with three tiny models that draw the training pictures. Each test starts without runs."""
 
-import contextlib
 import os
-import re
-import shutil
 import signal
-import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ganopt.errors import UserError
 from ganopt.models import zoo
-from ganopt.runs import manager, monitor
-from ganopt.runs.queue import LOCK, PROCESS, is_locked
-from ganopt.runs.status import find, read
+from ganopt.runs import monitor
+from ganopt.runs.queue import PROCESS
+from ganopt.runs.status import read
+from tests.browser.conftest import end_runs
 
 pytest.importorskip("fcntl", reason="needs file locks")
 pytestmark = pytest.mark.timeout(900)  # on a busy machine, training takes its time
@@ -49,13 +45,7 @@ def folder(settings, address) -> Iterator[Path]:
     """The folder of the runs. After each test, even a failed one, its runs are stopped and deleted."""
     folder = Path(settings["GANOPT_RUNS"])
     yield folder
-    for run in find(folder):
-        with contextlib.suppress(UserError):  # not active
-            manager.stop(folder, run.name)
-    for lock in folder.glob(f"*/{LOCK}"):
-        while is_locked(lock):
-            time.sleep(0.05)
-        shutil.rmtree(lock.parent)
+    end_runs(folder)
 
 
 @pytest.fixture
@@ -115,7 +105,9 @@ def test_a_run_is_watched_left_found_again_stopped_resumed_and_used(tab, visit, 
         page.locator("#run-status b", has_text="cats one").wait_for()
         wait_for_updates(page)
         scrub(page, 0)
-        page.locator("#run-faces figcaption", has_text=re.compile("after step 20$")).wait_for()
+        page.locator("#run-faces figcaption", has_text="before training").wait_for()
+        page.locator("#run-diagram svg[aria-label*='probability of being real']").wait_for()
+        page.locator("#run-diagram image").nth(11).wait_for()  # six faces and, before the first batch, six of the data
         scrub(page, 100)
         stop(page, "cats one")
         steps = read(folder / "cats one").step
@@ -137,7 +129,7 @@ def test_a_run_is_watched_left_found_again_stopped_resumed_and_used(tab, visit, 
         page.locator("#heads", has_text="run:cats one").wait_for()
         page.locator("#compared img").nth(15).wait_for()
     with visit(fid) as page:
-        assert page.locator("#fid-models").get_by_label("run:cats one").is_checked()
+        assert page.locator("#fid-models").get_by_label("cats one").is_checked()
 
 
 def test_a_second_run_waits_and_both_can_be_stopped(tab):
@@ -216,14 +208,14 @@ def test_only_distillation_works_without_pictures(tab, folder):
     assert not (folder / "no pictures").exists()
     tab.get_by_role("button", name="Student of the cat teacher").click()
     tab.locator("#train-cost").click()
-    tab.locator("#train-said", has_text="3 minutes are about").wait_for()
-    assert "pictures" not in tab.locator("#train-said").inner_text()
+    tab.locator("#train-estimate", has_text="3 minutes are about").wait_for()
+    assert "pictures" not in tab.locator("#train-estimate").inner_text()
 
 
 def test_the_cost_is_estimated_before_the_start(tab):
     tab.locator("#train-cost").click()
-    tab.locator("#train-said", has_text="2 minutes are about").wait_for()
-    assert "GB of the process" in tab.locator("#train-said").inner_text()
+    tab.locator("#train-estimate", has_text="2 minutes are about").wait_for()
+    assert "GB of the process" in tab.locator("#train-estimate").inner_text()
 
 
 def test_a_run_is_filmed_renamed_and_deleted_after_confirmation(tab, folder):
@@ -246,3 +238,28 @@ def test_a_run_is_filmed_renamed_and_deleted_after_confirmation(tab, folder):
     tab.locator("#run-sure").click()
     tab.locator("#runs label", has_text="a new name").wait_for(state="detached")
     assert not (folder / "a new name").exists()
+
+
+def test_a_run_is_summed_up_its_settings_are_used_again_and_curves_are_compared(tab, folder):
+    start(tab, "first")
+    wait_for_updates(tab)
+    stop(tab, "first")
+    assert "2,000 faces drawn by" in tab.locator("#run-summary").inner_text()
+    fill(tab, "more-batch", "")
+    fill(tab, "train-minutes", "1")
+    tab.locator("#run-again").click()
+    tab.locator("#train-said", has_text="The form has the settings of 'first'").wait_for()
+    tab.wait_for_function("document.activeElement.id === 'train-start'")
+    assert tab.locator("#train-minutes input").input_value() == "9"
+    assert tab.locator("#more-batch input, #more-batch textarea").input_value() == "4"
+    fill(tab, "train-name", "second")
+    tab.locator("#train-start").click()
+    tab.locator("#run-status b", has_text="second").wait_for()
+    wait_for_updates(tab)
+    stop(tab, "second")
+    recipes = [monitor.recipe_of(folder / name) for name in ("first", "second")]
+    assert recipes[0] == recipes[1]
+    tab.locator("#run-other input").click()
+    tab.get_by_role("option", name="first").click()
+    tab.locator("#run-curves svg text", has_text="second: real").first.wait_for()
+    assert tab.locator("#run-curves svg text", has_text="first: real").count()

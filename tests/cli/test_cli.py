@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -82,6 +83,40 @@ def test_generate_refuses_bad_models(model, tmp_path):
     refused(["generate", "--model", model, "--device", "abacus", *out], "abacus")
     refused(["generate", "--model", model, "--out", "/dev/null/out"], "cannot be written")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_seed_that_is_repeated_is_drawn_once(model, tmp_path, capsys):
+    main(["generate", "--model", model, "--seeds", "1,1,1", "--out", str(tmp_path / "out"), "--device", "cpu"])
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["seed-0001.png", "sheet.png"]
+    assert capsys.readouterr().out == f"1 face and sheet.png are in {tmp_path / 'out'}.\n"
+
+
+def test_a_pipe_is_no_model_and_no_statistics(tmp_path):
+    for name in ("model.safetensors", "statistics.npz"):
+        os.mkfifo(tmp_path / name)  # to open one would take forever
+    refused(["generate", "--model", str(tmp_path / "model.safetensors")], "Unknown model")
+    refused(["fid", str(tmp_path / "statistics.npz")], "There is no folder", "statistics.npz")
+
+
+def test_settings_that_a_source_fixes_are_no_options(capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["transfer", "--generator", "big/4"])
+    assert ended.value.code == 2 and "--generator" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8"])
+def test_any_name_can_be_printed(model, tmp_path, encoding):
+    out, command = tmp_path / "\u043a\u043e\u0442", [sys.executable, "-m", "ganopt", "generate", "--model", model]
+    environment = os.environ | {"PYTHONIOENCODING": encoding}
+    for more in (["--dry-run"], []):
+        words = [*command, "--seeds", "0", "--out", str(out), "--device", "cpu", *more]
+        done = subprocess.run(words, cwd=ROOT, env=environment, capture_output=True, check=True)
+        printed = done.stdout.decode(encoding)
+        if more:
+            assert json.loads(printed)["out"] == str(out)
+        else:
+            shown = str(out) if encoding == "utf-8" else str(out).encode("ascii", "backslashreplace").decode()
+            assert printed == f"1 face and sheet.png are in {shown}.\n"
 
 
 def test_a_full_disk_is_one_sentence_and_leaves_nothing_half_written(model, small_disk):
@@ -266,6 +301,15 @@ def test_fid_of_a_folder_to_itself_is_0_whole_or_drawn(fid, draw_faces, capsys):
     assert capsys.readouterr().out.splitlines()[-1].endswith(f"   ({drawn})   (reference: {drawn})")
 
 
+def test_fid_in_bfloat16_says_so_and_is_not_saved_for_pytorch_fid(fid, draw_faces, capsys):
+    draw_faces(Path("faces"), 50)
+    main([*fid, "faces", "faces", "--precision", "bfloat16", "--results", "found.json"])
+    assert capsys.readouterr().out.splitlines()[-1].endswith("   (Inception in bfloat16)")
+    record = json.loads(Path("found.json").read_text())["records"][-1]
+    assert record["arithmetic"] == "bfloat16" and abs(record["fid"]) < 1e-3
+    refused([*fid, "faces", "--precision", "bfloat16", "--save", "faces"], "in float32; use --save without")
+
+
 def test_fid_of_a_model_says_a_line_for_each(fid, model, tmp_path, draw_faces, capsys):
     draw_faces(tmp_path / "faces", 100)
     options = ["--reference", str(tmp_path / "faces"), "--n", "50", "--results", ""]
@@ -301,7 +345,7 @@ def test_fid_writes_down_each_result_at_once(fid, model, tmp_path, draw_faces, c
 
 def test_fid_saves_statistics_that_are_a_reference(fid, tmp_path, draw_faces, capsys):
     draw_faces(tmp_path / "faces", 60)
-    main([*fid, str(tmp_path / "faces"), "--save", "faces.npz"])
+    main([*fid, str(tmp_path / "faces"), "--save", "faces"])
     main([*fid, str(tmp_path / "faces"), "--reference", "faces.npz", "--json", "--results", ""])
     printed = capsys.readouterr().out
     (record,) = json.loads(printed[printed.index("{") :])["records"]
@@ -359,7 +403,7 @@ def results(tmp_path, monkeypatch) -> Path:
     return path
 
 
-TABLES = ("table-3.1", "table-3.2", "table-3.3", "metrics", "storage", "curves", "race")
+TABLES = ("table-3.1", "table-3.2", "table-3.3", "metrics", "choice", "storage", "curves", "race")
 
 
 def test_report_prints_the_tables_as_markdown(results, tmp_path, capsys):
@@ -401,7 +445,7 @@ def test_report_dry_run_says_what_would_be_written_and_writes_nothing(results, c
     Path("README.md").write_text(f"{START}\n{END}\n")
     main(["report", "--readme", "README.md", "--csv", "tables", "--dry-run"])
     planned = json.loads(capsys.readouterr().out)
-    assert planned["readme"] == "README.md" and len(planned["tables"]) == 7
+    assert planned["readme"] == "README.md" and len(planned["tables"]) == len(TABLES)
     assert planned["csv"] == [str(Path("tables", f"{name}.csv")) for name in TABLES]
     assert Path("README.md").read_text() == f"{START}\n{END}\n" and len(list(Path().iterdir())) == 1
 
@@ -456,7 +500,7 @@ def test_a_mistake_is_one_line_on_stderr_and_status_1(tmp_path):
 
 def test_a_run_interrupted_by_ctrl_c_is_saved_and_goes_on(tmp_path, draw_faces):
     draw_faces(tmp_path / "faces", 20)
-    run, environment = tmp_path / "run", os.environ | {"OMP_NUM_THREADS": "1"}
+    run, environment = tmp_path / "a run's folder", os.environ | {"OMP_NUM_THREADS": "1"}
     command = [sys.executable, "-m", "ganopt", "train"]
     start = [*command, "--data", str(tmp_path / "faces"), "--steps", "100000", "--out", str(run), *TINY]
     with subprocess.Popen(start, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
@@ -465,7 +509,7 @@ def test_a_run_interrupted_by_ctrl_c_is_saved_and_goes_on(tmp_path, draw_faces):
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "Stopped at step" in said and "--resume" in said
+    assert f"\nResume with: python -m ganopt train --resume {shlex.quote(str(run))}\n" in said
     stopped_at = _steps(run)
     refused(["train", "--resume", str(run), "--steps", "0"], "--steps is 0")
     resume = [*command, "--resume", str(run), "--steps", str(stopped_at + 3)]

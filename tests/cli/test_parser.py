@@ -31,7 +31,7 @@ def test_help_says_what_each_command_does_and_how_it_was_called():
         "Start or resume a run and show its progress.",
         "Train a student to imitate a frozen teacher",
         "Fine-tune a trained model on other pictures",
-        "Upload a model and a model card to the Hub.",
+        "Upload a model to the Hub, or the project's",
     ):
         assert text in printed
     printed = run(["-m", "ganopt", "film", "--help"]).stdout

@@ -91,12 +91,14 @@ def test_pictures_and_landmarks_come_out_in_their_folders(archive, face):
         "train/dog/d e.WebP": b"",
     }
     unwanted = dict.fromkeys(
-        ["notes.txt", "a.gif", "png", "b.cat", "e.png.cat", "notes.txt.cat", ".a.png", ".git/a.png", "f.png.exe"]
+        ["notes.txt", "a.ico", "png", "b.cat", "e.png.cat", "notes.txt.cat", ".a.png", ".git/a.png", "f.png.exe"]
         + ["__MACOSX/a.png", "__MACOSX/._a.png", "train/.DS_Store", "train/__MACOSX/a.png", "train/cat/", "g.png/"],
         b"",
     )
     pack(archive, {"train/": b"", **wanted, **unwanted})
-    with unpacked(archive) as folder:
+    with archives.folder_for(archive) as folder:
+        others = archives.unpack(archive, folder)
+        assert sorted(others) == ["a.ico", "b.cat", "e.png.cat", "f.png.exe", "notes.txt", "notes.txt.cat", "png"]
         assert files(folder) == wanted
         assert folder.parent == Path(tempfile.gettempdir()) and folder.name.startswith("ganopt-")
         assert stat.S_IMODE((folder / "a.png").stat().st_mode) & 0o111 == 0

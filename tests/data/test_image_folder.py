@@ -3,6 +3,8 @@
 import io
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +13,8 @@ import pytest
 from PIL import Image
 
 from ganopt.data import image_folder
-from ganopt.data.decode import central_box, decode, landmark_box
+from ganopt.data.decode import SUFFIXES, central_box, decode, landmark_box
+from ganopt.subprocesses import module_environment
 
 SIDE = 20
 
@@ -54,13 +57,13 @@ def test_nested_folders_are_read_in_the_order_of_their_names(tmp_path, draw_face
 
 @pytest.mark.parametrize(
     ("suffix", "options"),
-    [(".png", {}), (".webp", {"lossless": True}), (".webp", {}), (".jpg", {}), (".jpeg", {}), (".JPG", {})],
+    [(suffix, {}) for suffix in (*sorted(SUFFIXES), ".JPG")] + [(".webp", {"lossless": True})],
 )
 def test_each_format_is_read(tmp_path, draw_face, suffix, options):
     face = draw_face(1, (SIDE, SIDE))
-    face.save(tmp_path / f"face{suffix}", **options)
+    face.save(tmp_path / f"face{suffix}", format={".jfif": "JPEG", ".jpe": "JPEG"}.get(suffix), **options)
     difference = np.abs(load_one(tmp_path / f"face{suffix}").astype(int) - np.asarray(face).astype(int))
-    exact = suffix == ".png" or options
+    exact = suffix in (".png", ".bmp", ".pgm", ".ppm", ".tif", ".tiff") or options
     assert difference.max() == 0 if exact else difference.mean() < 25
 
 
@@ -142,24 +145,26 @@ def test_a_palette_is_read_and_its_transparent_colour_is_white(tmp_path):
     assert [tuple(row[x]) for x in (2, 7, 12, 17)] == [(255, 0, 0), (255, 255, 255), (0, 0, 255), (9, 9, 9)]
 
 
-@pytest.mark.parametrize("suffix", [".webp", ".png"])
+@pytest.mark.parametrize("suffix", [".webp", ".png", ".tif"])
 def test_of_an_animation_the_first_picture_is_taken(tmp_path, draw_face, suffix):
     first, *others = [draw_face(seed, (SIDE, SIDE)) for seed in range(3)]
-    first.save(tmp_path / f"moving{suffix}", save_all=True, append_images=others, lossless=True)
+    lossless = {"lossless": True} if suffix == ".webp" else {}
+    first.save(tmp_path / f"moving{suffix}", save_all=True, append_images=others, **lossless)
     assert np.array_equal(load_one(tmp_path / f"moving{suffix}"), np.asarray(first))
 
 
-def test_files_of_other_kinds_are_ignored(tmp_path, draw_face, draw_faces):
+def test_files_of_other_kinds_are_counted(tmp_path, draw_face, draw_faces, capsys):
     draw_faces(tmp_path, 2, (SIDE, SIDE))
     face = draw_face(9)
-    face.save(tmp_path / "moving.gif", save_all=True, append_images=[draw_face(8)])
-    face.save(tmp_path / "scan.bmp")
+    face.save(tmp_path / "icon.ico")
     face.save(tmp_path / ".hidden.png")
     (tmp_path / ".trash").mkdir()
     face.save(tmp_path / ".trash" / "face.png")
-    (tmp_path / "readme.txt").write_text("faces")
+    for name in ("readme.txt", "more.TXT", "LICENCE", "face000.png.cat"):
+        (tmp_path / name).write_text("9 " + "10 10 20 20 30 25 " * 3)
     loaded = image_folder.load(tmp_path, SIDE, minimum=1)
     assert loaded.files == ["face000.png", "face001.png"] and not loaded.skipped
+    assert "Left out: 2 .txt, 1 .ico, 1 without a suffix.\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
@@ -284,7 +289,7 @@ def test_other_code_is_another_cache(tmp_path, draw_faces, cache, other_code, mo
     image_folder.load(tmp_path, SIDE, minimum=1)
     other_code(module)
     image_folder.load(tmp_path, SIDE, minimum=1)
-    assert len(list(cache.rglob("*.npz"))) == 2
+    assert len(list(cache.rglob("*.npy"))) == 2
 
 
 def test_another_side_is_another_cache(tmp_path, draw_faces):
@@ -355,12 +360,12 @@ def test_changed_landmarks_are_noticed(tmp_path, draw_face, draw_faces):
 )
 def test_a_damaged_cache_file_is_read_anew(tmp_path, draw_faces, cache, damage, monkeypatch):
     draw_faces(tmp_path, 5)
-    first = image_folder.load(tmp_path, SIDE, minimum=1)
+    first = image_folder.load(tmp_path, SIDE, minimum=1).pictures.copy()
     (file,) = (path for path in cache.rglob("*") if path.is_file())
     file.write_bytes(damage(file.read_bytes()))
-    assert np.array_equal(image_folder.load(tmp_path, SIDE, minimum=1).pictures, first.pictures)
+    assert np.array_equal(image_folder.load(tmp_path, SIDE, minimum=1).pictures, first)
     forbid_reading(monkeypatch)  # and mended
-    assert np.array_equal(image_folder.load(tmp_path, SIDE, minimum=1).pictures, first.pictures)
+    assert np.array_equal(image_folder.load(tmp_path, SIDE, minimum=1).pictures, first)
 
 
 def test_nothing_is_written_beside_the_pictures(tmp_path, draw_faces, cache):
@@ -372,17 +377,13 @@ def test_nothing_is_written_beside_the_pictures(tmp_path, draw_faces, cache):
     assert any(path.is_file() for path in cache.rglob("*"))
 
 
-def test_several_processes_give_what_one_gives(tmp_path, draw_faces, monkeypatch, cache):
+def test_several_threads_give_what_one_gives(tmp_path, draw_faces, cache):
     draw_faces(tmp_path, 40, (60, 48))
     (tmp_path / "face007x.jpg").write_text("no picture")
     alone = image_folder.load(tmp_path, SIDE, workers=1)
-    cached = list(cache.rglob("*.npz"))
+    cached = list(cache.rglob("*.npy"))
     cached[0].unlink()
-    pools, pool = [], image_folder.ProcessPoolExecutor
-    monkeypatch.setattr(image_folder, "SMALL_JOB", 10)
-    monkeypatch.setattr(image_folder, "ProcessPoolExecutor", lambda *args: pools.append(args) or pool(*args))
-    together = image_folder.load(tmp_path, SIDE, workers=2)
-    assert pools and pools[0][0] == 2
+    together = image_folder.load(tmp_path, SIDE, workers=3)
     assert np.array_equal(alone.pictures, together.pictures)
     assert (alone.files, alone.skipped) == (together.files, together.skipped)
 
@@ -397,11 +398,70 @@ def test_a_file_name_of_another_encoding_is_read(tmp_path, draw_faces):
         assert len(image_folder.load(tmp_path, SIDE, minimum=1).pictures) == 3
 
 
-def test_an_unwritable_cache_is_one_sentence(tmp_path, draw_faces, monkeypatch, refuses):
+def test_an_unwritable_cache_is_told_once_and_loses_nothing(tmp_path, draw_faces, monkeypatch, capsys):
     draw_faces(tmp_path, 3)
     monkeypatch.setenv("GANOPT_CACHE", "/dev/null/cache")
-    with refuses("cannot be written", "/dev/null/cache"):
-        image_folder.load(tmp_path, SIDE, minimum=1)
+    for _ in range(2):
+        assert len(image_folder.load(tmp_path, SIDE, minimum=1).pictures) == 3
+    said = "The cache /dev/null/cache cannot be written (Not a directory), so results are computed again the next time"
+    assert capsys.readouterr().err.count(f"{said}; set GANOPT_CACHE to a folder that you may write to.") == 1
+
+
+def test_without_a_home_folder_nothing_is_cached(tmp_path, draw_faces):
+    draw_faces(tmp_path / "faces", 3)
+    code = (
+        "import os\nos.path.expanduser = lambda path: path\n"  # as without HOME and without an entry in passwd
+        "from pathlib import Path\nfrom ganopt.data import image_folder\n"
+        "print(len(image_folder.load(Path('faces'), 20, minimum=1).files))\n"
+    )
+    hidden = dict.fromkeys(("GANOPT_CACHE", "XDG_CACHE_HOME", "HOME"), "")
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(
+        command, cwd=tmp_path, env=module_environment(**hidden), capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "3\n" and "set GANOPT_CACHE" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["faces"]
+
+
+def test_names_of_any_length_links_and_special_files(tmp_path, draw_face):
+    data, store = tmp_path / "data", tmp_path / "store" / "cat"
+    for folder in (data / "real" / "cat", store):
+        folder.mkdir(parents=True)
+    names = ["a.png", "x" * 246 + ".png", "\u043a" * 120 + ".png", "real/cat/b.png"]
+    for seed, path in enumerate([*(data / name for name in names), store / "c.png"]):
+        draw_face(seed, (SIDE, SIDE)).save(path)
+    links = {"kitten": store, "self": data, "real/up": data / "real", "root": "/", "again": data / "real"}
+    for name, target in links.items():
+        (data / name).symlink_to(target)
+    for name in ("pipe.png", "config.json", "a.png.cat"):  # to open one would take forever
+        os.mkfifo(data / name)
+    loaded = image_folder.load(data, SIDE, minimum=1)
+    assert loaded.files == sorted([*names, "kitten/c.png"]) and not loaded.skipped
+    assert image_folder.find(data, "kitten") == ["kitten/c.png"] and not image_folder.survey(data).left_out
+
+
+def test_the_current_folder_may_be_the_class(tmp_path, draw_faces, monkeypatch):
+    draw_faces(tmp_path / "cat", 2)
+    monkeypatch.chdir(tmp_path / "cat")
+    assert len(image_folder.find(Path("."), "cat")) == 2 and not image_folder.find(Path("."), "dog")
+
+
+@pytest.mark.parametrize(
+    "environment",
+    [{"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONIOENCODING": ""}, {"PYTHONIOENCODING": "cp1252"}],
+    ids=["ascii", "cp1252"],
+)
+def test_names_are_printed_in_any_encoding(tmp_path, draw_faces, environment):
+    draw_faces(tmp_path, 3)
+    (tmp_path / "\u043a\u043e\u0442.png").write_text("no picture")
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).write_text("no picture")
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom ganopt.data import image_folder\n"
+        "print(image_folder.load(Path(sys.argv[1]), 20, minimum=1).files)"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(command, env=module_environment() | environment, capture_output=True, check=True)
+    assert done.stdout.count(b"Skipped ") == 2 and b"face000.png" in done.stdout and b"Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -426,6 +486,7 @@ def test_pictures_of_runs_are_left_out(tmp_path, draw_faces):
     recipe = json.dumps({"recipe": "r1", "generator": "big"})
     for run in (tmp_path, tmp_path / "runs" / "r1-1", tmp_path / "cat"):
         draw_faces(run / "previews", 2)
+        draw_faces(run / "verdicts", 2)
         draw_faces(run / "uploaded pictures", 1)
         (run / "config.json").write_text(recipe)
     assert image_folder.find(tmp_path) == ["uploaded pictures/face000.png"]

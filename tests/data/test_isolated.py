@@ -20,7 +20,7 @@ from PIL import Image
 from ganopt import subprocesses
 from ganopt.data import image_folder, isolated
 from ganopt.data.decode import UPLOAD_PIXELS, decode_whole
-from ganopt.subprocesses import module_environment, module_output
+from ganopt.subprocesses import module_environment, module_output, run_module
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="only there is memory limited, and its peak told")
 HUGE = "it has more than 16 million pixels"
@@ -107,7 +107,7 @@ print(peak() - before)
 @linux
 @pytest.mark.parametrize(
     ("number", "sentence"),
-    [(signal.SIGKILL, "was killed by the system, probably because memory ran out"), (signal.SIGSEGV, "crashed")],
+    [(signal.SIGKILL, "was killed by another program or by the system"), (signal.SIGSEGV, "crashed (signal 11)")],
 )
 def test_a_process_that_is_killed_is_one_sentence(archive, refuses, tmp_path, number, sentence):
     with refuses("Reading faces.zip", sentence), opened(archive, 20) as upload:
@@ -127,13 +127,22 @@ def test_a_process_that_is_killed_is_one_sentence(archive, refuses, tmp_path, nu
         ("signal.alarm(1); signal.pause()", "took too long"),
         ("os.abort()", "crashed (signal 6)"),
         ("1 / 0", "failed unexpectedly"),
+        ("open('/no/memory')", "failed unexpectedly"),
+        (
+            "announce_files(); announced('a \u043a.png').__enter__(); os.abort()",
+            "crashed (signal 6) while it read a \u043a.png",
+        ),
+        (
+            "announce_files(); announced('a.png').__enter__(); bytearray(10**9)",
+            "available while it read a.png; leave that",
+        ),
         ("sys.exit('ganopt: It is Monday; wait a day.')", "It is Monday"),
         ("pass", "failed unexpectedly"),
     ],
 )
 def test_however_a_process_ends_it_is_one_sentence(tmp_path, monkeypatch, refuses, task, sentence):
     (tmp_path / "task.py").write_text(
-        "import numpy, os, signal, sys\nfrom ganopt.subprocesses import limit_memory\n"
+        "import numpy, os, signal, sys\nfrom ganopt.subprocesses import *\n"
         f"limit_memory(500_000_000)\nprint('one', flush=True)\n{task}\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
@@ -142,6 +151,57 @@ def test_however_a_process_ends_it_is_one_sentence(tmp_path, monkeypatch, refuse
         if not output.readline():
             raise EOFError
     assert not children()
+
+
+@linux
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGALRM, signal.SIGTERM])
+def test_the_file_at_which_a_process_ended_is_named(archive, tmp_path, monkeypatch, refuses, number):
+    end = f"os.kill(os.getpid(), {int(number)}) if path.endswith('face007.png') else decode(path, *rest)"
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os\nfrom ganopt.data import decode as module\n"
+        f"decode = module.decode_whole\nmodule.decode_whole = lambda path, *rest: {end}\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with (
+        refuses("Reading faces.zip ", " while it read face007.png", "leave that file out"),
+        opened(archive, 20) as upload,
+    ):
+        list(upload.pictures)
+
+
+@linux
+def test_the_pictures_at_which_a_process_ended_are_named(tmp_path, draw_faces, monkeypatch, refuses):
+    draw_faces(tmp_path / "faces", 20)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, signal\nfrom ganopt.data import decode as module\n"
+        "def decode(path, side, decode=module.decode):\n"
+        "    if path.endswith('face007.png'):\n        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "    return decode(path, side)\n"
+        "module.decode = decode\n"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with refuses("Reading the pictures was killed", "face007.png", "leave that file out"):
+        run_module(["ganopt.data.image_folder", str(tmp_path / "faces"), "20", "", "1"], task="Reading the pictures")
+
+
+def test_ctrl_c_ends_reading_at_once_and_leaves_nothing(tmp_path, draw_faces):
+    draw_faces(tmp_path / "faces", 40)
+    (tmp_path / "sitecustomize.py").write_text(
+        "import time\nfrom ganopt.data import decode as module\n"
+        "def decode(path, side):\n    print('begun', flush=True)\n    time.sleep(0.5)\n    return 'slow'\n"
+        "module.decode = decode\n"
+    )
+    command = [sys.executable, "-m", "ganopt", "data", "inspect", str(tmp_path / "faces")]
+    environment = module_environment() | {
+        "PYTHONPATH": os.pathsep.join([str(tmp_path), module_environment()["PYTHONPATH"]])
+    }
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        process.stdout.readline()
+        start = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        errors = process.communicate()[1]
+    assert process.returncode == 130 and errors.endswith(b"ganopt: interrupted.\n") and b"Traceback" not in errors
+    assert time.monotonic() - start < 10  # alone, the pictures that were not begun would take longer
 
 
 @linux
@@ -201,3 +261,14 @@ def test_unpacking_can_be_left_and_has_a_time_limit(archive, tmp_path, monkeypat
         if not stops:
             list(uploads)
     assert time.monotonic() - start < 30 and not children() and not list((tmp_path / "temporary").iterdir())
+
+
+def test_photographs_are_shrunk_and_what_is_none_has_a_reason(draw_face, tmp_path):
+    draw_face(0, (300, 100)).save(tmp_path / "a.heic")
+    draw_face(1, (100, 200)).save(tmp_path / "b.HEIF")
+    (tmp_path / "c.heic").write_bytes(b"hi")
+    (tmp_path / "d.txt").write_bytes(b"hi")
+    files = [tmp_path / name for name in ("a.heic", "b.HEIF", "c.heic", "d.txt")]
+    first, second, damaged, text = isolated.photographs(files, 60)
+    assert first.shape == (3, 20, 60) and second.shape == (3, 60, 30)
+    assert damaged == text == "it is not a picture"

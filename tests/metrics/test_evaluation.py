@@ -21,6 +21,7 @@ from ganopt.metrics.samples import Sample, from_rows, write_statistics
 from ganopt.metrics.scores import Score, bias, score
 from ganopt.metrics.sliced_wasserstein import sliced_wasserstein
 from ganopt.models import weights
+from ganopt.models.devices import computes_bfloat16
 from ganopt.models.networks import build_generator
 from ganopt.thesis import release
 from ganopt.thesis.results import append
@@ -84,6 +85,18 @@ class TestOrder:
         assert [len(score.fids) for score in scores] == [1, 2, 2, 1] and [score.count for score in scores] == [12] * 4
         assert [bool(update.compared) for update in updates if update.score] == [False, True, True, False]
         assert run(plan, extractor)[1] == scores  # from the cache
+
+    def test_fewer_pictures_than_n_come_after_their_own_floor(self, tmp_path, draw_faces, extractor):
+        for name, count in (("few", 11), ("enough", 20)):
+            draw_faces(tmp_path / name, count)
+        paths = (tmp_path / "few", tmp_path / "enough")
+        _, scores = run(Plan(paths=paths, reference="drawings", count=15), extractor)
+        assert [(score.name, score.count) for score in scores] == [
+            (FLOOR, 15),
+            (FLOOR, 11),
+            ("few", 11),
+            ("enough", 15),
+        ]
 
     def test_progress_goes_from_nothing_to_all_whatever_there_is_to_see(
         self, models, tmp_path, draw_faces, extractor, monkeypatch
@@ -193,7 +206,7 @@ class TestFigures:
         first, second = (finish(of_folder(Path(name), extractor)) for name in ("first", "drawings"))
         assert found.fids == (frechet_distance(first.gaussian, second.gaussian),)
         assert (found.reference, found.reference_count, found.reference_shipped) == ("drawings", 19, False)
-        _, (_, shipped) = run(Plan(paths=(Path("first"),), reference="drawings"), extractor)
+        _, (*_, shipped) = run(Plan(paths=(Path("first"),), reference="drawings"), extractor)
         assert (shipped.reference, shipped.reference_count, shipped.reference_shipped) == ("drawings", 50, True)
 
     def test_a_reference_too_small_to_be_halved_has_no_floor(self, tmp_path, draw_faces, extractor):
@@ -225,6 +238,42 @@ class TestFigures:
         _, (_, measured) = run(Plan(paths=(path,), reference="drawings"), extractor)
         assert (measured.name, measured.count, measured.kid) == ("faces.npz", 0, None)
         assert measured.fid == pytest.approx(frechet_distance(sample.gaussian, references.load("drawings")[0].gaussian))
+
+    def test_two_precisions_are_never_compared(self, models, tmp_path, draw_faces, extractor, thin_inception, refuses):
+        rounded = features.load_extractor(CPU, "bfloat16", str(thin_inception))
+        _, scores = run(Plan(models=models[:1], reference="drawings", count=20, repeats=1), rounded)
+        _, exact = run(Plan(models=models[:1], reference="drawings", count=20, repeats=1), extractor)
+        same, other = (references.load("drawings", each)[0] for each in ("bfloat16", "float32"))
+        sample = finish(of_model(models[0], range(20), rounded))
+        assert scores[1].fids == (frechet_distance(sample.gaussian, same.gaussian),)
+        assert scores[1].reference_hash == same.hash != other.hash == exact[1].reference_hash
+        assert record(scores[1], rounded)["arithmetic"] == "bfloat16"
+        assert [each.fid for each in scores] == pytest.approx([each.fid for each in exact], rel=0.02)
+        path = tmp_path / "faces.npz"
+        draw_faces(tmp_path / "faces", 12)
+        write_statistics(finish(of_folder(tmp_path / "faces", extractor)), path)
+        for plan in (Plan(models=models, reference=path), Plan(paths=(path,), reference="drawings")):
+            with refuses("faces.npz was measured in float32", "bfloat16", "--precision float32"):
+                run(plan, rounded)
+
+    def test_bfloat16_is_chosen_only_where_it_is_fast_and_all_can_be_in_it(self, monkeypatch):
+        faces, statistics = Plan(models=("x",)), Plan(models=("x",), reference=Path("faces.npz"))
+        for fast, expected in ((True, "bfloat16"), (False, "float32")):
+            monkeypatch.setattr(evaluation, "computes_bfloat16", lambda device, fast=fast: fast)
+            assert evaluation.pick_precision("auto", faces, CPU) == expected
+            assert evaluation.pick_precision("auto", statistics, CPU) == "float32"
+            assert [evaluation.pick_precision(each, faces, CPU) for each in ("float32", "bfloat16")] == [
+                "float32",
+                "bfloat16",
+            ]
+
+    @pytest.mark.parametrize(
+        ("flags", "expected"), [("avx2 avx512_bf16", True), ("amx_bf16 amx_tile", True), ("avx2 avx512f", False)]
+    )
+    def test_units_for_bfloat16_are_flags_of_the_processor(self, flags, expected, monkeypatch):
+        monkeypatch.setattr(Path, "read_text", lambda path, **_: f"flags : {flags}\n")
+        assert computes_bfloat16(CPU) == expected
+        assert not computes_bfloat16(torch.device("mps"))
 
     def test_what_is_undefined_is_absent_with_a_reason(self, tmp_path, draw_faces, extractor):
         draw_faces(tmp_path / "faces", 12)

@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from ganopt.files import sha256
 from ganopt.metrics import inception_weights
-from ganopt.metrics.inception import FEATURES, Inception, load
+from ganopt.metrics.inception import Inception, load
 from ganopt.metrics.inception_weights import fold
 from ganopt.models import zoo
 from ganopt.thesis import release
@@ -53,13 +53,13 @@ class TestNetwork:
         for pictures in (noise(2, 48, 48), noise(2, 310, 350)):
             with torch.inference_mode():
                 expected, found = reference(pictures.float() / 255)[0][:, :, 0, 0], ours(pictures)
-            assert found.shape == (2, FEATURES) and found.dtype == torch.float32
+            assert found.shape == (2, 2048) and found.dtype == torch.float32
             assert (found - expected).norm() < 1e-4 * (expected[0] - expected[1]).norm()
 
     def test_the_shipped_weights_are_there_and_bfloat16_is_close(self):
         pictures = noise(2, 64, 64)
         exact, close = (load("", precision)(pictures) for precision in ("float32", "bfloat16"))
-        assert exact.shape == close.shape == (2, FEATURES) and close.dtype == torch.float32
+        assert exact.shape == close.shape == (2, 2048) and close.dtype == torch.float32
         assert exact.min() >= 0 and 0.1 < exact.mean() < 1  # behind a ReLU
         assert torch.cosine_similarity(exact, close).min() > 0.99
         assert (exact - close).norm() < 0.2 * (exact[0] - exact[1]).norm()
@@ -72,6 +72,16 @@ class TestNetwork:
         assert kinds.pop("Conv2d_1a_3x3") == torch.float32 and set(kinds.values()) == {torch.bfloat16}
         assert network.digest == rounded.digest == sha256(thin_inception)
         assert not network.training
+
+    @pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+    def test_packed_weights_give_the_same_features(self, thin_inception, precision):
+        plain, packed = load(str(thin_inception), precision), load(str(thin_inception), precision)
+        packed.pack(3)
+        assert packed.get_buffer("Mixed_7c:stem:weight").is_mkldnn == torch.backends.mkldnn.is_available()
+        for pictures in (noise(3, 48, 48), noise(1, 310, 350)):
+            with torch.inference_mode():
+                expected, found = plain(pictures), packed(pictures)
+            assert (found - expected).norm() < (1e-5 if precision == "float32" else 1e-2) * expected.norm()
 
     def test_pictures_do_not_see_each_other(self, thin_inception):
         network, pictures = load(str(thin_inception)), noise(3, 64, 64)

@@ -88,7 +88,8 @@ class TestStatistics:
         elif damage != "absent":
             content[5000:5200] = bytes(200) if damage == "flipped" else content[5000:5200]
             path.write_bytes({"text": b"text", "empty": b"", "cut": content[:-2000]}.get(damage, content))
-        with refuses("a.npz contains no statistics of pytorch-fid"):
+        gone = damage in ("folder", "absent")
+        with refuses("There is no file a.npz" if gone else "a.npz contains no statistics of pytorch-fid"):
             read_statistics(path)
 
     def test_what_unpacks_to_too_much_is_refused_unread(self, tmp_path, refuses):

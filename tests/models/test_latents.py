@@ -9,13 +9,20 @@ import torch
 from ganopt.models.latents import (
     FIXED_SEEDS,
     MAX_SEED,
+    Point,
+    encode_latent,
+    face_at,
+    file_stem,
     format_seeds,
     interpolate,
+    label,
     latent,
     latents,
     map_latent,
     map_position,
+    parse_faces,
     parse_seeds,
+    point_of,
     slerp,
 )
 
@@ -53,6 +60,7 @@ def test_there_are_six_fixed_latents_all_different():
         ("2-2", [2]),
         ("007", [7]),
         (str(MAX_SEED), [MAX_SEED]),
+        ("0\u20132, 7 \u2014 8, 3\u22124", [0, 1, 2, 7, 8, 3, 4]),  # dashes as in a text
     ],
 )
 def test_seeds_are_read_in_the_order_written(text, seeds):
@@ -189,3 +197,52 @@ def test_the_map_is_continuous_within_and_across_its_cells(x, y):
     here = map_latent(x, y)
     for dx, dy in ((1e-5, 0), (-1e-5, 0), (0, 1e-5), (0, -1e-5), (1e-5, -1e-5)):
         assert (map_latent(x + dx, y + dy) - here).abs().max() < 1e-3
+
+
+FOUND = encode_latent(latent(7))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["7", "0-8, 42", "x6.25y0.5", "x-0.25y-3", FOUND, f"{FOUND}x0.25y-1", f"3-5, x0y0.0001, {FOUND}, 9"],
+)
+def test_the_name_of_a_face_is_read_again(text):
+    faces = parse_faces(text, 100)
+    assert format_seeds(faces) == text
+    assert parse_faces(format_seeds(faces), 100) == faces
+
+
+def test_a_point_of_the_map_is_between_seeds_and_a_found_latent_is_rounded_to_float16():
+    (between, found, beside) = parse_faces(f"x6.5y0, {FOUND}, {FOUND}x1y0", 3)
+    torch.testing.assert_close(latent(between), (latent(6) + latent(7)) / 2**0.5)
+    assert torch.equal(latent(found), latent(7).half().float())
+    assert torch.equal(latent(beside), latent(1))  # a seed is beside it, as beside seed 0
+    assert [label(found), file_stem(found)] == [label(found).replace("-", " "), label(found).replace(" ", "-")]
+    assert label(found).startswith("found ") and len(label(found)) == 10 and label(6) == "seed 6"
+
+
+def test_a_point_with_whole_coordinates_is_a_seed():
+    assert face_at(Point(6, 2)) == 206 and face_at(Point(-1, 0)) == MAX_SEED and point_of(206) == Point(6, 2)
+    assert face_at(Point(6, 2.5)) == Point(6, 2.5) and face_at(Point(1, 0, FOUND)) == Point(1, 0, FOUND)
+    assert str(Point(0.1, 0).moved(0.2, -0.05)) == "x0.3y-0.05"
+
+
+@pytest.mark.parametrize(
+    ("text", "fragment"),
+    [
+        ("x1", "'x1' is not a point of the map"),
+        ("x1e3y0", "not a point"),
+        ("x123456789y0", "not a point"),
+        ("x0.12345y0", "not a point"),
+        ("xy", "'xy' is not a seed"),
+        ("z", "has 267 letters"),
+        (FOUND[:-1], "has 267 letters"),
+        (f"{FOUND[:-1]}!", "has 267 letters"),
+        (f"{FOUND}A", "'A' is not a point"),
+        ("z" + "_" * 267, "numbers that no latent has"),
+        ("0-99, x1y1", "more than 100"),
+    ],
+)
+def test_what_is_no_name_of_a_face_is_refused(text, fragment, refuses):
+    with refuses(fragment):
+        parse_faces(text, 100)

@@ -7,6 +7,7 @@ import pickle
 import shutil
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 from huggingface_hub import constants
@@ -14,11 +15,13 @@ from safetensors.torch import save_file
 
 from ganopt.errors import UserError
 from ganopt.files import sha256
-from ganopt.models import hub, weights, zoo
+from ganopt.models import checkpoint_files, hub, weights, zoo
 from ganopt.models.networks import build_critic, build_generator
-from tests.hub import READER, WRITER, Hub
+from tests.hub import READER, WRITER
 
 GENERATOR, CRITIC = "big/32@32", "critic/8@32"
+
+pytestmark = pytest.mark.usefixtures("checkpoints")
 
 
 def refused(call, *needles: str) -> str:
@@ -38,22 +41,6 @@ def same(first: torch.nn.Module, second: torch.nn.Module) -> bool:
     return all(a == b and x.numpy().tobytes() == y.numpy().tobytes() for (a, x), (b, y) in pairs)
 
 
-@pytest.fixture(autouse=True)
-def checkpoints(tmp_path, monkeypatch) -> Path:
-    folder = tmp_path / "checkpoints"
-    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(folder))
-    monkeypatch.chdir(tmp_path)
-    torch.manual_seed(0)
-    return folder
-
-
-@pytest.fixture
-def server(tmp_path, monkeypatch):
-    with Hub() as running:
-        running.connect(monkeypatch, tmp_path)
-        yield running
-
-
 def run_folder(folder: Path, critic: bool = True) -> Path:
     """What a run leaves behind: a generator, a critic, its state."""
     recipe = {"recipe": "r1", "data": "/home/somebody/pictures/cats", "lr_g": 0.0002, "steps": 10}
@@ -71,7 +58,7 @@ def describe(path: Path) -> dict:
 
 def entry(name: str, generator: Path, critic: Path | None = None, **facts) -> dict:
     values = {"name": name, "title": "Cats", "role": "teacher", "trained_on": "cats", "licence": "CC BY 4.0"}
-    values |= {"images": 5000, "source": "", "repository": "", "revision": "", **describe(generator), **facts}
+    values |= {"images": 5000, "source": "", **describe(generator), **facts}
     return {**values, "critic": describe(critic) if critic else None}
 
 
@@ -80,8 +67,7 @@ def write_catalogue(checkpoints: Path, *entries: dict) -> None:
     (checkpoints / "catalogue.json").write_text(json.dumps({"models": entries}))
 
 
-@pytest.fixture
-def cats(checkpoints) -> dict:
+def ship_cats(checkpoints: Path) -> dict:
     """A catalogue of one model with a critic, in checkpoints/."""
     folder = run_folder(checkpoints)
     described = entry("cats-teacher", folder / "generator.safetensors", folder / "critic.safetensors")
@@ -90,15 +76,28 @@ def cats(checkpoints) -> dict:
 
 
 @pytest.fixture
-def hub_cats(server, tmp_path, checkpoints) -> dict:
-    """A catalogue of one model that is only on the Hub, at a pinned commit."""
+def cats(checkpoints) -> dict:
+    return ship_cats(checkpoints)
+
+
+@pytest.fixture
+def hub_cats(server, tmp_path) -> str:
+    """The name of a model that is only on the Hub, at a pinned commit."""
     folder = run_folder(tmp_path / "made")
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.stem in ("generator", "critic")}
-    commit = server.add("cat/cats", files)
-    paths = folder / "generator.safetensors", folder / "critic.safetensors"
-    described = entry("cats-teacher", *paths, repository="cat/cats", revision=commit)
-    write_catalogue(checkpoints, described)
-    return described
+    return f"cat/cats@{server.add('cat/cats', files)}"
+
+
+@pytest.fixture
+def installed(server, hub_cats, tmp_path, monkeypatch) -> None:
+    """A package without checkpoints/ beside it: the files, with a catalogue of one model, are on the Hub."""
+    paths = tmp_path / "made/generator.safetensors", tmp_path / "made/critic.safetensors"
+    write_catalogue(tmp_path / "made", entry("cats-teacher", *paths))
+    server.add("cat/cats", {"catalogue.json": (tmp_path / "made/catalogue.json").read_bytes()})
+    monkeypatch.delenv("GANOPT_CHECKPOINTS")
+    monkeypatch.setenv("GANOPT_HUB", "cat/cats")
+    monkeypatch.setattr(checkpoint_files, "__file__", str(tmp_path / "elsewhere/ganopt/models/checkpoint_files.py"))
+    checkpoint_files._commit.cache_clear()
 
 
 class TestCatalogue:
@@ -133,6 +132,10 @@ class TestCatalogue:
     def test_wrong_facts(self, checkpoints, cats, change, reason):
         write_catalogue(checkpoints, {**cats, **change})
         refused(zoo.catalogue, f"catalogue.json is damaged ({reason})")
+
+    def test_what_version_0_1_wrote_is_read(self, checkpoints, cats):
+        write_catalogue(checkpoints, {**cats, "repository": "", "revision": ""})
+        assert "repository" not in dataclasses.asdict(zoo.catalogue()["cats-teacher"])
 
     def test_two_of_one_name(self, checkpoints, cats):
         write_catalogue(checkpoints, cats, cats)
@@ -263,42 +266,43 @@ class TestLocal:
 
 class TestHub:
     def test_download_once_then_from_the_cache(self, server, hub_cats, tmp_path, capsys):
-        first = zoo.load("cats-teacher")
+        first = zoo.load(hub_cats)
         assert same(first, zoo.load(tmp_path / "made"))
         assert "Downloading generator.safetensors (0." in capsys.readouterr().err
         server.requests.clear()
-        assert same(first, zoo.load("cats-teacher")) and server.requests == []
+        assert same(first, zoo.load(hub_cats)) and server.requests == []
         server.stop()
-        assert same(first, zoo.load("cats-teacher"))
+        assert same(first, zoo.load(hub_cats))
         assert capsys.readouterr().err == ""
 
     def test_critic(self, hub_cats, tmp_path):
+        assert same(zoo.load_critic(hub_cats), zoo.load_critic(tmp_path / "made"))
+
+    def test_a_model_of_the_catalogue(self, installed, tmp_path, capsys):
+        assert same(zoo.load("cats-teacher"), zoo.load(tmp_path / "made"))
         assert same(zoo.load_critic("cats-teacher"), zoo.load_critic(tmp_path / "made"))
+        assert "Downloading critic.safetensors (0." in capsys.readouterr().err
 
-    def test_checkpoints_come_first(self, server, hub_cats, checkpoints, tmp_path):
-        (checkpoints / "generator.safetensors").write_bytes((tmp_path / "made/generator.safetensors").read_bytes())
-        zoo.load("cats-teacher")
-        assert server.requests == []
-
-    def test_wrong_hash_then_a_correct_file(self, server, hub_cats, tmp_path):
+    def test_wrong_hash_then_a_correct_file(self, server, installed, tmp_path):
         right = server.repositories["cat/cats"].files()
         good = right["generator.safetensors"]
         right["generator.safetensors"] = good[:-1] + bytes([good[-1] ^ 1])
-        refused(lambda: zoo.load("cats-teacher"), "not the file that the catalogue describes", "try again")
+        wrong = "generator.safetensors of cats-teacher is not the file that the catalogue describes"
+        refused(lambda: zoo.load("cats-teacher"), wrong, "try again")
         right["generator.safetensors"] = good
         assert same(zoo.load("cats-teacher"), zoo.load(tmp_path / "made"))
-        assert server.downloads() == 2
 
-    def test_a_spoilt_cache_mends_itself(self, server, hub_cats):
+    def test_a_spoilt_cache_mends_itself(self, server, installed):
         path = zoo.locate("cats-teacher")
         path.resolve().write_bytes(b"spoilt")
+        before = server.downloads()
         refused(lambda: zoo.load("cats-teacher"), "not the file that the catalogue describes", "try again")
-        assert zoo.load("cats-teacher") and server.downloads() == 2
+        assert zoo.load("cats-teacher") and server.downloads() == before + 1
 
     def test_by_repository(self, server, hub_cats, tmp_path):
         made = zoo.load(tmp_path / "made")
         assert same(made, zoo.load("cat/cats")) and same(made, zoo.load("cat/cats", local=False))
-        assert same(made, zoo.load(f"cat/cats@{hub_cats['revision']}"))
+        assert same(made, zoo.load(hub_cats))
         assert zoo.load_critic("cat/cats") and server.downloads() == 2
         server.stop()
         assert same(made, zoo.load("cat/cats"))
@@ -308,7 +312,7 @@ class TestHub:
         new = run_folder(tmp_path / "new")
         server.add("cat/cats", {"generator.safetensors": (new / "generator.safetensors").read_bytes()})
         assert same(zoo.load("cat/cats"), zoo.load(new))
-        assert same(zoo.load(f"cat/cats@{hub_cats['revision']}"), before)
+        assert same(zoo.load(hub_cats), before)
 
     def test_missing_parts(self, server, hub_cats):
         server.add("cat/empty", {"README.md": b"nothing"})
@@ -319,36 +323,67 @@ class TestHub:
 
     def test_private(self, server, hub_cats, monkeypatch):
         server.repositories["cat/cats"].private = True
-        refused(lambda: zoo.load("cats-teacher"), "that you may read", "hf auth login")
+        refused(lambda: zoo.load(hub_cats), "that you may read", "hf auth login")
         monkeypatch.setenv("HF_TOKEN", READER)
-        refused(lambda: zoo.load("cats-teacher"), "that you may read")
+        refused(lambda: zoo.load(hub_cats), "that you may read")
         monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-        text = refused(lambda: zoo.load("cats-teacher"), "refused your token")
+        text = refused(lambda: zoo.load(hub_cats), "refused your token")
         assert "hf_wrong" not in text
         monkeypatch.setenv("HF_TOKEN", WRITER)
-        assert zoo.load("cats-teacher")
+        assert zoo.load(hub_cats)
         assert {request.token for request in server.requests if request.path.startswith("/cdn/")} == {""}
 
     def test_gated(self, server, hub_cats, monkeypatch):
         server.repositories["cat/cats"].gated = True
-        refused(lambda: zoo.load("cats-teacher"), "terms that you must accept", "hf auth login")
+        refused(lambda: zoo.load(hub_cats), "terms that you must accept", "hf auth login")
         monkeypatch.setenv("HF_TOKEN", READER)
-        refused(lambda: zoo.load("cats-teacher"), "terms that you must accept")
+        refused(lambda: zoo.load(hub_cats), "terms that you must accept")
         monkeypatch.setenv("HF_TOKEN", WRITER)
-        assert zoo.load("cats-teacher")
+        assert zoo.load(hub_cats)
 
     def test_server_down(self, server, hub_cats):
         server.stop()
-        refused(lambda: zoo.load("cats-teacher"), server.url, "cannot be reached")
+        refused(lambda: zoo.load(hub_cats), server.url, "cannot be reached")
         refused(lambda: zoo.load("cat/cats"), "cannot be reached")
 
     def test_offline(self, server, hub_cats, monkeypatch):
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-        refused(lambda: zoo.load("cats-teacher"), "HF_HUB_OFFLINE")
+        refused(lambda: zoo.load(hub_cats), "HF_HUB_OFFLINE")
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
         found = zoo.load("cat/cats")
         monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-        assert same(zoo.load("cats-teacher"), found) and same(zoo.load("cat/cats"), found)
+        assert same(zoo.load(hub_cats), found) and same(zoo.load("cat/cats"), found)
+
+    @pytest.mark.parametrize(
+        ("setting", "value"),
+        [
+            ("HF_TOKEN", "hf_wrong"),
+            ("HF_TOKEN", "k\u00e4tzchen"),
+            ("HTTP_PROXY", "nonsense"),
+            ("HTTP_PROXY", "http://[::1"),
+            ("HTTP_PROXY", "socks9://127.0.0.1:1"),
+            ("HTTP_PROXY", "http://127.0.0.1:1"),
+        ],
+    )
+    def test_what_the_client_cannot_use_does_not_stop_a_cached_model(
+        self, server, hub_cats, monkeypatch, setting, value, capsys
+    ):
+        found = zoo.load("cat/cats")
+        server.repositories["cat/cats"].private = setting == "HF_TOKEN"
+        for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(setting, value)
+        huggingface_hub.close_session()  # or it would keep its settings
+        try:
+            assert same(zoo.load("cat/cats"), found)
+        finally:
+            monkeypatch.delenv(setting)
+            huggingface_hub.close_session()
+
+    def test_a_server_that_is_no_hub_does_not_stop_a_cached_model(self, server, hub_cats):
+        found = zoo.load("cat/cats")
+        server.trouble = "garbage"
+        assert same(zoo.load("cat/cats"), found)
 
     def test_trouble(self, server, hub_cats):
         for trouble, needle in (
@@ -357,9 +392,9 @@ class TestHub:
             ("short", "invalid answer"),
         ):
             server.trouble = trouble
-            refused(lambda: zoo.load("cats-teacher"), server.url, needle)
+            refused(lambda: zoo.load(hub_cats), server.url, needle)
         server.trouble = ""
-        assert zoo.load("cats-teacher")
+        assert zoo.load(hub_cats)
 
     def test_what_is_no_model_leaves_the_cache(self, server, hub_cats):
         good = server.repositories["cat/cats"].files()["generator.safetensors"]
@@ -461,128 +496,10 @@ class TestDelta:
         refused(lambda: weights.load(tmp_path / "delta.safetensors"), "difference to cats-teacher")
 
     def test_from_the_hub(self, server, hub_cats, tmp_path):
-        source = f"cat/cats@{hub_cats['revision']}"
-        network = self.transferred(zoo.load(source), 2)
-        zoo.save_delta(network, source, tmp_path / "dogs.safetensors")
+        network = self.transferred(zoo.load(hub_cats), 2)
+        zoo.save_delta(network, hub_cats, tmp_path / "dogs.safetensors")
         server.add("cat/dogs", {"generator.safetensors": (tmp_path / "dogs.safetensors").read_bytes()})
         assert same(zoo.load("cat/dogs"), network)
-
-
-class TestPublish:
-    def test_and_load_back(self, server, tmp_path, caplog, capsys):
-        caplog.set_level("DEBUG")
-        folder = run_folder(tmp_path / "run")
-        assert zoo.publish(folder, "cat/new", WRITER) == f"{server.url}/cat/new"
-        repository = server.repositories["cat/new"]
-        assert not repository.private and len(repository.commits) == 1
-        assert set(repository.files()) == {"generator.safetensors", "critic.safetensors", "README.md"}
-        for name in ("generator.safetensors", "critic.safetensors"):
-            assert repository.files()[name] == (folder / name).read_bytes()
-        assert same(zoo.load("cat/new"), zoo.load(folder)) and same(zoo.load_critic("cat/new"), zoo.load_critic(folder))
-        printed = capsys.readouterr()
-        assert WRITER not in caplog.text + printed.out + printed.err
-        assert not [path for path in tmp_path.rglob("*") if path.is_file() and WRITER.encode() in path.read_bytes()]
-
-    def test_card(self, server, cats, checkpoints):
-        record = {"kind": "fid", "name": "cats-teacher", "fid": 63.95, "count": 500, "kid": [1, 2]}
-        (checkpoints / "results.json").write_text(json.dumps({"records": [record]}))
-        zoo.publish("cats-teacher", "cat/new", WRITER)
-        card = server.repositories["cat/new"].files()["README.md"].decode()
-        front = card.split("---")[1]
-        for line in ("license: cc-by-4.0", "library_name: ganopt", "pipeline_tag: unconditional-image-generation"):
-            assert line in front
-        for text in (
-            "# Cats",
-            GENERATOR,
-            "5,000",
-            "CC BY 4.0",
-            "| fid500 | 63.95 |",
-            "| lr_g | 0.0002 |",
-            "| recipe | r1 |",
-        ):
-            assert text in card, text
-        assert 'load("cat/new")' in card and "/home/somebody" not in card and "kid" not in card
-
-    def test_the_code_of_the_card_runs(self, server, tmp_path):
-        zoo.publish(run_folder(tmp_path / "run"), "cat/new", WRITER)
-        card = server.repositories["cat/new"].files()["README.md"].decode()
-        exec(card.split("```python\n")[1].split("```")[0], {})
-        assert (tmp_path / "face.png").read_bytes().startswith(b"\x89PNG")
-        assert "| trained on | cats |" in card and "1,234" in card and "license: unknown" in card
-
-    def test_licence_of_ones_own(self, server, cats, checkpoints):
-        write_catalogue(checkpoints, {**cats, "licence": "As AFHQ: not for sale"})
-        zoo.publish("cats-teacher", "cat/new", WRITER)
-        card = server.repositories["cat/new"].files()["README.md"].decode()
-        assert "license: other" in card and "license_name: as-afhq-not-for-sale" in card
-
-    def test_without_a_critic(self, server, tmp_path):
-        run_folder(tmp_path / "run", critic=False)
-        zoo.publish("run", "cat/one", WRITER)
-        zoo.publish("run/generator.safetensors", "cat/two", WRITER)
-        for name in ("cat/one", "cat/two"):
-            assert set(server.repositories[name].files()) == {"generator.safetensors", "README.md"}
-
-    def test_again(self, server, tmp_path):
-        zoo.publish(run_folder(tmp_path / "run"), "cat/new", WRITER)
-        zoo.load("cat/new")
-        zoo.publish(run_folder(tmp_path / "better"), "cat/new", WRITER)
-        assert same(zoo.load("cat/new"), zoo.load("better"))
-        assert len(server.repositories["cat/new"].commits) == 2
-
-    def test_private(self, server, tmp_path, monkeypatch):
-        folder = run_folder(tmp_path / "run")
-        zoo.publish(folder, "cat/secret", WRITER, private=True)
-        assert server.repositories["cat/secret"].private
-        refused(lambda: zoo.load("cat/secret"), "that you may read")
-        monkeypatch.setenv("HF_TOKEN", WRITER)
-        assert same(zoo.load("cat/secret"), zoo.load(folder))
-        server.add("cat/open", {"README.md": b"for all"})
-        refused(lambda: zoo.publish(folder, "cat/open", WRITER, private=True), "is public")
-        assert set(server.repositories["cat/open"].files()) == {"README.md"}
-
-    @pytest.mark.parametrize(
-        ("repository", "token", "needle"),
-        [
-            ("cat/new", "hf_wrongSecret", "refused the token"),
-            ("cat/new", "", "not an access token"),
-            ("cat/new", "hf_wrongSecret\n", "not an access token"),
-            ("cat/new", "hf_wrongSecrät", "not an access token"),
-            ("cat/new", READER, "cannot write"),
-            ("dog/new", WRITER, "cannot write"),
-            ("dog/open", WRITER, "cannot write"),
-            ("new", WRITER, "user/name"),
-            ("cat/a--b", WRITER, "user/name"),
-            ("../cat", WRITER, "user/name"),
-            ("cat/new@main", WRITER, "user/name"),
-            ("cat/settings", WRITER, "Reserved name"),
-        ],
-    )
-    def test_refused(self, server, tmp_path, repository, token, needle):
-        server.add("dog/open", {"README.md": b"for all"})
-        folder = run_folder(tmp_path / "run")
-        text = refused(lambda: zoo.publish(folder, repository, token), needle)
-        assert "Secr" not in text and list(server.repositories) == ["dog/open"]
-
-    def test_server_trouble(self, server, tmp_path, monkeypatch):
-        folder = run_folder(tmp_path / "run")
-        for trouble, needle in (("garbage", "invalid answer"), ("busy", "cannot be reached")):
-            server.trouble = trouble
-            refused(lambda: zoo.publish(folder, "cat/new", WRITER), server.url, needle)
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-        refused(lambda: zoo.publish(folder, "cat/new", WRITER), "HF_HUB_OFFLINE")
-        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
-        server.stop()
-        refused(lambda: zoo.publish(folder, "cat/new", WRITER), "cannot be reached")
-
-    def test_endpoint(self, server, tmp_path, monkeypatch):
-        monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-        zoo.publish(run_folder(tmp_path / "run"), "cat/new", WRITER, endpoint=server.url)
-        assert "cat/new" in server.repositories
-
-    def test_what_is_no_model(self, server, tmp_path):
-        refused(lambda: zoo.publish("nothing", "cat/new", WRITER), "Unknown model")
-        assert server.requests == []
 
 
 class TestRuns:

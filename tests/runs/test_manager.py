@@ -247,7 +247,7 @@ def test_a_run_without_a_process_id_is_not_stopped(folder, recipe, refuses, monk
     lock = lock_file(folder / "odd" / LOCK)
     with refuses("The process id of 'odd' is unknown"):
         manager.stop(folder, "odd")
-    os.close(lock)
+    lock.close()
     (folder / "odd" / PROCESS).unlink()
 
 
@@ -255,7 +255,7 @@ def test_a_run_without_a_process_id_is_not_stopped(folder, recipe, refuses, monk
 def test_no_name_leads_out_of_the_folder(folder, recipe, refuses, name):
     with refuses("run's name"):
         manager.start(folder, name, recipe)
-    with refuses("run's name"):
+    with refuses("There is no run"):
         manager.delete(folder, name)
     assert not folder.exists()
 

@@ -7,6 +7,7 @@ import pytest
 
 from ganopt.runs import monitor
 from ganopt.runs.monitor import MOST_POINTS, Watch, curves, follow, recipe_of
+from ganopt.runs.queue import PROCESS
 from ganopt.training import methods
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import write_recipe
@@ -108,3 +109,12 @@ def test_an_unfinished_line_is_read_in_the_next_call(tmp_path):
     assert follow(tmp_path, offset)[0] == [{"step": 3}]
     file.write_bytes(b'{"step": 1}\n')  # truncated by a resumed run
     assert follow(tmp_path, offset)[0] == [{"step": 1}]
+
+
+def test_a_run_that_has_written_no_step_yet_has_not_ended(tmp_path):
+    (tmp_path / PROCESS).write_text("1")
+    write(tmp_path, range(0))
+    recipe = methods.recipe("r1", steps=3)
+    assert not Watch(tmp_path).refresh().has_ended(recipe)
+    write(tmp_path, range(1, 4))
+    assert Watch(tmp_path).refresh().has_ended(recipe)

@@ -57,9 +57,9 @@ def work(path: Path, seconds: float = 60) -> str:
 
 def test_a_lock_has_one_holder_and_is_released_by_it(tmp_path):
     assert not is_locked(tmp_path / "lock")
-    descriptor = lock_file(tmp_path / "lock")
-    assert descriptor is not None and lock_file(tmp_path / "lock") is None and is_locked(tmp_path / "lock")
-    os.close(descriptor)
+    lock = lock_file(tmp_path / "lock")
+    assert lock is not None and lock_file(tmp_path / "lock") is None and is_locked(tmp_path / "lock")
+    lock.close()
     assert not is_locked(tmp_path / "lock")
 
 

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from ganopt.models import model_cache
-from ganopt.models.catalogue import catalogue
+from ganopt.models.networks import parameters_of
 from ganopt.thesis import comparison as comparing
+from ganopt.thesis import model_facts
 from ganopt.thesis.comparison import BRIGHTEST, compare, cosines, difference_map
 from ganopt.viz import sheets
 
@@ -72,13 +73,9 @@ def test_what_cannot_be_compared_is_one_sentence(models, seeds, fragments, refus
         compare(models, CPU, seeds)
 
 
-def test_facts_are_what_was_measured():
-    records = comparing.results()
-    title, size, latency, fid, spread = comparing.facts("cats-teacher", records)
-    megabytes = catalogue()["cats-teacher"].bytes / 1e6
-    assert (title, size) == ("Cats, <teacher>", f"cats-teacher, {megabytes:.1f} MB")
-    assert (latency, fid, spread) == ("12.3 ms a face on cpu", "fid500 40.00, cats", "(39.00 to 41.00)")
-    assert len(comparing.facts("cats-teacher", {})) == 2
+def test_a_plot_compares_sizes_in_one_precision():
+    [teacher, student] = comparing.plots(comparing.results())[0].points
+    assert teacher.size == student.size == 2 * parameters_of("big/32@32") / 1e6
 
 
 def test_a_plot_holds_one_protocol_and_one_reference():
@@ -116,7 +113,7 @@ def test_presets_are_those_that_the_catalogue_can_make(checkpoints, tmp_path, mo
 def test_a_sheet_is_the_same_for_the_same_comparison():
     def page():
         found = compare(["cats-teacher", "cats-student"], CPU, [1, 2])
-        heads = [comparing.facts(name, comparing.results()) for name in found.models]
+        heads = [each.lines for each in model_facts.facts(found.models, comparing.results())]
         return sheets.comparison(found.pictures, heads, [["one", "two"]] * 2).tobytes()
 
     assert page() == page()

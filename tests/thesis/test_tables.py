@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from ganopt.thesis import tables
+from ganopt.thesis import curves, tables
 from ganopt.thesis.published import THESIS
 from ganopt.thesis.table_text import END, START, Table, as_csv, insert, markdown, page
 from ganopt.thesis.tables import MODELS, STUDENTS
@@ -230,9 +230,9 @@ def test_the_race_compares_recipes_after_the_same_minutes():
 
 def test_the_curves_of_the_race_are_named_by_their_critics():
     records = [curve("race-ours", (4, 90.0), (8, 60.0)), curve("race-plain", (4, 99.0)), curve("cats-fast", (4, 50.0))]
-    found = tables.race_curves({(each["kind"], each["name"]): each for each in records})
+    found = curves.race_curves({(each["kind"], each["name"]): each for each in records})
     assert found == {"pixels and features": [(4, 90.0), (8, 60.0)], "pixels": [(4, 99.0)]}
-    assert tables.race_curves({}) == {}
+    assert curves.race_curves({}) == {}
 
 
 def test_nothing_measured_is_said_in_a_sentence_and_all_rows_are_in_the_csv():

@@ -1,10 +1,14 @@
-"""Networks, a loss and a method from outside of the package: once registered, they train, draw and are measured."""
+"""What is registered from outside of the package: networks, a loss and a method train, draw and are measured.
+
+A tab stands on the page.
+"""
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import gradio as gr
 import pytest
 import torch
 from torch import Tensor, nn
@@ -21,7 +25,8 @@ from ganopt.training.methods import METHODS, Method
 from ganopt.training.recipes import Recipe, setting
 from ganopt.training.recipes.critics import OWN_DEFAULTS
 from ganopt.training.step import adversarial_loss
-from ganopt.ui import build_app, requests
+from ganopt.ui import TABS, build_app, requests
+from ganopt.ui.api import add_endpoint
 
 
 class ToyGenerator(Generator):
@@ -69,10 +74,23 @@ def _generator_loss(state, z: Tensor, fake: Tensor) -> tuple[Tensor, dict[str, T
     return adversarial_loss(state, fake) + state.recipe.calm * wish, {"wish": wish}
 
 
+def _build_toys(address, tab: gr.Tab, device: torch.device, scratch) -> None:
+    """A tab with a heading and an endpoint."""
+    gr.Markdown("Toys are drawn here.")
+
+    def toy(count: int = 1) -> str:
+        """Draw some toys."""
+        return f"{count} toys on {device}"
+
+    add_endpoint("toy", toy, "draw")
+
+
 @pytest.fixture(autouse=True)
 def toys() -> Iterator[None]:
     """All of them registered, for one test."""
-    registries = [(registry, dict(registry)) for registry in (KINDS, LOSSES, METHODS, OWN_DEFAULTS)]
+    registries: list[tuple[dict, dict]] = [
+        (registry, dict(registry)) for registry in (KINDS, LOSSES, METHODS, OWN_DEFAULTS, TABS)
+    ]
     register("toy", "generator", sides=(32,))(lambda architecture: ToyGenerator(architecture.side))
     register("toy-critic", "critic", sides=(32,))(lambda architecture: ToyCritic(architecture.side))
     OWN_DEFAULTS["toy-critic"] = {"lr": 3e-4}
@@ -90,6 +108,7 @@ def toys() -> Iterator[None]:
             labels={"calm": "Calmness"},
         )
     )
+    TABS["Toys"] = _build_toys
     yield
     for registry, before in registries:
         registry.clear()
@@ -140,6 +159,16 @@ def test_they_stand_on_the_page(draw_faces, tmp_path, three_models, monkeypatch)
     made = requests.make_recipe(request, public=False)
     assert isinstance(made, Calm) and made.calm == 0.3
     assert [(each.kind, each.weight) for each in made.critics] == [("toy-critic", 1.0), ("toy-critic", 0.5)]
+
+
+def test_a_tab_stands_on_the_page_with_its_endpoint(tmp_path, three_models, monkeypatch):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(three_models))
+    page = build_app("cpu")
+    components = [component["props"] for component in page.get_config_file()["components"]]
+    assert [each["label"] for each in components if each.get("id") == "toys"] == ["Toys"]
+    assert "Toys are drawn here." in [each.get("value") for each in components]
+    assert "Draw some toys." in page.get_api_info()["named_endpoints"]["/toy"]["description"]
+    assert page.fns[next(key for key, fn in page.fns.items() if fn.api_name == "toy")].fn(3) == "3 toys on cpu"
 
 
 def test_they_train_and_are_resumed_to_the_bit(draw_faces, tmp_path):

@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -259,7 +260,8 @@ def test_the_same_seed_is_the_same_run_and_another_is_not(case, few, source, str
 def test_a_run_folder_holds_its_files_and_no_others(case, straight, source):
     folder = straight(case)
     judged = {"critic.safetensors"} if case != "distill-0" else set()
-    previews = {f"previews/{step:07}.png" for step in (5, 10)}
+    kinds = ("previews", "verdicts") if judged else ("previews",)
+    previews = {f"{kind}/{step:07}.png" for kind in kinds for step in (0, 5, 10)}
     files = {"config.json", "metrics.jsonl", "state.safetensors", "generator.safetensors"} | judged | previews
     assert {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()} == files
     expected = methods.resolved(make(case, source))
@@ -315,6 +317,15 @@ def test_previews_are_the_six_fixed_faces_of_the_average(case, few, tmp_path):
     for index, face in enumerate(faces):
         part = image.crop((32 * index, 0, 32 * index + 32, 32))
         assert part.tobytes() == face.permute(1, 2, 0).contiguous().numpy().tobytes()
+
+
+def test_the_first_preview_is_of_the_source_before_training(source, few, tmp_path):
+    settings = {"source": str(source), "batch": 4, "steps": 1, "freeze_g": 1, "freeze_d": 1, "n_critic": 1}
+    consume(loop.train(methods.recipe("transfer", device="cpu", **settings), tmp_path, few))
+    (path,) = (tmp_path / "previews").iterdir()
+    shown = np.asarray(Image.open(path)).reshape(32, 6, 32, 3).transpose(1, 3, 0, 2)
+    faces = draw(weights.load(source / "generator.safetensors"), latents(range(6)))
+    assert path.name == "0000000.png" and np.array_equal(shown, faces.numpy())
 
 
 @pytest.mark.parametrize(
@@ -505,6 +516,12 @@ def test_a_student_can_start_from_a_trained_model(few, source, tmp_path, refuses
     consume(loop.train(recipe, tmp_path / "run", few))
     with refuses("is a big/32@32, but the student a big/64@32; use the same"):
         new_state(make("distill-0.05", source, generator="big/64@32", start=str(source)), few)
+
+
+def test_a_student_can_start_from_a_model_that_is_grown(few, source):
+    student = new_state(make("distill-0.05", source, generator="big-res/32@32", start=str(source)), few).generator
+    z = latents(range(4))
+    assert torch.equal(student.eval()(z), zoo.load(source)(z))
 
 
 def test_a_transfer_reads_pictures_of_its_sources_side(source, draw_faces, tmp_path):

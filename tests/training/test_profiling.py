@@ -8,7 +8,7 @@ import torch
 
 from ganopt.models.networks import build_critic, build_generator, count_parameters
 from ganopt.training import methods
-from ganopt.training.profiling import cost_of_drawing, cost_of_training, peak_memory, reset_peak_memory, trial
+from ganopt.training.profiling import cost_of_drawing, cost_of_training, follow_trial, peak_memory, reset_peak_memory
 
 CPU = torch.device("cpu")
 STARTED_BY_A_LARGE_PROCESS = """
@@ -71,16 +71,16 @@ def test_a_trial_measures_in_a_process_of_its_own_and_says_what_is_wrong(refuses
     recipe = methods.recipe(
         "wgan-gp", generator="big/64@32", critic="critic/64", batch=2, n_critic=1, steps=1, device="cpu"
     )
-    cost = trial(recipe, OMP_NUM_THREADS="1")
+    *_, cost = follow_trial(recipe, OMP_NUM_THREADS="1")
     assert cost.threads == 1 and cost.batch == 2 and cost.seconds > 0 and cost.peak > 10_000_000
     alone = methods.recipe(
         "distill", teacher="cats-teacher", generator="big/64", critic="kd-critic/64", alpha=0.0, batch=2, steps=1
     )
-    assert trial(alone, OMP_NUM_THREADS="1").seconds > 0
+    assert [*follow_trial(alone, OMP_NUM_THREADS="1")][-1].seconds > 0
     with refuses("nobody"):
-        trial(methods.recipe("distill", teacher="nobody", steps=1))
+        list(follow_trial(methods.recipe("distill", teacher="nobody", steps=1)))
 
 
 def test_a_trial_has_a_time_limit(refuses):
     with refuses("Estimating took longer than 0.5 s"):
-        trial(methods.recipe("wgan-gp", steps=1), 0.5)
+        list(follow_trial(methods.recipe("wgan-gp", steps=1), 0.5))

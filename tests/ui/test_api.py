@@ -1,4 +1,4 @@
-"""The API on a real server: each endpoint, wrong arguments, and the examples in README.md."""
+"""The API on a real server: each endpoint, wrong arguments, and the examples in docs/python.md."""
 
 import json
 import re
@@ -14,12 +14,14 @@ from gradio_client import Client, handle_file
 from PIL import Image
 
 from ganopt.runs import manager
+from ganopt.ui.api import check_number
+from ganopt.ui.common import optional_number, optional_text
 from tests.browser.conftest import served
 
-ENDPOINTS = {"/generate", "/map", "/walk", "/compare", "/pair", "/fid", "/cost", "/train"}
-README = (Path(__file__).parents[2] / "README.md").read_text()
-SECTION = README.partition("## From a program")[2].partition("\n## ")[0]
-SERVED = "http://127.0.0.1:7860"  # in README.md
+ENDPOINTS = {"/generate", "/best", "/map", "/walk", "/compare", "/pair", "/fid", "/lab", "/cost", "/train"}
+DOCUMENT = (Path(__file__).parents[2] / "docs/python.md").read_text()
+SECTION = DOCUMENT.partition("## From a program")[2].partition("\n## ")[0]
+SERVED = "http://127.0.0.1:7860"  # there
 TINY = {"network": "big/64", "side": 32, "settings": {"batch": 4}}
 
 
@@ -112,8 +114,8 @@ def test_fid(client, archive):
     found = client.predict(**arguments, own=archive, own_as_reference=True, api_name="/fid")
     rows = [dict(zip(found["headers"], row, strict=True)) for row in found["rows"]]
     assert found["said"].startswith("Done") and rows[-1]["Pictures of"] == "cats-teacher" and rows[-1]["n"] == "50"
-    assert float(rows[-1]["FID"]) > 0 and float(rows[-1]["FID to teacher"]) > 0
-    assert Path(found["csv"]).read_text().startswith("Pictures of,n,FID")
+    assert float(rows[-1]["fid50"]) > 0 and float(rows[-1]["FID to teacher"]) > 0
+    assert Path(found["csv"]).read_text().startswith("Pictures of,n,fid50")
 
 
 def test_cost(client):
@@ -122,8 +124,12 @@ def test_cost(client):
 
 
 def test_train(client, archive, folder):
-    message, name = client.predict(minutes=5, name="mine", files=[archive], **TINY, api_name="/train")
-    assert name == "mine" and message == "'mine' has been started."
+    more = folder / "more.zip"
+    more.write_bytes((folder / "faces.zip").read_bytes())
+    with zipfile.ZipFile(more, "a") as file:
+        file.writestr("notes.txt", "hi")
+    message, name = client.predict(minutes=5, name="mine", files=[handle_file(more)], **TINY, api_name="/train")
+    assert name == "mine" and message == "'mine' has been started. It uses 60 pictures. Left out: 1 .txt."
     manager.stop(folder / "GANOPT_RUNS", "mine")
 
 
@@ -133,6 +139,10 @@ def test_train(client, archive, folder):
         ("generate", {"model": "../../etc/passwd"}, "Unknown model"),
         ("generate", {"model": "user/repository"}, "Unknown model"),
         ("generate", {"model": 3}, "'model' is not valid"),
+        ("best", {}, "not known where the eyes of cats-teacher's faces are"),  # it was trained on drawings
+        ("best", {"model": "cats-teecher"}, "Unknown model"),
+        ("best", {"seeds": "0-256"}, "more than 256 seeds"),
+        ("best", {"count": 65}, "'count' must be a number from 1 to 64"),
         ("generate", {"seeds": None}, "'seeds' is not valid"),
         ("generate", {"seeds": "5-2"}, "runs backwards"),
         ("generate", {"scale": "wild"}, "'scale' is not valid"),
@@ -206,7 +216,7 @@ def test_plain_http_works_and_returns_file_urls(address):
         assert response.read(2) == b"PK"
 
 
-def test_the_client_in_the_readme_runs(address):
+def test_the_client_in_the_documentation_runs(address):
     [lines] = re.findall("```python\n(.*?)```", SECTION, re.DOTALL)
     assert SERVED in lines
     names: dict = {}
@@ -215,7 +225,7 @@ def test_the_client_in_the_readme_runs(address):
 
 
 @pytest.mark.skipif(not shutil.which("curl"), reason="curl is not installed")
-def test_the_curl_in_the_readme_runs(address):
+def test_the_curl_in_the_documentation_runs(address):
     [lines] = re.findall("```bash\n(.*?)```", SECTION, re.DOTALL)
     done = subprocess.run(["bash", "-ec", lines.replace(SERVED, address)], capture_output=True, text=True, check=True)
     assert "event: complete" in done.stdout and '"caption": "seed 3"' in done.stdout
@@ -229,3 +239,10 @@ def call(url: str, body: dict) -> tuple[str, object]:
     with urllib.request.urlopen(f"{url}/{name}") as response:
         *_, event, data = filter(None, response.read().decode().splitlines())
     return event.removeprefix("event: "), json.loads(data.removeprefix("data: "))
+
+
+def test_large_numbers_are_written_out(refuses):
+    with refuses("from 0 to 4294967295."):
+        check_number("seed", -1, 0, 2**32 - 1)
+    assert optional_number(optional_text(2**32 - 1), "Seed") == 2**32 - 1
+    assert optional_text(1e-4) == "0.0001" and optional_text(0.1) == "0.1"

@@ -20,6 +20,7 @@ from ganopt.thesis.comparison import RAMP
 from ganopt.thesis.release import ship
 from ganopt.ui import build_app
 from ganopt.ui.common import store_png
+from tests.browser.conftest import served
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -109,8 +110,8 @@ def test_a_page_without_models_says_so_and_the_log_says_where(catalogue, tmp_pat
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
     if catalogue:
         (tmp_path / "catalogue.json").write_text(catalogue)
-    texts = [block.value for block in build_app("cpu").blocks.values() if isinstance(block, gr.Markdown)]
-    assert any("restore it" in text for text in texts) and not any(str(tmp_path) in text for text in texts)
+    texts = [block.value for block in build_app("cpu").blocks.values() if isinstance(block, gr.HTML)]
+    assert any("restore it" in str(text) for text in texts) and not any(str(tmp_path) in str(text) for text in texts)
     assert str(tmp_path) in capsys.readouterr().err
 
 
@@ -168,3 +169,21 @@ def test_a_stored_picture_is_not_written_again(tmp_path, monkeypatch):
     assert not os.path.samestat(first, os.stat(store_png(255 - picture)))
     with Image.open(store_png(picture)) as image:
         assert np.array_equal(np.asarray(image), picture.permute(1, 2, 0).numpy())
+
+
+@pytest.mark.parametrize("setting", ["socks9://x", "http://127.0.0.1:1"])
+def test_neither_proxies_nor_a_strange_temporary_folder_stop_the_page(setting, tmp_path, three_models):
+    (tmp_path / "gradio").write_text("of another user")  # the folder that Gradio would use
+    settings = {"TMPDIR": tmp_path, "GRADIO_TEMP_DIR": "", "GANOPT_CHECKPOINTS": three_models}
+    proxies = {"HTTP_PROXY": setting, "NO_PROXY": "", "no_proxy": ""}
+    with served(tmp_path / "log", **{name: str(value) for name, value in settings.items()}, **proxies) as (address, _):
+        faces, *_ = Client(address, verbose=False).predict(seeds="0-1", api_name="/generate")
+    assert len(faces) == 2
+    ignored = f"HTTP_PROXY is '{setting}', not the address of a proxy that can be used here, so it is ignored.\n"
+    assert (ignored in (tmp_path / "log").read_text()) == (setting != "http://127.0.0.1:1")
+
+
+def test_a_temporary_folder_that_cannot_be_written_is_one_sentence(monkeypatch, refuses):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", f"{__file__}/made")
+    with refuses("GRADIO_TEMP_DIR", "is not a folder that you may write to"):
+        build_app()

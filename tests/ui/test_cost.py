@@ -8,20 +8,12 @@ from pathlib import Path
 import httpx
 import pytest
 
-from ganopt.ui import build_app
-
 HEAVY = {"method": "r1", "network": "big", "side": 128, "data": "sample:cats-teacher", "minutes": 1}
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory, three_models):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANOPT_CHECKPOINTS", str(three_models))
-        patch.setenv("GANOPT_RUNS", str(tmp_path_factory.mktemp("runs")))
-        demo = build_app("cpu")
-        demo.launch(prevent_thread_lock=True, quiet=True, ssr_mode=False)
-        yield demo
-        demo.close()
+def demo(three_models, tmp_path_factory, launch_page):
+    return launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_RUNS=tmp_path_factory.mktemp("runs"))
 
 
 def estimating() -> list[int]:

@@ -152,7 +152,7 @@ def test_all_intact_models_are_offered(runs):
 
 @pytest.mark.parametrize("name", [*FAULTS, *MINOR_FAULTS, "good"])
 def test_each_run_is_shown(name, runs, tmp_path):
-    parts = run_view._parts((name, ""), 100, Scratch(tmp_path), gr.Request())
+    parts = run_view._parts((name, ""), 100, "", Scratch(tmp_path), gr.Request())
     values = {part: make() for part, (_, make) in parts.items()}
     assert f"<b>{name}</b>" in values["status"]
     if name in FAULTS:

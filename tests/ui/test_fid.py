@@ -32,13 +32,14 @@ def error_of(task):
 def measure(path, as_reference):
     models, sources = ("cats-teacher",) if as_reference else (), fid._sources(Path(ordinary), path, as_reference)
     plan = Plan(models=models, count=50, **sources)
-    return list(fid._measure(plan, torch.device("cpu"), Scratch(folder / "scratch"), lambda: False))
+    return list(fid._measure(plan, torch.device("cpu"), scratch, lambda: False))
 
 def start(path):
     request = requests.from_api("r1", 1, train.UPLOAD, "cats-teacher", "big/64", 32, {"batch": 4})
     return requests.start(request, [Path(path)], "mine", True)
 
 folder, ordinary, large = Path(sys.argv[1]), *sys.argv[2:]
+scratch = Scratch(folder / "scratch")
 measure(ordinary, True)
 before = peak()
 sentences = [error_of(lambda: measure(large, role)) for role in (True, False)] + [error_of(lambda: start(large))]

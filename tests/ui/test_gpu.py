@@ -14,12 +14,16 @@ SPACES = """
 import functools, inspect, pickle
 import gradio as gr
 
-calls = []
+calls, asked, left = [], [], [120]
 
 def copied(value):
     return pickle.loads(pickle.dumps(value))
 
-def called(task, arguments):
+def called(task, duration, arguments):
+    seconds = duration(*arguments) if callable(duration) else duration
+    asked.append(seconds)
+    if seconds > left[0]:
+        raise gr.Error(f"You have exceeded your GPU quota ({seconds}s requested vs. {left[0]}s left).")
     try:
         return task(*copied(arguments))
     except gr.Error:
@@ -28,17 +32,15 @@ def called(task, arguments):
         raise gr.Error("worker error") from error
 
 def GPU(task, duration):
-    assert duration > 0
-
     @functools.wraps(task)
     def plain(*arguments):
         calls.append(task.__name__)
-        return copied(called(task, arguments))
+        return copied(called(task, duration, arguments))
 
     @functools.wraps(task)
     def stream(*arguments):
         calls.append(task.__name__)
-        yield from map(copied, called(task, arguments))
+        yield from map(copied, called(task, duration, arguments))
 
     return stream if inspect.isgeneratorfunction(task) else plain
 """
@@ -56,6 +58,12 @@ try:
     client.predict(own=handle_file("spaces.py"), own_as_reference=True, api_name="/fid")
 except AppError as error:
     print(error)
+spaces.left[0] = 3
+try:
+    client.predict(api_name="/generate")
+except AppError as error:
+    print(error)
+print(*spaces.asked)
 print(*spaces.calls)
 """
 
@@ -74,6 +82,8 @@ def test_all_computations_run_on_a_gpu_and_their_errors_are_shown(tmp_path, sour
     command = [sys.executable, "-c", VISIT]
     done = subprocess.run(command, env=environment, cwd=tmp_path, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
-    sentence, calls = done.stdout.splitlines()[-2:]
-    assert set(calls.split()) == {"faces", "face_map", "walk", "compare", "cosines", "_evaluate"}
+    sentence, refusal, asked, calls = done.stdout.splitlines()[-4:]
+    assert set(calls.split()) == {"faces", "face_map", "walk", "compare", "cosines", "latencies", "_evaluate"}
     assert sentence == "spaces.py is damaged or not a zip file; make or download it again."
+    assert refusal == "You have exceeded your GPU quota (20s requested vs. 3s left)."
+    assert all(0 < int(each) <= 120 for each in asked.split())  # more is refused by the Space

@@ -2,11 +2,12 @@
 
 import dataclasses
 import functools
-import os
+import zipfile
 
 import pytest
 
 from ganopt.models import zoo
+from ganopt.runs import manager
 from ganopt.runs.queue import LOCK, lock_file
 from ganopt.runs.status import Run
 from ganopt.training.methods import METHODS
@@ -44,6 +45,13 @@ def test_a_transfer_has_the_networks_of_its_source_and_our_tuned_settings():
         made.preview_every == 100
         and private_recipe(dataclasses.replace(PRESETS["Transfer from cats to dogs"])).preview_every == 20
     )
+
+
+def test_my_pets_are_transferred_with_both_critics_and_frequent_previews():
+    made = private_recipe(dataclasses.replace(PRESETS["My pets, starting from the cats"], data="pictures"))
+    assert made.source == "cats-teacher" and made.minutes == 5
+    assert (made.preview_every, made.save_every) == (5, 20)  # ten previews in three minutes, and soon faces to draw
+    assert [(critic.kind, critic.weight) for critic in made.critics] == [("critic", 1.0), ("projected", 0.5)]
 
 
 @pytest.mark.parametrize(
@@ -159,10 +167,10 @@ def test_a_public_queue_is_limited(refuses, tmp_path):
         locks.append(lock_file(tmp_path / "runs" / str(number) / LOCK))
     with refuses("4 runs"):
         public_recipe(RunRequest("r1", 5, "sample:cats-teacher", **TINY))
-    os.close(locks.pop())
+    locks.pop().close()
     assert public_recipe(RunRequest("r1", 5, "sample:cats-teacher", **TINY))
     for lock in locks:
-        os.close(lock)
+        lock.close()
 
 
 def test_a_teacher_without_a_critic_is_imitated_without_feature_term(monkeypatch):
@@ -181,6 +189,31 @@ def test_a_teacher_without_a_critic_is_imitated_without_feature_term(monkeypatch
     assert (with_critic.feature, with_critic.inherit_critic) == (1, True)
     judged = private_recipe(RunRequest("distill", 1, "pictures", "cats-teacher", **TINY))
     assert (judged.feature, judged.pixel, judged.alpha) == (0, "mse", 0.3)
+
+
+def test_how_many_pictures_a_run_uses_is_said_before_its_start(draw_faces, tmp_path, refuses):
+    faces = draw_faces(tmp_path / "faces", 20)
+    said = "A run will use these {} pictures, without those that cannot be read."
+    with zipfile.ZipFile(tmp_path / "some.zip", "w") as archive:
+        for path in faces[:17]:
+            archive.write(path, path.name)
+        archive.writestr("notes.txt", "no picture")
+    assert requests.pictures_text("", [tmp_path / "some.zip"], public=True) == said.format(17)
+    assert requests.pictures_text("", faces[:3], public=True) == said.format(3)
+    assert requests.pictures_text(str(tmp_path / "faces"), [], public=False) == said.format(20)
+    assert requests.pictures_text(str(tmp_path / "faces"), [], public=True) == ""
+    (tmp_path / "text.zip").write_text("no zip file")
+    with refuses("text.zip is damaged"):
+        requests.pictures_text("", [tmp_path / "text.zip"], public=True)
+
+
+def test_pictures_that_were_left_out_are_named_with_the_reason(draw_faces, tmp_path, monkeypatch):
+    monkeypatch.setattr(manager, "_launch", lambda *_: None)
+    faces = draw_faces(tmp_path / "faces", 20)
+    faces[3].write_text("no picture")
+    request = RunRequest("r1", 1, **TINY, more={"batch": 4})
+    said, _ = requests.start(request, faces, "with a damaged one", public=True)
+    assert said.startswith("'with a damaged one' has been started. It uses 19 pictures. Skipped 00003.png: ")
 
 
 @pytest.mark.parametrize("method", METHODS)

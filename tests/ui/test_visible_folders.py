@@ -13,10 +13,9 @@ import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
-from ganopt import ui
 from ganopt.runs.queue import LOCK, LOG
 from ganopt.runs.status import ACTIVE, read
-from ganopt.ui import access, build_app
+from ganopt.ui import access
 
 ROOT = Path(__file__).parents[2]
 TINY = {"network": "big/64", "side": 32, "settings": {"batch": 4}}
@@ -28,19 +27,15 @@ def folder(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def page(folder, three_models, thin_inception):
+def page(folder, three_models, thin_inception, launch_page):
     """A page for visitors."""
     shutil.copytree(three_models, folder / "models", symlinks=True)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANOPT_CHECKPOINTS", str(folder / "models"))
-        patch.setenv("GANOPT_INCEPTION", str(thin_inception))
-        patch.setenv("GANOPT_RUNS", str(folder / "runs"))
-        patch.setenv("GRADIO_TEMP_DIR", str(folder / "made"))
-        patch.delenv("GANOPT_PRIVATE", raising=False)
-        page = build_app("cpu")
-        ui.launch(page, prevent_thread_lock=True, quiet=True)
-        yield page
-        page.close()
+    return launch_page(
+        GANOPT_CHECKPOINTS=folder / "models",
+        GANOPT_INCEPTION=thin_inception,
+        GANOPT_RUNS=folder / "runs",
+        GRADIO_TEMP_DIR=folder / "made",
+    )
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +94,9 @@ def call(page: Any, handler: str, values: list, headers: dict[str, str]) -> str:
 
 
 def test_the_view_of_a_run(page, finished, failed, folder):
-    call(page, "show", ["", 100, {}], {})  # so that Gradio knows the runs
+    call(page, "show", ["", 100, "", {}], {})  # so that Gradio knows the runs
     for run in (finished, failed):
-        for handler, values in (("show", [run.name, 100, {}]), ("_command_and_log", [run.name])):
+        for handler, values in (("show", [run.name, 100, "", {}]), ("_command_and_log", [run.name])):
             answer = call(page, handler, values, {})
             assert shows_no_folder(answer, folder), answer
     log = call(page, "_command_and_log", [finished.name], {})
@@ -111,7 +106,7 @@ def test_the_view_of_a_run(page, finished, failed, folder):
 
 def test_the_owner_sees_folders(page, finished, folder):
     owner = {access.TOKEN_HEADER: page.token}
-    call(page, "show", ["", 100, {}], owner)  # so that Gradio knows the run
+    call(page, "show", ["", 100, "", {}], owner)  # so that Gradio knows the run
     assert f"in {finished}" in call(page, "_command_and_log", [finished.name], owner)
 
 

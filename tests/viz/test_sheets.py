@@ -1,6 +1,7 @@
 import zipfile
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
@@ -19,20 +20,31 @@ def test_a_sheet_holds_each_picture_over_its_caption():
     assert caption.min() < 128
 
 
-def test_a_comparison_holds_a_column_a_model_under_its_head():
+@pytest.mark.parametrize("scale", [1, 2])
+def test_a_comparison_holds_a_column_a_model_under_its_head(scale):
     faces = PICTURES[:4].unflatten(0, (2, 2))  # two models, two seeds
     heads = [["a", "1 MB"], ["a long title of a model"]]
-    image = comparison(faces, heads, [["seed 0", "seed 1"]] * 2)
-    page = np.asarray(image)
-    top, row, column = 2 * GAP + 2 * CAPTION, 32 + CAPTION + GAP, (page.shape[1] - GAP) // 2
-    assert page.shape[0] == top + 2 * row and column > 32 + GAP
+    given = faces, heads, [["seed 0", "seed 1"]] * 2, ["n = 2 seeds, by a program, on a device"], scale
+    image = comparison(*given)
+    page, gap, line, side = np.asarray(image), scale * GAP, scale * CAPTION, scale * 32
+    top, row, column = 2 * gap + 2 * line, side + line + gap, (page.shape[1] - gap) // 2
+    assert page.shape[0] == top + 2 * row + line + gap and column > side + gap
     for model, seed in ((0, 0), (0, 1), (1, 0), (1, 1)):
-        left, above = GAP + model * column + (column - GAP) // 2 - 16, top + seed * row
-        shown = page[above : above + 32, left : left + 32]
-        assert np.array_equal(shown, np.asarray(to_image(faces[model, seed])))
-        assert page[above + 32 : above + 32 + CAPTION, left : left + 32].min() < 128
+        left, above = gap + model * column + (column - gap) // 2 - side // 2, top + seed * row
+        shown = Image.fromarray(page[above : above + side, left : left + side])
+        face = to_image(faces[model, seed]).resize((side, side), Image.Resampling.LANCZOS)
+        assert np.array_equal(shown, face)
+        assert page[above + side : above + side + line, left : left + side].min() < 128
     assert page[:top, :column].min() < 128 and page[:top, column:].min() < 128
-    assert comparison(faces, heads, [["seed 0", "seed 1"]] * 2).tobytes() == image.tobytes()
+    assert page[top + 2 * row : top + 2 * row + line].min() < 128  # the note
+    assert comparison(*given).tobytes() == image.tobytes()
+
+
+def test_notes_of_a_comparison_are_broken_to_its_width():
+    faces, note = PICTURES[:1].unflatten(0, (1, 1)), "seeds: " + ", ".join(str(seed) for seed in range(0, 400, 20))
+    short, long = (comparison(faces, [["a"]], [["seed 0"]], [text], 1) for text in ("seeds: 0", note))
+    assert short.width == long.width and long.height >= short.height + 3 * CAPTION
+    assert min(long.crop((long.width - GAP, 0, *long.size)).convert("L").tobytes()) == 255  # nothing in the margin
 
 
 def test_an_animation_runs_there_and_back_without_loss(tmp_path):

@@ -7,39 +7,20 @@ from ganopt.models.networks import (  # noqa: F401 - importing them registers th
     residual,
     subpixel,
 )
-from ganopt.models.networks.base import LATENT_SIZE, Critic, Generator, Network
-from ganopt.models.networks.registry import (
-    KINDS,
-    SIDES,
-    Architecture,
-    Role,
+from ganopt.models.networks.base import LATENT_SIZE, Critic, Generator, Network  # noqa: F401 - for other packages
+from ganopt.models.networks.building import (  # noqa: F401
     build_critic,
     build_generator,
     build_network,
-    can_inherit,
     count_parameters,
-    kinds,
     parameters_of,
+)
+from ganopt.models.networks.registry import (  # noqa: F401
+    KINDS,
+    Architecture,
+    Role,
+    can_inherit,
+    kinds,
     parse_architecture,
     register,
 )
-
-__all__ = [
-    "KINDS",
-    "LATENT_SIZE",
-    "SIDES",
-    "Architecture",
-    "Critic",
-    "Generator",
-    "Network",
-    "Role",
-    "build_critic",
-    "build_generator",
-    "build_network",
-    "can_inherit",
-    "count_parameters",
-    "kinds",
-    "parameters_of",
-    "parse_architecture",
-    "register",
-]

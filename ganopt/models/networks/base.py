@@ -1,12 +1,11 @@
 """The interfaces of generators and critics, used for drawing and training."""
 
 import copy
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-if TYPE_CHECKING:
-    from ganopt.models.networks.registry import Architecture
+from ganopt.models.networks.registry import Architecture
 
 LATENT_SIZE = 100
 
@@ -14,7 +13,7 @@ LATENT_SIZE = 100
 class Generator(nn.Module):
     """Latents (N, 100, 1, 1) -> pictures (N, 3, side, side) in [-1, 1], by `forward`."""
 
-    architecture: "Architecture"  # set by `build_network`
+    architecture: Architecture  # set by `build_network`
     cpu_batch: ClassVar[int] = 16  # faces drawn at a time on a CPU, where larger batches are not faster
 
     @property
@@ -30,8 +29,7 @@ class Generator(nn.Module):
 class Critic(nn.Module):
     """Pictures (N, 3, side, side) in [-1, 1] -> `scores` (N, K), unbounded: high for real ones."""
 
-    architecture: "Architecture"  # set by `build_network`
-    needs_separate_batches: bool = False  # real and generated pictures apart, and not split; set by `build_network`
+    architecture: Architecture  # set by `build_network`
     frozen_digest: str = ""  # SHA-256 of the weights that are neither trained nor saved, if any
 
     @property

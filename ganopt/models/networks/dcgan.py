@@ -6,6 +6,7 @@
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -102,6 +103,15 @@ def kd_critic(architecture: Architecture) -> Critic:
 def plain_critic(architecture: Architecture) -> Critic:
     """The critic without normalisation, which R1 does not need."""
     return StagedCritic(architecture, normalised=False)
+
+
+def copy_stage(to: Any, source: Any, weight: Tensor, channels: Tensor) -> None:
+    """Copy channels of a stage into another one, with these weights (in, out, k, k) of the transposed convolution."""
+    to[0].weight.copy_(weight[:, channels])
+    to[0].bias.copy_(source[0].bias[channels])
+    if isinstance(to[1], nn.BatchNorm2d):  # not in the last stage
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            getattr(to[1], name).copy_(getattr(source[1], name)[channels])
 
 
 def _stages(architecture: Architecture, width: int, kernel_of_second: int) -> list[nn.Sequential]:

@@ -10,6 +10,8 @@ class SigmoidTanh(nn.Module):
     """tanh(x) = 2 sigmoid(2 x) - 1: equal to six digits, and saves a sixth of a small generator's time on a CPU."""
 
     def forward(self, input: Tensor) -> Tensor:
+        if input.requires_grad:  # the backward pass needs values that are overwritten below
+            return input.tanh()
         return input.mul(2).sigmoid_().mul_(2).sub_(1)
 
 

@@ -37,10 +37,10 @@ class ProjectedCritic(Critic):
     The maps have S/2, S/4, S/8 and S/16 pixels, and K is four times the square of S/16 - 3.
     """
 
-    def __init__(self, backbone: EfficientNetLite0, resized_to: int, divisor: int):
+    def __init__(self, frozen: EfficientNetLite0, resized_to: int, divisor: int):
         super().__init__()
         self.resized_to = resized_to
-        self.backbone = backbone
+        self.backbone = frozen
         self.frozen_digest = backbone_digest()
         random = torch.Generator().manual_seed(SEED)
         for level, (width, lateral, fused) in enumerate(zip(FEATURE_BLOCKS.values(), LATERAL, FUSED, strict=True)):
@@ -91,7 +91,8 @@ def _head(width: int, widths: list[int]) -> nn.Sequential:
 def _weights() -> dict[str, Tensor]:
     path = checkpoint(BACKBONE)
     try:
-        return load_file(path)
+        with torch.inference_mode(False):  # they are kept, and gradients may pass through them later
+            return load_file(path)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
 
@@ -118,6 +119,10 @@ def projected_fine(architecture: Architecture) -> Critic:
 
 
 def _critic(architecture: Architecture, resized_to: int) -> Critic:
-    with torch.device("cpu"):
-        backbone = EfficientNetLite0(_weights())
-    return ProjectedCritic(backbone, resized_to, architecture.divisor)
+    return ProjectedCritic(backbone(), resized_to, architecture.divisor)
+
+
+def backbone() -> EfficientNetLite0:
+    """The frozen network, on the CPU. Raises UserError if its file is missing or damaged."""
+    with torch.device("cpu"), torch.inference_mode(False):
+        return EfficientNetLite0(_weights())

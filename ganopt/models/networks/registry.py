@@ -9,11 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
-import torch
 from torch import nn
 
 from ganopt.errors import UserError
-from ganopt.models.networks.base import Critic, Generator, Network
 
 Role = Literal["generator", "critic"]
 
@@ -39,7 +37,7 @@ class Architecture:
         return KINDS[self.kind].role
 
 
-Builder = Callable[[Architecture], nn.Module]
+Builder = Callable[[Architecture], nn.Module]  # returns a Generator or a Critic
 AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
 
 
@@ -47,7 +45,6 @@ AnyBuilder = TypeVar("AnyBuilder", bound=Builder)
 class Kind:
     """A registered kind of network."""
 
-    name: str
     role: Role
     build: Builder
     sides: tuple[int, ...]
@@ -69,7 +66,7 @@ def register(
         raise ValueError(f"{name!r} is taken, or is not a name of lower-case letters and hyphens")
 
     def add(build: AnyBuilder) -> AnyBuilder:
-        KINDS[name] = Kind(name, role, build, sides, inherits, batch_norm)
+        KINDS[name] = Kind(role, build, sides, inherits, batch_norm)
         return build
 
     return add
@@ -77,7 +74,7 @@ def register(
 
 def kinds(role: Role) -> tuple[str, ...]:
     """The names of the registered kinds of generators or critics."""
-    return tuple(kind.name for kind in KINDS.values() if kind.role == role)
+    return tuple(name for name, kind in KINDS.items() if kind.role == role)
 
 
 def parse_architecture(name: str, role: Role | None = None, default_side: int = 128) -> Architecture:
@@ -100,42 +97,6 @@ def can_inherit(student: Architecture, teacher: Architecture) -> bool:
     """Whether a student can start from a teacher's channels: same kind and side, not wider, and the kind allows it."""
     alike = (student.kind, student.side) == (teacher.kind, teacher.side)
     return alike and student.divisor >= teacher.divisor and KINDS[student.kind].inherits
-
-
-def build_network(architecture: Architecture) -> Network:
-    """A new network with random weights."""
-    kind = KINDS[architecture.kind]
-    network = kind.build(architecture)
-    assert isinstance(network, (Generator, Critic))
-    if isinstance(network, Critic):
-        network.needs_separate_batches = kind.batch_norm
-    network.architecture = architecture
-    return network
-
-
-def build_generator(name: str) -> Generator:
-    """A new generator from its name, with random weights. Raises UserError for an unknown name."""
-    generator = build_network(parse_architecture(name, "generator"))
-    assert isinstance(generator, Generator)
-    return generator
-
-
-def build_critic(name: str) -> Critic:
-    """A new critic from its name, with random weights. Raises UserError for an unknown name."""
-    critic = build_network(parse_architecture(name, "critic"))
-    assert isinstance(critic, Critic)
-    return critic
-
-
-def parameters_of(name: str) -> int:
-    """The number of parameters of a generator with this name."""
-    with torch.device("meta"):
-        return count_parameters(build_generator(name))
-
-
-def count_parameters(network: nn.Module) -> int:
-    """The number of parameters of a network, frozen ones included."""
-    return sum(parameter.numel() for parameter in network.parameters())
 
 
 def _choices(numbers: tuple[int, ...]) -> str:

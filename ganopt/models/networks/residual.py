@@ -139,9 +139,5 @@ def kd_res(architecture: Architecture) -> Generator:
 
 
 def _zero(*layers: nn.Module) -> None:
-    initialise(nn.ModuleList(layers), _zero_init)
-
-
-def _zero_init(module: nn.Module) -> None:
-    for parameter in module.parameters(recurse=False):
+    for parameter in nn.ModuleList(layers).parameters():
         nn.init.zeros_(parameter)

@@ -4,7 +4,6 @@ from ganopt.training.methods import distillation, presets, transfer  # noqa: F40
 from ganopt.training.methods.registry import (  # noqa: F401 - for other packages
     METHODS,
     Method,
-    Networks,
     check,
     find_method,
     from_scratch,

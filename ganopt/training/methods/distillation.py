@@ -15,14 +15,15 @@ from torch.nn.functional import l1_loss, mse_loss
 
 from ganopt.errors import UserError
 from ganopt.models import zoo
+from ganopt.models.growing import GROWN, grown
 from ganopt.models.hub import AbsentError
 from ganopt.models.networks import Architecture, Critic, Generator, can_inherit, parse_architecture
 from ganopt.models.pruning import inherit_channels
 from ganopt.training.methods import registry
 from ganopt.training.methods.presets import DCGAN
-from ganopt.training.methods.registry import Method, Networks, architecture_of, new_networks
+from ganopt.training.methods.registry import Method, architecture_of, new_networks
 from ganopt.training.recipes import Recipe, setting
-from ganopt.training.state import State
+from ganopt.training.state import Networks, State
 from ganopt.training.step import adversarial_loss
 
 
@@ -37,7 +38,7 @@ class Distill(Recipe):
     feature: float = setting(0.0, "weight of the feature term, from the teacher's critic", low=0)
     inherit: bool = setting(False, "start from the teacher's most important channels")
     start: str = setting(
-        "", "trained model that the student starts from, of the same network: a name or a file", is_model=True
+        "", "trained model that the student starts from, of the same network, or one that can be grown", is_model=True
     )
     inherit_critic: bool = setting(False, "start from the teacher's critic and its architecture (Li et al. 2020)")
 
@@ -95,7 +96,7 @@ def _networks(recipe: Distill) -> Networks:
     if recipe.inherit:
         inherit_channels(networks.generator, teacher)
     if recipe.start:
-        _start_from(networks.generator, recipe.start)
+        _start_from(networks.generator, recipe.start, recipe.seed)
     return networks
 
 
@@ -114,9 +115,11 @@ def _with_teacher(recipe: Distill, networks: Networks) -> Networks:
     return networks
 
 
-def _start_from(student: Generator, model: str) -> None:
-    """Copy the weights of a trained model. Raises UserError if it is another network."""
+def _start_from(student: Generator, model: str, seed: int) -> None:
+    """Copy the weights of a trained model, grown if need be. Raises UserError if it is another network."""
     trained = zoo.load(model)
+    if student.architecture.kind == GROWN.get(trained.architecture.kind):
+        trained = grown(trained, seed)
     if trained.architecture != student.architecture:
         raise UserError(f"{model} is a {trained.architecture}, but the student a {student.architecture}; use the same.")
     student.load_state_dict(trained.state_dict())

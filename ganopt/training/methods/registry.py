@@ -6,30 +6,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, manual_seed, nn
+from torch import Tensor, manual_seed
 from torch.random import fork_rng
 
 from ganopt.data.image_folder import shows_text
+from ganopt.data.real_pictures import Source
 from ganopt.errors import UserError
 from ganopt.models import weights, zoo
 from ganopt.models.devices import pick_device
-from ganopt.models.networks import Architecture, Critic, Generator, Role, build_critic, build_generator
+from ganopt.models.networks import Architecture, Role, build_critic, build_generator
 from ganopt.training.recipes import CriticSettings, Recipe
 from ganopt.training.recipes.critics import OPTIONS, OWN_DEFAULTS, parse_critics
 from ganopt.training.recipes.settings import settings_of
-from ganopt.training.state import Loss, State
+from ganopt.training.state import Loss, Networks, State
 from ganopt.training.step import adversarial_loss
 
 CRITIC_HELP = "critic, plain-critic/2, or critics with weights, as in plain-critic/2,projected:0.5"
-
-
-@dataclass(frozen=True)
-class Networks:
-    """The initial networks of a run. Frozen parameters have `requires_grad=False`."""
-
-    generator: Generator
-    critics: list[Critic]  # empty if there is no adversarial loss
-    frozen: dict[str, nn.Module] = field(default_factory=dict)  # further networks, which are not trained, by name
 
 
 def new_networks(recipe: Recipe) -> Networks:
@@ -53,9 +45,8 @@ class Method:
     defaults: Mapping[str, Any] = field(default_factory=dict)  # that differ from those of the recipe, by setting
     networks: Callable[[Any], Networks] = new_networks  # on the CPU, for the first step
     saved_networks: Callable[[Any], Networks] | None = None  # for a saved state, which has the trained weights
-    resolve: Callable[[Any], Recipe] = lambda recipe: (
-        recipe
-    )  # the recipe with the networks that come from its source or teacher
+    # the recipe with the networks that come from its source or teacher
+    resolve: Callable[[Any], Recipe] = lambda recipe: recipe
     generator_loss: Loss = _adversarial_only
     # settings that suit a source or teacher, from its name, the generator to train, and the settings given
     suggest: Callable[[str, Architecture, Mapping[str, Any]], dict[str, Any]] = lambda origin, student, given: {}
@@ -152,7 +143,7 @@ def resolved(recipe: Recipe) -> Recipe:
     return dataclasses.replace(recipe, flip=flip)
 
 
-def new_state(recipe: Recipe, pictures: Tensor | None, saved: bool = False) -> State:
+def new_state(recipe: Recipe, pictures: Source | None, saved: bool = False) -> State:
     """A run at step 0, from its recipe and its pictures, uint8 (N, 3, side, side).
 
     `saved` is for a state that will be restored: its weights are not read from the source. Raises UserError if the
@@ -162,7 +153,7 @@ def new_state(recipe: Recipe, pictures: Tensor | None, saved: bool = False) -> S
     with fork_rng(devices=[]):
         manual_seed(recipe.seed)
         networks = (method.saved_networks or method.networks)(recipe) if saved else method.networks(recipe)
-    return State(recipe, networks.generator, networks.critics, networks.frozen, pictures, loss=method.generator_loss)
+    return State(recipe, networks, pictures, method.generator_loss)
 
 
 def check(recipe: Recipe) -> None:

@@ -11,8 +11,9 @@ from ganopt.models.networks import Network, build_critic, parse_architecture
 from ganopt.models.widening import widened, wider
 from ganopt.training.methods import registry
 from ganopt.training.methods.presets import WGAN_GP, WGAN_GP_EPOCH
-from ganopt.training.methods.registry import Method, Networks, architecture_of, new_networks
+from ganopt.training.methods.registry import Method, architecture_of, new_networks
 from ganopt.training.recipes import Recipe, setting
+from ganopt.training.state import Networks
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -39,7 +39,7 @@ class CriticSettings:
             raise _wrong_weight(self.architecture, str(self.weight))
         if unknown := set(self.augment) - set(POLICIES):
             raise UserError(f"Unknown augmentation '{min(unknown)}'; choose from {', '.join(POLICIES)}.")
-        if self.penalty and LOSSES[self.loss].penalty and KINDS[self.kind].batch_norm:
+        if self.penalty and LOSSES[self.loss].penalty and self.batch_norm:
             raise UserError(
                 f"The scores of {self.architecture} depend on the other pictures of a batch, so that a gradient "
                 "penalty would be wrong; use --penalty 0."
@@ -50,18 +50,14 @@ class CriticSettings:
         """The kind of its network, as in `plain-critic`."""
         return _kind(self.architecture)
 
+    @property
+    def batch_norm(self) -> bool:
+        """Whether its scores depend on the batch, so that real and generated pictures are kept apart and not split."""
+        return KINDS[self.kind].batch_norm
+
 
 OPTIONS = settings_of(CriticSettings)  # the settings by their names for users; each holds for all critics of a run
-_PROJECTED = {
-    "loss": "hinge",
-    "penalty": 0.0,
-    "penalty_every": 1,
-    "chunk": 0,
-    "lr": 2e-4,
-    "beta1": 0.0,
-    "beta2": 0.99,
-    "augment": ("color", "translation", "cutout"),
-}
+_PROJECTED = {field.name: field.default for field in OPTIONS.values()} | {"loss": "hinge", "augment": POLICIES}
 # kinds of critics with defaults of their own, which options change only if all critics of a run have some
 OWN_DEFAULTS: dict[str, dict[str, Any]] = {"projected": _PROJECTED, "projected-fine": _PROJECTED}
 

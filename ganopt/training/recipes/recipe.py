@@ -98,5 +98,10 @@ class Recipe:
 
     def rate(self, progress: float) -> float:
         """The share of the learning rates that is left when a share `progress` of the budget is spent."""
-        falling = (progress - 1 + self.lr_decay) / self.lr_decay if self.lr_decay else 0.0
-        return (1 + math.cos(math.pi * min(max(falling, 0.0), 1.0))) / 2
+        return falling_rate(progress, self.lr_decay)
+
+
+def falling_rate(progress: float, share: float = 0.5) -> float:
+    """The factor on a learning rate that falls to 0 by a cosine over the last `share` of a run."""
+    falling = (progress - 1 + share) / share if share else 0.0
+    return (1 + math.cos(math.pi * min(max(falling, 0.0), 1.0))) / 2

@@ -82,5 +82,5 @@ def _adapter(kind: Any, name: str) -> TypeAdapter:
 def _bounds(rules: Any) -> str:
     low, high = rules["low"], rules["high"]
     if not math.isfinite(high):
-        return f"at least {low:g}" if math.isfinite(low) else "a finite number"
+        return f"at least {low:.15g}" if math.isfinite(low) else "a finite number"
     return f"from {low:.15g} to {high:.15g}"

@@ -1,0 +1,1 @@
+"""Autoencoders and pre-trained encoders: their data, networks, penalties, and answers that are known."""

@@ -1,0 +1,1 @@
+"""Units that compete for objects: their steps, objects that are faces, and drawings."""

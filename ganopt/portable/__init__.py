@@ -1,0 +1,1 @@
+"""Models outside of Python: as one web page that draws faces without a network, and as ONNX."""

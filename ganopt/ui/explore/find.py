@@ -1,0 +1,140 @@
+"""Find my pet: the face of a model that is most like a visitor's photograph. The photograph is not kept."""
+
+import contextlib
+import html
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import numpy as np
+import torch
+from torch import Tensor
+
+from ganopt.data import isolated
+from ganopt.data.crops import MOST_ZOOM, Crop, cropped
+from ganopt.errors import UserError
+from ganopt.models import zoo
+from ganopt.models.latents import encode_latent, reach
+from ganopt.models.latents.inversion import Search
+from ganopt.models.networks import parse_architecture
+from ganopt.thesis import comparison
+from ganopt.ui import gpu
+from ganopt.ui.address import query_of
+from ganopt.ui.common import QUIET
+from ganopt.ui.explore.figures import figure
+from ganopt.ui.messages import beside, sentence_place
+
+LONGEST = 640  # pixels of a photograph that is kept for its session, to be cropped
+FRAMES = 8  # faces in the progress strip
+INTRODUCTION = """Upload a photograph of a cat or a dog: the chosen model's face that is most like it is found within 15
+seconds, and is then a face like any other. The file is deleted as soon as it has been read."""
+ADVICE = "The face should fill the square, with the eyes level and just above the middle."
+
+
+@dataclass(frozen=True)
+class Find:
+    """The interface for the tab: the button to use the face that was found, and its model, name and scale."""
+
+    use: gr.Button
+    found: gr.State
+
+
+def build_find(model: gr.Dropdown, device: torch.device) -> Find:
+    """Build it. Only one search runs at a time, for all visitors together. `model` is the one that is searched."""
+    photo, found = gr.State(None), gr.State(None)  # uint8 (3, H, W); (model, name, scale)
+    with gr.Accordion("Find my pet", open=False, elem_id="find"):
+        gr.Markdown(INTRODUCTION)
+        with gr.Row(elem_classes="sides"):
+            with gr.Column(scale=1, min_width=280):
+                file = gr.File(label="A photograph", height=120, elem_id="find-file")
+                with gr.Column(visible=False, elem_id="find-crop") as crop:
+                    sliders = crop_sliders("find")
+                    button = gr.Button("Find", variant="primary", elem_id="find-start")
+                problem = sentence_place("find-problem")
+            with gr.Column(scale=2, min_width=320):
+                pictures = gr.HTML(elem_id="find-pictures", elem_classes="bare")
+                said = gr.HTML(elem_id="find-said", elem_classes="bare")
+                use = gr.Button("Explore this face", visible=False, elem_id="find-use")
+    result, private = [pictures, said, use, found], dict[str, Any](api_visibility="private")
+
+    def read(path: str | None) -> tuple:
+        picture = _read(Path(path)) if path else None
+        if picture is None:
+            return (gr.skip(),) * 9
+        shown = figure({"Your photograph": cropped(picture, Crop(), 128)})
+        return picture, None, gr.Column(visible=True), 50, 50, 1, shown, ADVICE, gr.Button(visible=False)
+
+    def show_crop(photo: Any, *values: float) -> tuple:
+        if photo is None:
+            return gr.skip(), gr.skip(), gr.skip()
+        shown = figure({"Your photograph": cropped(photo, Crop(*values), 128)})
+        return shown, ADVICE, gr.Button(visible=False)
+
+    def find(model: str, photo: Any, *values: float) -> Iterator[tuple]:
+        if photo is None:
+            raise UserError("The photograph is from an expired session; upload it again.")
+        side = parse_architecture(zoo.entry(model).architecture).side
+        yield from _find(model, torch.from_numpy(cropped(photo, Crop(*values), side)), device)
+
+    reading = [photo, file, crop, *sliders, *result[:3]]
+    file.upload(beside(read, reading), file, [*reading, problem], show_progress="minimal", **private)
+    for slider in sliders:
+        slider.release(
+            beside(show_crop, result[:3]),
+            [photo, *sliders],
+            [*result[:3], problem],
+            trigger_mode="always_last",
+            **QUIET,
+        )
+    searching = private | {"concurrency_id": "find", "concurrency_limit": 1, "show_progress": "hidden"}
+    button.click(beside(find, result), [model, photo, *sliders], [*result, problem], **searching)
+    return Find(use, found)
+
+
+def crop_sliders(name: str) -> list[gr.Slider]:
+    """Sliders for x, y and zoom of a crop; `name` begins the element ids."""
+    return [
+        gr.Slider(0, 100, 50, step=1, label="Left to right, %", elem_id=f"{name}-x"),
+        gr.Slider(0, 100, 50, step=1, label="Top to bottom, %", elem_id=f"{name}-y"),
+        gr.Slider(1, MOST_ZOOM, 1, step=0.05, label="Zoom", elem_id=f"{name}-zoom"),
+    ]
+
+
+def read_photograph(path: Path, advice: str) -> np.ndarray:
+    """An uploaded photograph to be cropped, uint8 (3, H, W). Raises UserError, with advice, if it cannot be read."""
+    (picture,) = isolated.photographs([path], LONGEST)
+    if isinstance(picture, str):
+        raise UserError(f"{path.name[:80]} cannot be used: {picture}; {advice}.")
+    return picture
+
+
+def _read(path: Path) -> np.ndarray:
+    """`read_photograph`, which also deletes the file."""
+    try:
+        return read_photograph(path, "choose another photograph")
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _find(model: str, photograph: Tensor, device: torch.device) -> Iterator[tuple]:
+    """Search, and yield both pictures with the progress strip, what is said, the button, and the face that is found."""
+    hidden, strip = gr.Button(visible=False), list[Tensor]()
+    yield figure({"Your photograph": photograph}), "Searching among seeds.", hidden, None
+    result: Search | None = None
+    with contextlib.closing(gpu.find(model, device, photograph)) as updates:
+        for result in updates:
+            if result.progress * FRAMES > len(strip):
+                strip.append(result.picture)
+            shown = figure({"Your photograph": photograph, "The face found": result.picture}, strip)
+            bar = f'<progress max="1" value="{result.progress:.2f}" aria-label="progress of the search"></progress>'
+            yield shown, f"{bar} Distance {result.distance:.2f}.", hidden, None
+    assert result is not None
+    name = encode_latent(result.latent)
+    sentences = "".join(f"<p>{html.escape(each)}</p>" for each in reach.say(result, model))
+    models = dict.fromkeys([model, *comparison.first_choice()])
+    link = query_of("compare", compare=",".join(models), compare_seeds=name)
+    links = f'<p><a href="?{html.escape(link)}">Compare models on this face</a></p>'
+    yield shown, sentences + links, gr.Button(visible=True), (model, name, 1)

@@ -1,0 +1,55 @@
+"""Sentences for the visitor, beside the control that they are about. Text from outside is never markup."""
+
+import functools
+import html
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import gradio as gr
+from gradio.context import LocalContext
+
+from ganopt.errors import UserError
+from ganopt.ui import access
+
+
+def sentence_place(name: str = "") -> gr.HTML:
+    """An empty place for the sentences about the control above it; `name` is the element id."""
+    return gr.HTML(elem_id=name or None, elem_classes=["bare", "sentence"], padding=False)
+
+
+def beside(handler: Callable[..., Any], outputs: Sequence[Any]) -> Callable[..., Any]:
+    """A handler, also a generator function, for `outputs` and one more, a `sentence_place`, for its UserErrors.
+
+    The outputs keep their last good values. The sentence stays until the next try.
+    """
+
+    def added(values: Any) -> tuple:
+        return (*(values if isinstance(values, (tuple, list)) and len(outputs) > 1 else (values,)), "")
+
+    def failed(error: Exception) -> tuple:
+        text = error.message if isinstance(error, gr.Error) else str(error)
+        return (*(gr.skip() for _ in outputs), alert(text))
+
+    @functools.wraps(handler)
+    def call(*arguments: Any, **keywords: Any) -> tuple:
+        try:
+            return added(handler(*arguments, **keywords))
+        except (UserError, gr.Error) as error:
+            return failed(error)
+
+    @functools.wraps(handler)
+    def iterate(*arguments: Any, **keywords: Any) -> Iterator[tuple]:
+        try:
+            yield from map(added, handler(*arguments, **keywords))
+        except (UserError, gr.Error) as error:
+            yield failed(error)
+
+    return iterate if inspect.isgeneratorfunction(handler) else call
+
+
+def alert(text: str) -> str:
+    """A sentence as HTML that a screen reader reads at once, as the sender of the current request may see it."""
+    request = LocalContext.request.get(None)
+    text = access.visible(text, request) if isinstance(request, gr.Request) else access.without_folders(text)
+    return f'<p role="alert">{html.escape(text)}</p>'
