@@ -108,7 +108,10 @@ def _handlers(device: torch.device, scratch: Scratch, unchanged: tuple) -> tuple
         return said, sheet, _headings(lines, saved), gallery, shown, panel, ("", ""), *pair
 
     def draw_first(models: list[str], seeds: str, wanted: tuple[str, str], drawn: tuple) -> tuple:
-        return unchanged if drawn[0] else draw(models, seeds, wanted)
+        if drawn[0]:
+            return unchanged
+        *outputs, _, first, second, seed = draw(models, seeds, wanted)
+        return *outputs, gr.skip(), first, second, seed  # an address that is read meanwhile keeps its pair
 
     def draw_linked(models: list[str], seeds: str, wanted: tuple[str, str], drawn: tuple, query: str) -> tuple:
         if tab_of(parse(query)) != "compare":

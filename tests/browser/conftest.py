@@ -118,8 +118,8 @@ def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
             tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
             tab.goto(address)
             yield tab
-        errors = [error for error in errors if not error.startswith(ABORTED)]
-        assert not errors, errors
+            errors = [error for error in errors if not error.startswith(ABORTED)]
+            assert not errors, errors  # before the tab is closed, as Gradio logs the answers that it then misses
 
     return open_tab
 
