@@ -124,9 +124,9 @@ def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
     return open_tab
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def page(visit, server):
-    """A new tab with the page, after its first faces have been drawn."""
+    """A tab with the page, after its first faces have been drawn; the tests of a module share it."""
     with visit(server) as tab:
         tab.locator("#faces img").nth(15).wait_for()
         yield tab
@@ -139,12 +139,35 @@ def tiny_page(tmp_path_factory, three_models, thin_inception, launch_page):
     return launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_INCEPTION=thin_inception, GANOPT_RUNS=runs)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def tab(tiny_page, visit):
-    """A new tab with that page, after its first faces have been drawn."""
+    """A tab with that page, after its first faces have been drawn; the tests of a module share it."""
     with visit(tiny_page.local_url) as tab:
         tab.locator("#faces img").nth(15).wait_for()
         yield tab
+
+
+def follow(tab, query: str) -> None:
+    """Show what a query is about, as Back and Forward do, without loading the page again."""
+    show = "query => { history.pushState(null, '', query); window.dispatchEvent(new PopStateEvent('popstate')); }"
+    tab.evaluate(show, f"?{query}")
+
+
+def draw_first_faces(tab) -> None:
+    """Draw the faces that the page shows at first."""
+    tab.locator("#seeds input, #seeds textarea").fill("0-15")
+    tab.get_by_role("button", name="Draw", exact=True).click()
+    tab.wait_for_function("document.querySelectorAll('#faces img').length === 16")
+    tab.locator("#faces .caption-label", has_text="seed 15").wait_for()
+
+
+@contextlib.contextmanager
+def resized(tab, width: int) -> Iterator[None]:
+    """Give a tab's window another width."""
+    before = tab.viewport_size
+    tab.set_viewport_size(before | {"width": width})
+    yield
+    tab.set_viewport_size(before)
 
 
 def end_runs(folder: Path) -> None:

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw, ImageFilter
 
 BASELINES = Path(__file__).parent / "baselines"
 MADE_WITH = BASELINES / "made-with.json"
-WINDOWS = [(scheme, width) for scheme in ("light", "dark") for width in (1280, 390)]
+WINDOWS = [("light", 1280), ("dark", 390)]
 HEIGHT = 844
 MEASURED = "#facts, #live-facts, #compare-facts, #run-status, #fid-status"  # contain times and memory, which vary
 CELL, BLUR = 4, 2  # pixels

@@ -1,45 +1,35 @@
-"""The tab Compare in use, with three tiny models and the real Inception."""
+"""The tab Compare in use, with three tiny models."""
 
 import io
-import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from ganopt.metrics import inception_weights
-from ganopt.models import checkpoint_files, model_cache
 from ganopt.models.devices import pick_device
 from ganopt.thesis import comparison as comparing
-from tests.browser import looks, tabs
+from tests.browser import tabs
+from tests.browser.conftest import follow, resized
 
 CPU = pick_device("cpu")
 
 
 @pytest.fixture(scope="module")
-def checkpoints(tmp_path_factory, three_models):
-    """The three models, instead of the shipped ones."""
-    with pytest.MonkeyPatch.context() as patch:
-        shipped = checkpoint_files.checkpoints() / inception_weights.SHIPPED
-        folder = shutil.copytree(three_models, tmp_path_factory.mktemp("compare") / "checkpoints")
-        (folder / inception_weights.SHIPPED).symlink_to(shipped)
-        patch.setenv("GANOPT_CHECKPOINTS", str(folder))
-        model_cache._generator.cache_clear()
-        yield folder
-    model_cache._generator.cache_clear()
+def requests() -> list[str]:
+    """The bodies of the requests of the shared tab."""
+    return []
 
 
 @pytest.fixture(scope="module")
-def address(serve, checkpoints):
-    with serve(GANOPT_CHECKPOINTS=str(checkpoints)) as address:
-        yield address
-
-
-@pytest.fixture(scope="module")
-def compared(visit, address):
-    """The page with the open tab, after its first comparison; shared by the tests."""
-    with visit(address) as page:
+def compared(visit, tiny_page, requests):
+    """A tab with the page, whose first comparison is being drawn; the tests share it."""
+    with visit("about:blank") as page:
+        page.on("request", lambda request: requests.append(request.post_data or ""))
+        page.goto(tiny_page.local_url)
+        page.locator("#faces img").nth(15).wait_for()
+        assert any("0-15" in text for text in requests)
+        assert not page.locator("#compared img").count()
         page.get_by_role("tab", name="Compare").click()
         wait_for(page, 16, 0)
         yield page
@@ -72,6 +62,10 @@ def drawn(models: list[str], seeds: list[int]) -> np.ndarray:
     return comparing.compare(models, CPU, seeds).pictures.permute(0, 1, 3, 4, 2).numpy().astype(int)
 
 
+def test_nothing_is_compared_before_the_tab_is_opened(compared, requests):
+    assert sum('"0-7"' in text and '"value":"Compare"' in text for text in requests) == 1
+
+
 def test_the_first_choice_is_drawn_when_the_tab_is_opened(compared):
     assert [text.split(" · ")[0] for text in captions(compared)] == [f"seed {n // 2}" for n in range(16)]
     assert [("L1" in text) for text in captions(compared)] == [False, True] * 8
@@ -92,18 +86,6 @@ def test_the_first_choice_is_drawn_when_the_tab_is_opened(compared):
     assert {"cats-teacher", "cats-student", "real against real 20.00"} <= set(plot.locator("text").all_text_contents())
 
 
-def test_nothing_is_compared_before_the_tab_is_opened(visit, address):
-    requests: list[str] = []
-    with visit("about:blank") as page:
-        page.on("request", lambda request: requests.append(request.post_data or ""))
-        page.goto(address)
-        page.locator("#faces img").nth(15).wait_for()
-        assert any("0-15" in text for text in requests) and not page.locator("#compared img").count()
-        page.get_by_role("tab", name="Compare").click()
-        wait_for(page, 16, 0)
-        assert sum('"0-7"' in text and '"value":"Compare"' in text for text in requests) == 1
-
-
 def test_a_clicked_face_is_compared_with_that_of_the_first_model(compared):
     compared.locator("#compared button").nth(7).click()  # the student's seed 3
     wait_for(compared, 16, 3)
@@ -117,10 +99,10 @@ def test_a_clicked_face_is_compared_with_that_of_the_first_model(compared):
     assert captions(compared)[7].split()[-1] in text and "Cosine 0." in text
 
 
-def test_an_invalid_link_shows_the_first_choice_and_says_why(visit, address):
-    with visit(f"{address}/?compare=../../etc/passwd&compare_seeds=6") as page:
-        page.get_by_text("in the link does not exist").wait_for()
-        wait_for(page, 2, 6)
+def test_an_invalid_link_shows_the_first_choice_and_says_why(compared):
+    follow(compared, "compare=../../etc/passwd&compare_seeds=6")
+    compared.get_by_text("in the link does not exist").wait_for()
+    wait_for(compared, 2, 6)
 
 
 def test_invalid_seeds_are_a_sentence_and_the_page_still_works(compared):
@@ -162,14 +144,13 @@ def test_a_transfer_is_shown_before_and_after_and_the_link_shows_it_again(compar
     compared.wait_for_url(lambda url: "model=" in url and "compare" not in url)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_phone_scrolls_in_one_direction(browser, address, scheme):
-    link = f"{address}/?compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student"
-    with looks.window(browser, link, scheme, 390) as page:
-        wait_for(page, 40, 0)
-        tabs.settle(page)  # or the clicked element may move
-        page.get_by_role("button", name="Table 3.1").click()
-        page.locator(".measured table").first.wait_for()
-        table = page.locator(".prose.measured").first
+def test_a_phone_scrolls_in_one_direction(compared):
+    with resized(compared, 390):
+        follow(compared, "compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student")
+        wait_for(compared, 40, 0)
+        tabs.settle(compared)  # or the clicked element may move
+        compared.get_by_role("button", name="Table 3.1").click()
+        compared.locator(".measured table").first.wait_for()
+        table = compared.locator(".prose.measured").first
         assert table.evaluate("table => (table.scrollLeft = 50, table.scrollLeft)") == 50
-        assert page.evaluate("document.documentElement.scrollWidth") == 390
+        assert compared.evaluate("document.documentElement.scrollWidth") == 390

@@ -8,6 +8,7 @@ from PIL import Image
 
 from ganopt.models.latents import encode_latent, inversion, latent
 from ganopt.ui.address import parse
+from tests.browser.conftest import draw_first_faces, follow
 from tests.browser.test_history import wait_for
 
 
@@ -18,13 +19,18 @@ def short(monkeypatch):
     monkeypatch.setattr(inversion, "SECONDS", float("inf"))
 
 
+def open_search(tab) -> None:
+    if not tab.locator("#find-file").is_visible():
+        tab.get_by_role("button", name="Find my pet").click()
+
+
 def fetch(tab, selector: str) -> Image.Image:
     return Image.open(io.BytesIO(tab.request.get(tab.locator(selector).get_attribute("src")).body())).convert("RGB")
 
 
 def test_a_photograph_is_cropped_found_and_explored(tab, draw_face, tmp_path):
     draw_face(3, (300, 200)).save(tmp_path / "my pet.png")
-    tab.get_by_role("button", name="Find my pet").click()
+    open_search(tab)
     tab.locator("#find-file input[type=file]").set_input_files(tmp_path / "my pet.png")
     tab.locator("#find-pictures img").wait_for()
     before = tab.locator("#find-pictures img").get_attribute("src")
@@ -42,29 +48,31 @@ def test_a_photograph_is_cropped_found_and_explored(tab, draw_face, tmp_path):
     assert name.startswith("z") and len(name) == 268 and link["compare_seeds"] == name
 
 
-def test_a_found_face_is_a_face_like_any_other(tiny_page, visit):
+def test_a_found_face_is_a_face_like_any_other(tab):
     name = encode_latent(latent(1))
-    with visit(f"{tiny_page.local_url}?seeds={name}&face={name}") as tab:
-        tab.get_by_role("heading", name="Around found").wait_for()
-        tab.get_by_role("button", name="right").click()
-        tab.locator("#own-said", has_text="x0.25y0").wait_for()
-        tab.locator("#own-to").click()
-        value = "name => document.querySelector('#walk-to :is(input, textarea)').value === name"
-        tab.wait_for_function(value, arg=f"{name}x0.25y0")
-        tab.locator("#walk").click()
-        tab.locator("#film img").wait_for()
-    with visit(f"{tiny_page.local_url}?compare=cats-teacher,cats-student&compare_seeds={name}") as tab:
-        tab.locator("#pair-title", has_text="Found").wait_for()
+    follow(tab, f"seeds={name}&face={name}")
+    tab.get_by_role("heading", name="Around found").wait_for()
+    tab.get_by_role("button", name="right").click()
+    tab.locator("#own-said", has_text="x0.25y0").wait_for()
+    tab.locator("#own-to").click()
+    value = "name => document.querySelector('#walk-to :is(input, textarea)').value === name"
+    tab.wait_for_function(value, arg=f"{name}x0.25y0")
+    tab.locator("#walk").click()
+    tab.locator("#film img").wait_for()
+    follow(tab, f"compare=cats-teacher,cats-student&compare_seeds={name}")
+    tab.locator("#pair-title", has_text="Found").wait_for()
+    tab.get_by_role("tab", name="Generate").click()
 
 
 def test_what_is_no_photograph_is_a_sentence(tab, tmp_path):
     (tmp_path / "notes.txt").write_text("hi")
-    tab.get_by_role("button", name="Find my pet").click()
+    open_search(tab)
     tab.locator("#find-file input[type=file]").set_input_files(tmp_path / "notes.txt")
     tab.locator("#find-problem", has_text="notes.txt cannot be used: it is not a picture").wait_for()
 
 
 def test_a_cell_of_the_map_is_enlarged_saved_and_linked(tab, visit):
+    draw_first_faces(tab)
     tab.locator("#faces button").nth(6).click()
     tab.locator("#own-said", has_text="seed 6").wait_for()
     assert tab.locator("#walk-from input, #walk-from textarea").input_value() == "6"

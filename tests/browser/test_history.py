@@ -5,6 +5,7 @@ import shutil
 import pytest
 
 from ganopt.runs.queue import EXIT, LOCK
+from tests.browser.conftest import draw_first_faces
 
 
 @pytest.fixture(scope="module")
@@ -15,6 +16,14 @@ def page(tmp_path_factory, three_models, thin_inception, launch_page, source):
         (runs / name / EXIT).write_text("0")
         (runs / name / LOCK).touch()
     return launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_INCEPTION=thin_inception, GANOPT_RUNS=runs)
+
+
+@pytest.fixture(scope="module")
+def shared(page, visit):
+    """A tab with the page, after its first faces have been drawn."""
+    with visit(page.local_url) as tab:
+        tab.locator("#faces img").nth(15).wait_for()
+        yield tab
 
 
 def open_tab(tab, name: str) -> None:
@@ -45,24 +54,22 @@ def shows(tab, *captions: str) -> None:
     )
 
 
-def test_back_and_forward_walk_through_draws_and_tabs(page, visit):
-    with visit(page.local_url) as tab:
-        tab.locator("#faces img").nth(15).wait_for()
-        draw(tab, "3")
-        draw(tab, "5-6")
-        open_tab(tab, "Train")
-        wait_for(tab, tab="train")
-        open_tab(tab, "Generate")
-        wait_for(tab, tab="generate", seeds="5-6")
-        tab.go_back()
-        assert tab.get_by_role("tab", name="Train").get_attribute("aria-selected") == "true"
-        tab.go_back()
-        tab.go_back()
-        shows(tab, "seed 3")
-        assert tab.locator("#seeds input, #seeds textarea").input_value() == "3"
-        tab.go_forward()
-        shows(tab, "seed 5", "seed 6")
-        wait_for(tab, tab="generate", seeds="5-6")
+def test_back_and_forward_walk_through_draws_and_tabs(shared):
+    draw(shared, "3")
+    draw(shared, "5-6")
+    open_tab(shared, "Train")
+    wait_for(shared, tab="train")
+    open_tab(shared, "Generate")
+    wait_for(shared, tab="generate", seeds="5-6")
+    shared.go_back()
+    assert shared.get_by_role("tab", name="Train").get_attribute("aria-selected") == "true"
+    shared.go_back()
+    shared.go_back()
+    shows(shared, "seed 3")
+    assert shared.locator("#seeds input, #seeds textarea").input_value() == "3"
+    shared.go_forward()
+    shows(shared, "seed 5", "seed 6")
+    wait_for(shared, tab="generate", seeds="5-6")
 
 
 def test_the_link_of_a_comparison_holds_its_pair(page, visit):
@@ -94,18 +101,15 @@ def test_the_link_of_a_measurement_and_of_a_run(page, visit):
         wait_for(tab, tab="train", train=name)
 
 
-def test_the_link_is_copied(page, visit, browser):
+def test_the_link_is_copied(page, browser, shared):
     browser.grant_permissions(["clipboard-read", "clipboard-write"], origin=page.local_url.rstrip("/"))
-    with visit(page.local_url) as tab:
-        tab.locator("#faces img").nth(15).wait_for()
-        draw(tab, "9")
-        tab.locator("#copy-link").click()
-        tab.get_by_role("button", name="Link copied").wait_for()
-        assert tab.evaluate("navigator.clipboard.readText()") == tab.url
+    draw(shared, "9")
+    shared.locator("#copy-link").click()
+    shared.get_by_role("button", name="Link copied").wait_for()
+    assert shared.evaluate("navigator.clipboard.readText()") == shared.url
 
 
-def test_an_explored_face_names_its_model(page, visit):
-    with visit(page.local_url) as tab:
-        tab.locator("#faces img").nth(15).wait_for()
-        tab.locator("#faces button").nth(6).click()
-        tab.get_by_role("heading", name="Around seed 6 of Cats, <teacher>").wait_for()
+def test_an_explored_face_names_its_model(shared):
+    draw_first_faces(shared)
+    shared.locator("#faces button").nth(6).click()
+    shared.get_by_role("heading", name="Around seed 6 of Cats, <teacher>").wait_for()

@@ -2,9 +2,23 @@
 
 import pytest
 
+from tests.browser.conftest import follow, resized
+
 
 def count(tab, faces: int) -> None:
     tab.wait_for_function("count => document.querySelectorAll('#faces img').length === count", arg=faces)
+
+
+def test_a_face_is_announced_by_its_caption_and_enter_leads_to_what_it_opens(tab):
+    tab.get_by_role("button", name="seed 6", exact=True).focus()
+    tab.keyboard.press("Enter")
+    tab.locator("#map img").nth(24).wait_for()
+    tab.wait_for_function("document.activeElement.id === 'explore'")
+    assert not tab.get_by_role("button", name="Thumbnail").filter(has_text="seed").count()
+    driver = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
+    found = driver.Axe().run(tab).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert not [(each["id"], node["target"], node["html"]) for each in serious for node in each["nodes"]]
 
 
 def test_sliders_draw_after_a_key_and_enter(tab):
@@ -22,18 +36,6 @@ def test_sliders_draw_after_a_key_and_enter(tab):
     tab.locator("#scale input[type=number]").fill("0.5")
     tab.locator("#scale input[type=number]").press("Enter")
     tab.wait_for_function("new URLSearchParams(location.search).get('scale') === '0.5'")
-
-
-def test_a_face_is_announced_by_its_caption_and_enter_leads_to_what_it_opens(tab):
-    tab.get_by_role("button", name="seed 6", exact=True).focus()
-    tab.keyboard.press("Enter")
-    tab.locator("#map img").nth(24).wait_for()
-    tab.wait_for_function("document.activeElement.id === 'explore'")
-    assert not tab.get_by_role("button", name="Thumbnail").filter(has_text="seed").count()
-    driver = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
-    found = driver.Axe().run(tab).response["violations"]
-    serious = [each for each in found if each["impact"] in ("serious", "critical")]
-    assert not [(each["id"], node["target"], node["html"]) for each in serious for node in each["nodes"]]
 
 
 def test_the_before_and_after_slider_moves_by_keys(tab):
@@ -59,15 +61,14 @@ def test_the_status_of_a_run_is_a_live_region(tab):
     tab.locator("#train-estimate[role=status]").wait_for(state="attached")
 
 
-@pytest.mark.parametrize("width", [390, 641, 820, 1000, 1280])
-def test_faces_of_five_models_have_96_pixels_and_captions_are_whole(tiny_page, browser, width):
+def test_faces_of_five_models_have_96_pixels_and_captions_are_whole(tab):
     models = "cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student"
-    with browser.new_page() as tab:
-        tab.set_viewport_size({"width": width, "height": 900})
-        tab.goto(f"{tiny_page.local_url}?compare={models}&compare_seeds=4294967295")
-        tab.locator("#pair-title", has_text="Seed 4294967295").wait_for()
-        if width > 640:
-            assert all(face.bounding_box()["width"] >= 96 for face in tab.locator("#compared img").all())
-        hidden = "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).length"
-        assert not tab.locator("#compared .caption-label").evaluate_all(hidden)
-        assert tab.evaluate("document.documentElement.scrollWidth") == width
+    follow(tab, f"compare={models}&compare_seeds=4294967295")
+    tab.locator("#pair-title", has_text="Seed 4294967295").wait_for()
+    for width in (390, 641, 820, 1000, 1280):
+        with resized(tab, width):
+            if width > 640:
+                assert all(face.bounding_box()["width"] >= 96 for face in tab.locator("#compared img").all()), width
+            hidden = "all => all.filter(each => each.scrollWidth > each.clientWidth + 1).length"
+            assert not tab.locator("#compared .caption-label").evaluate_all(hidden), width
+            assert tab.evaluate("document.documentElement.scrollWidth") == width

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from ganopt.ui import gpu, requests
+from tests.browser.conftest import draw_first_faces
 
 SLOW = 1.0  # seconds that a drawing takes longer
 
@@ -56,14 +57,16 @@ def test_seeds_typed_during_a_drawing_are_drawn_after_it(tab, slow):
 
 
 def test_seeds_that_are_typed_but_not_drawn_are_not_in_the_address(tab, slow):
+    before = tab.url
     tab.locator("#dice").click()
     tab.locator("#seeds input, #seeds textarea").fill("5-6")
-    tab.wait_for_function("new URLSearchParams(location.search).has('seeds')")
+    tab.wait_for_function("before => location.href !== before", arg=before)
     drawn = tab.locator("#faces .caption-label").first.inner_text().removeprefix("seed ")
     assert tab.evaluate("new URLSearchParams(location.search).get('seeds')").startswith(f"{drawn}-")
 
 
 def test_each_press_of_an_arrow_moves_the_map(tab, slow):
+    draw_first_faces(tab)
     tab.locator("#faces button").nth(6).click()
     tab.locator("#map img").nth(24).wait_for()
     shown = tab.locator("#map img").evaluate_all("all => all.map(each => each.src)")

@@ -11,6 +11,7 @@ from ganopt.models import weights, zoo
 from ganopt.models.latents import latent, latents
 from ganopt.models.sampling import draw, inference_copy
 from ganopt.portable.page import page as page_of
+from tests.browser.conftest import follow, resized
 from tests.browser.tabs import DRAWN
 from tests.portable import generators
 
@@ -69,23 +70,19 @@ def test_one_file_draws_a_hundred_faces_of_the_student_without_a_network(visit, 
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_the_live_tab_walks_under_the_pointer_by_keys_and_without_a_network(tiny_page, browser, width):
-    errors: list[str] = []
-    with browser.new_page() as page:
-        page.on("pageerror", lambda error: errors.append(str(error)))
-        page.set_viewport_size({"width": width, "height": 844})
-        page.emulate_media(reduced_motion="reduce")
-        page.goto(tiny_page.local_url)
-        page.get_by_role("tab", name="Live", exact=True).click()
-        page.locator("#live-facts", has_text="ms a face").wait_for()
-        page.locator("#live iframe").wait_for()
-        frame = page.locator("#live iframe").element_handle().content_frame()
+def test_the_live_tab_walks_under_the_pointer_by_keys_and_without_a_network(tab, width):
+    tab.emulate_media(reduced_motion="reduce")
+    tab.get_by_role("tab", name="Live", exact=True).click()
+    tab.locator("#live-facts", has_text="ms a face").wait_for()
+    tab.locator("#live iframe").wait_for()
+    frame = tab.locator("#live iframe").element_handle().content_frame()
+    with resized(tab, width):
         frame.wait_for_function(DRAWN)
-        assert page.evaluate("document.documentElement.scrollWidth") == width
+        assert tab.evaluate("document.documentElement.scrollWidth") == width
         assert frame.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        page.context.set_offline(True)
+        tab.context.set_offline(True)
         try:
-            name = page.locator("#live-model input").input_value()
+            name = tab.locator("#live-model input").input_value()
             model = next(each for each in zoo.catalogue().values() if name.startswith(each.title))
             for button, seed in (("seed 0", 0), ("seed 3", 3)):
                 frame.get_by_role("button", name=button, exact=True).click()
@@ -98,21 +95,21 @@ def test_the_live_tab_walks_under_the_pointer_by_keys_and_without_a_network(tiny
             frame.wait_for_function(DRAWN)
             assert (canvas(frame) != before).any()
             area.focus()
-            page.keyboard.press("Home")
-            page.keyboard.press("ArrowRight")
+            tab.keyboard.press("Home")
+            tab.keyboard.press("ArrowRight")
             assert area.get_attribute("aria-valuenow") == "2"
             frame.get_by_role("button", name="Walk by itself").click()
             frame.locator("#said", has_text="faces a second").wait_for()
             frame.get_by_role("button", name="Pause").click()
         finally:
-            page.context.set_offline(False)
-    assert not errors
+            tab.context.set_offline(False)
 
 
-def test_a_link_opens_the_live_tab_with_its_model_and_a_wrong_one_is_a_sentence(tiny_page, visit, browser):
-    with visit(f"{tiny_page.local_url}?live=dogs-transfer") as page:
-        page.locator("#live iframe[src*='dogs-transfer']").wait_for()
-        assert page.get_by_role("tab", name="Live", exact=True).get_attribute("aria-selected") == "true"
+def test_a_link_opens_the_live_tab_with_its_model_and_a_wrong_one_is_a_sentence(tiny_page, tab, browser):
+    tab.get_by_role("tab", name="Generate").click()
+    follow(tab, "live=dogs-transfer")
+    tab.locator("#live iframe[src*='dogs-transfer']").wait_for()
+    assert tab.get_by_role("tab", name="Live", exact=True).get_attribute("aria-selected") == "true"
     with browser.new_page() as page:
         answer = page.goto(f"{tiny_page.local_url}live?model=../../etc/passwd")
         assert answer.status == 404 and "Unknown model" in page.content()

@@ -2,8 +2,10 @@
 
 import pytest
 
+from tests.browser.conftest import follow
+
 ELSEWHERE = "http://192.0.2.1/face.png"  # an address that nobody has
-MARKUP = f"<a href={ELSEWHERE}><img src={ELSEWHERE}></a>![x]({ELSEWHERE})[y]({ELSEWHERE})"
+MARKUP = f"<a id=@@ href={ELSEWHERE}><img src={ELSEWHERE}></a>![x]({ELSEWHERE})[y]({ELSEWHERE})"
 PARAMETERS = {  # with what else is in the link
     "model": "",
     "seeds": "",
@@ -19,23 +21,6 @@ PARAMETERS = {  # with what else is in the link
     "tab": "",
 }
 SILENT = {"scale", "pair", "pair_seed", "tab"}  # the default is shown instead
-
-
-@pytest.mark.parametrize("name", PARAMETERS)
-def test_markup_in_a_link_is_shown_as_text_and_loads_nothing(name, tiny_page, browser):
-    requests: list[str] = []
-    with browser.new_page() as tab:
-        tab.on("request", lambda request: requests.append(request.url))
-        markup = MARKUP.replace("[", "%5B").replace("]", "%5D")
-        tab.goto(f"{tiny_page.local_url}?{name}={markup}{PARAMETERS[name]}")
-        if name == "fid_n":  # the default is shown, on a tab without pictures
-            tab.locator("#measure").wait_for()
-        elif name in SILENT:
-            tab.locator("img:visible").nth(3).wait_for()
-        else:
-            tab.locator(".toast-body, .sentence", has_text="<a").first.wait_for()
-        assert not tab.locator("img[src*='192.0.2.1'], a[href*='192.0.2.1']").count()
-    assert not [url for url in requests if url.startswith(ELSEWHERE)]
 
 
 def test_an_error_leaves_the_faces_and_stays_until_the_next_try(tab):
@@ -76,3 +61,19 @@ def test_errors_of_the_other_tabs_stand_beside_their_controls(tab):
     tab.locator("#fid-models input:checked").uncheck()
     tab.locator("#measure").click()
     tab.locator("#fid-problem [role=alert]").wait_for()
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_markup_in_a_link_is_shown_as_text_and_loads_nothing(name, tab):
+    requests: list[str] = []
+    tab.on("request", lambda request: requests.append(request.url))
+    markup = MARKUP.replace("@@", name).replace("[", "%5B").replace("]", "%5D")
+    follow(tab, f"{name}={markup}{PARAMETERS[name]}")
+    if name == "fid_n":  # the default is shown, on a tab without pictures
+        tab.locator("#measure").wait_for()
+    elif name in SILENT:
+        tab.locator("img:visible").nth(3).wait_for()
+    else:
+        tab.locator(".toast-body, .sentence", has_text=f"<a id={name} ").first.wait_for()
+    assert not tab.locator("img[src*='192.0.2.1'], a[href*='192.0.2.1']").count()
+    assert not [url for url in requests if url.startswith(ELSEWHERE)]
