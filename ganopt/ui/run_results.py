@@ -13,6 +13,7 @@ from ganopt.models import zoo
 from ganopt.runs import timelapse
 from ganopt.runs.status import Run
 from ganopt.training.recipes import Recipe
+from ganopt.ui.address import query_of
 from ganopt.ui.common import Scratch
 from ganopt.ui.figures import plots
 from ganopt.viz import diagrams
@@ -62,13 +63,14 @@ def diagram(preview: Path | None, recipe: Recipe | None, public: bool) -> gr.HTM
 
 def links(name: str) -> str:
     """Links to the tabs that use the model of a run, as HTML."""
-    model = html.escape(f"{zoo.RUN}{name}", quote=True).replace(" ", "%20")
-    links = {
-        "Draw faces": f"?model={model}&amp;seeds=0-15",
-        "Compare": f"?compare={model},{next(iter(zoo.catalogue()))}",
-        "Measure FID": f"?fid={model}",
+    model = f"{zoo.RUN}{name}"
+    queries = {
+        "Draw faces": query_of("generate", model=model, seeds="0-15"),
+        "Compare": query_of("compare", compare=f"{model},{next(iter(zoo.catalogue()))}"),
+        "Measure FID": query_of("fid", fid=model),
     }
-    return "Use this model: " + " · ".join(f'<a href="{link}">{text}</a>' for text, link in links.items())
+    links = (f'<a href="?{html.escape(query)}">{text}</a>' for text, query in queries.items())
+    return f"Use this model: {' · '.join(links)}"
 
 
 def weights(run: Run, scratch: Scratch) -> gr.DownloadButton:

@@ -1,5 +1,6 @@
 """The tab Train in use, with three tiny models that draw the training pictures. Each test starts without runs."""
 
+import contextlib
 import os
 import signal
 import zipfile
@@ -48,8 +49,15 @@ def folder(settings, address) -> Iterator[Path]:
     end_runs(folder)
 
 
-@pytest.fixture
-def tab(visit, address, folder):
+@pytest.fixture(scope="module")
+def tab(visit, address):
+    """A tab of the browser that several tests share."""
+    with opened(visit, address) as page:
+        yield page
+
+
+@contextlib.contextmanager
+def opened(visit, address: str) -> Iterator:
     with visit(address) as page:
         page.get_by_role("tab", name="Train").click()
         page.locator("#train-start").wait_for()
@@ -97,10 +105,10 @@ def wait_for_updates(page, count: int = 1) -> None:
         page.wait_for_function(f"old => {CURVE} !== old", arg=curve)
 
 
-def test_a_run_is_watched_left_found_again_stopped_resumed_and_used(tab, visit, address, folder):
-    start(tab, "cats one")
-    wait_for_updates(tab, 3)
-    tab.close()
+def test_a_run_is_watched_left_found_again_stopped_resumed_used_filmed_renamed_and_deleted(visit, address, folder):
+    with opened(visit, address) as page:
+        start(page, "cats one")
+        wait_for_updates(page, 2)
     with visit(f"{address}?train=cats one") as page:
         page.locator("#run-status b", has_text="cats one").wait_for()
         wait_for_updates(page)
@@ -120,51 +128,93 @@ def test_a_run_is_watched_left_found_again_stopped_resumed_and_used(tab, visit, 
         with page.expect_download() as download:
             page.locator("#run-weights").click()
         assert Path(download.value.path()).read_bytes() == (folder / "cats one" / zoo.FILES["generator"]).read_bytes()
-        links = page.locator("#run-links a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
-    generate, compare, fid = (f"{address}/{link}" for link in links)
-    with visit(generate) as page:
+        page.evaluate("window.isLoadedOnce = true")
+        generate, compare, fid = page.locator("#run-links a").all()
+        generate.click()
         page.locator("#facts", has_text="16 faces").wait_for()
-        assert page.locator("#model input").input_value().startswith("cats one")
-    with visit(compare) as page:
+        page.wait_for_function("document.querySelector('#model input').value.startsWith('cats one')")
+        page.go_back()
+        compare.click()
         page.locator("#heads", has_text="run:cats one").wait_for()
         page.locator("#compared img").nth(15).wait_for()
-    with visit(fid) as page:
-        assert page.locator("#fid-models").get_by_label("cats one").is_checked()
+        page.go_back()
+        fid.click()
+        page.locator("#fid-models label:has(input:checked)", has_text="cats one").wait_for()
+        page.go_back()
+        assert page.evaluate("window.isLoadedOnce")
+        film_rename_and_delete(page)
+    assert not (folder / "a new name").exists()
 
 
-def test_a_second_run_waits_and_both_can_be_stopped(tab):
+def film_rename_and_delete(page) -> None:
+    page.get_by_role("button", name="Film").click()
+    page.locator("#run-film").click()
+    page.locator("#film-of-run img").wait_for()
+    page.get_by_role("button", name="Command and log").click()
+    page.locator("#run-log pre", has_text="ganopt train --recipe r1").wait_for()
+    page.get_by_role("button", name="Rename or delete").click()
+    fill(page, "run-name", "a new name")
+    page.locator("#run-rename").click()
+    page.locator("#run-status b", has_text="a new name").wait_for()
+    page.locator("#run-delete").click()
+    page.locator("#run-keep").click()
+    page.locator("#run-sure").wait_for(state="hidden")
+    page.locator("#run-delete").click()
+    page.locator("#run-sure").click()
+    page.locator("#runs label", has_text="a new name").wait_for(state="detached")
+
+
+def test_a_second_run_waits_for_the_first_and_later_takes_its_settings(tab, folder):
     start(tab, "first")
-    tab.locator("#run-stop").wait_for()
-    start(tab, "second")
-    tab.locator("#run-status", has_text="second is waiting").wait_for()
-    assert tab.locator("#train-said").inner_text() == "'second' is waiting for 'first'."
-    stop(tab, "second")
+    wait_for_updates(tab)
+    start(tab, "waiting")
+    tab.locator("#run-status", has_text="waiting is waiting").wait_for()
+    assert tab.locator("#train-said").inner_text() == "'waiting' is waiting for 'first'."
+    stop(tab, "waiting")
     choose(tab, "first")
     stop(tab, "first")
+    assert "2,000 faces drawn by" in tab.locator("#run-summary").inner_text()
+    fill(tab, "more-batch", "")
+    fill(tab, "train-minutes", "1")
+    tab.locator("#run-again").click()
+    tab.locator("#train-said", has_text="The form has the settings of 'first'").wait_for()
+    tab.wait_for_function("document.activeElement.id === 'train-start'")
+    assert tab.locator("#train-minutes input").input_value() == "9"
+    assert tab.locator("#more-batch input, #more-batch textarea").input_value() == "4"
+    with late_answer(tab):
+        fill(tab, "train-name", "second")
+        tab.locator("#train-start").click()
+        tab.wait_for_function("document.location.search.includes('second')")
+    assert "second" in tab.locator("#run-status b").inner_text()
+    wait_for_updates(tab)
+    stop(tab, "second")
+    recipes = [monitor.recipe_of(folder / name) for name in ("first", "second")]
+    assert recipes[0] == recipes[1]
+    tab.locator("#run-other input").click()
+    tab.get_by_role("option", name="first", exact=True).click()
+    tab.locator("#run-curves svg text", has_text="second: real").first.wait_for()
+    assert tab.locator("#run-curves svg text", has_text="first: real").count()
 
 
-def test_a_late_answer_for_another_run_does_not_replace_the_requested_one(tab):
-    start(tab, "shown")
-    stop(tab, "shown")
-    held = []
-    tab.route(  # holds back the next update of the page, which shows the first run
-        "**/gradio_api/run/predict*", lambda route: route.continue_() if held else held.append(route)
-    )
+@contextlib.contextmanager
+def late_answer(page) -> Iterator[None]:
+    """Let the page's next update, which shows the run that is chosen now, arrive after the block."""
+    held: list = []
+    pattern = "**/gradio_api/run/predict*"
+    page.route(pattern, lambda route: route.continue_() if held else held.append(route))
     while not held:
-        tab.wait_for_timeout(50)
-    start(tab, "requested")
-    tab.wait_for_function("document.location.search.includes('requested')")
-    with tab.expect_event("response", lambda response: response.request == held[0].request):
+        page.wait_for_timeout(50)
+    yield
+    with page.expect_event("response", lambda response: response.request == held[0].request):
         held[0].continue_()
     for _ in range(2):
-        tab.wait_for_event("response", lambda response: "run/predict" in response.url)  # of the next updates
-    assert "requested" in tab.locator("#run-status b").inner_text()
-    stop(tab, "requested")
+        page.wait_for_event("response", lambda response: "run/predict" in response.url)  # of the next updates
+    page.unroute(pattern)
 
 
-def test_a_public_page_shows_its_limits_and_a_run_outlives_it(serve, settings, folder, visit):
+def test_a_public_page_shows_its_limits_and_a_run_outlives_it(serve, settings, address, folder, visit):
     public = settings | {"GANOPT_PRIVATE": "", "GANOPT_TRAIN_MINUTES": "9"}
-    with serve(**public) as address, visit(address) as page:
+    with serve(**public) as other, visit(other) as page:
         page.get_by_role("tab", name="Train").click()
         page.locator("#limits", has_text="public").wait_for()
         fill(page, "train-minutes", "10")
@@ -173,9 +223,8 @@ def test_a_public_page_shows_its_limits_and_a_run_outlives_it(serve, settings, f
         start(page, "survivor")
         page.locator("#run-faces img").wait_for()
     before = len(monitor.follow(folder / "survivor")[0])
-    with serve(**settings) as address, visit(address) as page:
-        page.get_by_role("tab", name="Train").click()
-        choose(page, "survivor")
+    with visit(f"{address}?train=survivor") as page:
+        page.locator("#run-status b", has_text="survivor").wait_for()
         wait_for_updates(page)
         assert len(monitor.follow(folder / "survivor")[0]) > before
         os.kill(int((folder / "survivor" / PROCESS).read_text()), signal.SIGKILL)
@@ -183,6 +232,12 @@ def test_a_public_page_shows_its_limits_and_a_run_outlives_it(serve, settings, f
         page.locator("#run-resume").click()  # to its original budget
         page.locator("#run-stop").wait_for()
         stop(page, "survivor")
+
+
+def test_the_cost_is_estimated_before_the_start(tab):
+    tab.locator("#train-cost").click()
+    tab.locator("#train-estimate", has_text="minutes are about").wait_for()
+    assert "GB of the process" in tab.locator("#train-estimate").inner_text()
 
 
 def test_too_few_uploads_are_one_sentence_and_leave_nothing_behind(tab, draw_faces, tmp_path, folder):
@@ -210,56 +265,3 @@ def test_only_distillation_works_without_pictures(tab, folder):
     tab.locator("#train-cost").click()
     tab.locator("#train-estimate", has_text="3 minutes are about").wait_for()
     assert "pictures" not in tab.locator("#train-estimate").inner_text()
-
-
-def test_the_cost_is_estimated_before_the_start(tab):
-    tab.locator("#train-cost").click()
-    tab.locator("#train-estimate", has_text="2 minutes are about").wait_for()
-    assert "GB of the process" in tab.locator("#train-estimate").inner_text()
-
-
-def test_a_run_is_filmed_renamed_and_deleted_after_confirmation(tab, folder):
-    start(tab, "short one")
-    wait_for_updates(tab)
-    stop(tab, "short one")
-    tab.get_by_role("button", name="Film").click()
-    tab.locator("#run-film").click()
-    tab.locator("#film-of-run img").wait_for()
-    tab.get_by_role("button", name="Command and log").click()
-    tab.locator("#run-log pre", has_text="ganopt train --recipe r1").wait_for()
-    tab.get_by_role("button", name="Rename or delete").click()
-    fill(tab, "run-name", "a new name")
-    tab.locator("#run-rename").click()
-    tab.locator("#run-status b", has_text="a new name").wait_for()
-    tab.locator("#run-delete").click()
-    tab.locator("#run-keep").click()
-    tab.locator("#run-sure").wait_for(state="hidden")
-    tab.locator("#run-delete").click()
-    tab.locator("#run-sure").click()
-    tab.locator("#runs label", has_text="a new name").wait_for(state="detached")
-    assert not (folder / "a new name").exists()
-
-
-def test_a_run_is_summed_up_its_settings_are_used_again_and_curves_are_compared(tab, folder):
-    start(tab, "first")
-    wait_for_updates(tab)
-    stop(tab, "first")
-    assert "2,000 faces drawn by" in tab.locator("#run-summary").inner_text()
-    fill(tab, "more-batch", "")
-    fill(tab, "train-minutes", "1")
-    tab.locator("#run-again").click()
-    tab.locator("#train-said", has_text="The form has the settings of 'first'").wait_for()
-    tab.wait_for_function("document.activeElement.id === 'train-start'")
-    assert tab.locator("#train-minutes input").input_value() == "9"
-    assert tab.locator("#more-batch input, #more-batch textarea").input_value() == "4"
-    fill(tab, "train-name", "second")
-    tab.locator("#train-start").click()
-    tab.locator("#run-status b", has_text="second").wait_for()
-    wait_for_updates(tab)
-    stop(tab, "second")
-    recipes = [monitor.recipe_of(folder / name) for name in ("first", "second")]
-    assert recipes[0] == recipes[1]
-    tab.locator("#run-other input").click()
-    tab.get_by_role("option", name="first").click()
-    tab.locator("#run-curves svg text", has_text="second: real").first.wait_for()
-    assert tab.locator("#run-curves svg text", has_text="first: real").count()
