@@ -66,8 +66,7 @@ def test_what_a_killed_process_left_is_removed_and_nothing_else(places, tmp_path
     assert (tmp_path / "mine" / "kept").exists()
 
 
-@pytest.mark.parametrize("task", ["fid", "train"])
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+@pytest.mark.parametrize(("task", "number"), [("fid", signal.SIGTERM), ("train", signal.SIGKILL)])
 def test_a_page_that_ends_leaves_nothing_of_its_visitors(
     task, number, tmp_path, draw_faces, three_models, thin_inception, monkeypatch
 ):

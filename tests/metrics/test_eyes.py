@@ -117,14 +117,16 @@ def test_a_measured_choice_draws_that_many_more_seeds():
             Plan(models=("cats-fast",), **values)
 
 
-def test_fid_says_which_faces_were_taken(tmp_path, monkeypatch, capsys):
+def test_fid_says_which_faces_were_taken(tmp_path, monkeypatch, capsys, thin_inception):
     monkeypatch.chdir(tmp_path)
     main(["fid", "--model", "cats-fast", "--n", "50", "--repeats", "1", "--best-of", "2", "--json", "--results", ""])
     record = json.loads(capsys.readouterr().out)["records"][-1]
     assert record["seeds"] == ["0-99"] and record["count"] == 50
     assert record["drawn"] == "of 100 faces, the 50 whose eyes match best"
     assert not Path("results.json").exists()
-    main(["fid", "--model", "cats-fast", "--n", "50", "--best-of", "2", "--save", "best.npz"])
-    sample = finish(faces(Plan(models=("cats-fast",), count=50, best_of=2), "cats-fast", 0, load_extractor(CPU)))
+    thin = str(thin_inception)
+    main(["fid", "--model", "cats-fast", "--n", "50", "--best-of", "2", "--save", "best.npz", "--inception", thin])
+    extractor = load_extractor(CPU, "float32", thin)
+    sample = finish(faces(Plan(models=("cats-fast",), count=50, best_of=2), "cats-fast", 0, extractor))
     with np.load("best.npz") as saved:
         assert len(sample.rows) == 50 and np.allclose(saved["mu"], sample.rows.double().mean(0), atol=1e-5)
