@@ -121,9 +121,8 @@ def export(options: argparse.Namespace) -> None:
         return
     if options.html:
         save_page(text, Path(options.html))
-        print(
-            f"{options.html} has {len(text.encode()) / 1e6:.2f} MB and draws faces in any browser, without a network."
-        )
+        size = Path(options.html).stat().st_size / 1e6
+        print(f"{options.html} has {size:.2f} MB and draws faces in any browser, without a network.")
     if options.onnx:
         save_onnx(generator, Path(options.onnx))
         print(f"{options.onnx} has {Path(options.onnx).stat().st_size / 1e6:.2f} MB.")

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ganopt.data import image_folder, isolated
 from ganopt.data.decode import MAX_PIXELS, decode_whole
 from ganopt.errors import UserError
-from ganopt.files import cache_folder, code_version, sha256, write_cache
+from ganopt.files import cache_folder, code_version, read_tensors, sha256, write_cache
 from ganopt.metrics import inception, sliced_wasserstein
 from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import Gaussian, Moments, fit
@@ -184,8 +184,8 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
     digest = hashlib.sha256(f"{digest} {extractor.hash}".encode()).hexdigest()[:32]
     key = hashlib.sha256(f"{digest} {code_version(*CODE)}".encode()).hexdigest()[:32]
     cached = cache_folder() / "features" / f"{key}.safetensors"
-    with contextlib.suppress(SafetensorError, OSError, KeyError), safe_open(cached, framework="pt") as file:
-        sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
+    with contextlib.suppress(SafetensorError, OSError, KeyError):
+        sample = _restored(name, digest, read_tensors(cached))
         yield count
         return sample
     batches, pictures_of = prepare(extractor.batch)

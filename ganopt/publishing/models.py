@@ -19,7 +19,7 @@ def upload_of(name: str | Path, repository: str) -> Upload:
     files: dict[str, Path | bytes] = {zoo.FILES["generator"]: generator}
     with contextlib.suppress(AbsentError):
         files[zoo.FILES["critic"]] = zoo.locate(name, "critic")
-    files["README.md"] = cards.of_model(name, generator, repository).encode()
+    files["README.md"] = cards.of_model(name, generator, repository).encode(errors="backslashreplace")
     return Upload(repository, files)
 
 
