@@ -26,9 +26,7 @@ class Sample:
     gaussian: Gaussian
     patches: Tensor | None = None  # a summary by `sliced_wasserstein.summarise`
     seeds: str = ""  # of a model's faces
-    drawn: str = (
-        ""  # how many of a folder's pictures were drawn, and which files are no pictures, unless all were taken
-    )
+    drawn: str = ""  # how many pictures of a folder were drawn, and which files were not read, unless all were
     shipped: bool = False  # with the project, as a reference
 
 

@@ -23,7 +23,7 @@ class Score:
     samples: tuple[str, ...]  # hashes of the samples
     seeds: tuple[str, ...]  # of each sample of a model
     count: int  # pictures in a sample
-    drawn: str  # how many of a folder's pictures these are, unless they are all
+    drawn: str  # how many of a folder's pictures these are, and which files were not read, unless they are all
     reference: str
     reference_shipped: bool  # with the project; else it was a path
     reference_hash: str
@@ -52,7 +52,7 @@ class Score:
 
     @property
     def notes(self) -> list[str]:
-        """Which figures are absent and why, and which pictures were drawn."""
+        """Which figures are absent and why, and which pictures were drawn or not read."""
         reasons: dict[str, list[str]] = {}
         for name, reason in self.absent.items():
             reasons.setdefault(reason, []).append(TITLES[name])
