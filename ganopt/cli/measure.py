@@ -120,6 +120,8 @@ def show_nearest(options: argparse.Namespace) -> None:
         print(f"seed {seed}: nearest {distances[0]:.2f}, {training.files[indices[0]]}")
     save_png(sheet(torch.stack(cells), captions, 1 + found.indices.shape[1]), out)
     print(f"Median of these faces: {found.distances[:, 0].median():.2f}. Faces with their nearest pictures: {out}.")
+    if found.drawn:
+        print(f"They were compared with {found.drawn}.")
     if found.typical is not None:
         print(f"Median of held-out photographs ({options.reference}): {found.typical:.2f}. A copy has about 0.")
 
