@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganopt.cli.models import model
 from ganopt.cli.output import print_json
 from ganopt.errors import UserError
 
@@ -95,7 +96,7 @@ def models(options: argparse.Namespace) -> None:
 
 def export_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Add the options of `export`."""
-    command.add_argument("model", help="model: a name, a file, a run folder or user/repo")
+    command.add_argument("model", type=model, help="model: a name, a file, a run folder or user/repo")
     command.add_argument("--html", default="", metavar="FILE", help="web page that contains the whole model")
     command.add_argument("--seeds", default="0-63", help="seeds between whose faces the page walks")
     command.add_argument("--onnx", default="", metavar="FILE", help="ONNX file; needs the package onnx")

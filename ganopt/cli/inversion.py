@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganopt.cli.models import add_model
 from ganopt.cli.output import print_json
 from ganopt.errors import UserError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def add_find_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Add the options of `find`."""
     command.add_argument("photo", nargs="?", help="photograph; its central square is used")
-    command.add_argument("--model", default="cats-teacher", help="model: a name, a file, a run folder or user/repo")
+    add_model(command)
     command.add_argument("--out", default="found.png", help="PNG file with the photograph and the face side by side")
     command.add_argument(
         "--measure", metavar="FOLDER", help="instead, find held-out photographs, and record their distances"

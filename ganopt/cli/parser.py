@@ -9,6 +9,7 @@ from typing import Any
 
 from ganopt import __version__, environment
 from ganopt.cli import data, faces, inversion, lab, measure, publishing, thesis, training
+from ganopt.cli.models import add_model, model
 from ganopt.cli.output import program
 from ganopt.errors import exit_on_user_error
 
@@ -35,7 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     group = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = _command(group, faces.generate, "generate", "generate --seeds 0-15 --out faces")
-    _add_model(command)
+    add_model(command)
     command.add_argument("--seeds", default="0-15", help="seeds, as in 0-8, 42, or names of faces")
     command.add_argument(
         "--scale", type=float, default=1.0, help="factor on the latents; below 1, faces are better but less varied"
@@ -104,14 +105,14 @@ def _add_fid(group: Any) -> None:
     command.add_argument(
         "paths", nargs="*", help="folders, zip or .npz files; if there are just two, the second is the reference"
     )
-    command.add_argument("--model", action="append", help="model to measure; may be repeated")
+    command.add_argument("--model", type=model, action="append", help="model to measure; may be repeated")
     command.add_argument(
         "--reference",
         default="",
         help="a folder, a zip file or an .npz file, or where none has that name, cats or dogs (default: cats)",
     )
     command.add_argument(
-        "--against", default="", help="also compute FID to the faces of this model, such as the teacher"
+        "--against", type=model, default="", help="also compute FID to the faces of this model, such as the teacher"
     )
     command.add_argument(
         "--n",
@@ -147,7 +148,7 @@ def _add_fid(group: Any) -> None:
 def _add_nearest(group: Any) -> None:
     example = "nearest --model cats-teacher --data pictures --classes cat --reference cats"
     command = _command(group, measure.show_nearest, "nearest", example)
-    _add_model(command)
+    add_model(command)
     command.add_argument("--data", required=True, help="folder of the training pictures")
     command.add_argument("--classes", default="", help="use only folders of this name")
     command.add_argument("--reference", default="", help="held-out pictures to compare with: cats or dogs")
@@ -199,10 +200,6 @@ def _add_fetch_options(command: argparse.ArgumentParser, arguments: Sequence[str
         "--out", default="", help="new folder, which will contain a folder per class; by default pictures/NAME"
     )
     command.add_argument("--most", type=int, help="limit on the pictures of each class")
-
-
-def _add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", default="cats-teacher", help="model: a name, a file, a run folder or user/repo")
 
 
 def _add_inception(command: argparse.ArgumentParser) -> None:

@@ -14,7 +14,7 @@ def upload_of(name: str | Path, repository: str) -> Upload:
 
     Raises UserError if there is no such model.
     """
-    name = str(name)
+    name = zoo.text_of(name)
     generator = zoo.locate(name)
     files: dict[str, Path | bytes] = {zoo.FILES["generator"]: generator}
     with contextlib.suppress(AbsentError):
