@@ -116,7 +116,7 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
         extraction = features.of_path(plan.reference, extractor, plan.reference_count, most_pixels, plan.seed)
         reference = yield from counted(extraction, reference_share)
         if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: compare its halves
-            halves = shuffled(reference.rows).chunk(2)
+            halves = shuffled(reference.ordered).chunk(2)
             first, second = (samples.from_rows(FLOOR, half) for half in halves)
             yield Update(done, total, score([first], second))
     teachers = []

@@ -43,7 +43,7 @@ BATCH_CPU, BATCH_GPU = 4, 64  # small batches fit into a CPU's caches
 
 # batches, for a skipped picture the reason, and the function from a batch to its pictures, uint8 (n, 3, H, W)
 Work = tuple[Iterable[Tensor | str], Callable[[Tensor], Tensor]]
-Described = tuple[Tensor, Tensor]  # rows, and pictures for the sliced Wasserstein distance
+Described = tuple[Tensor, ...]  # rows, and pictures for the sliced Wasserstein distance
 Keyed = tuple[Tensor, Tensor]  # rows or pictures, and the keys of the pictures
 # yields how many more pictures are done, and returns the sample
 Extraction = Generator[int, None, Sample]
@@ -84,7 +84,7 @@ def of_model(name: str, seeds: Sequence[int], extractor: Extractor) -> Extractio
         return latents(seeds).split(size), lambda z: draw(generator, z).to(extractor.device)
 
     sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), prepare, extractor)
-    return dataclasses.replace(sample, seeds=text)
+    return dataclasses.replace(sample, seeds=text, keys=None)
 
 
 def of_folder(folder: Path, extractor: Extractor, most: int = ALL, seed: int = 0) -> Extraction:
@@ -202,17 +202,16 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
             reasons.append(described)
             yield 0
             continue
-        rows, pictures = described
-        yield len(rows)
-        block.append((rows, pictures))
+        yield len(described[0])
+        block.append(described)
         if sum(len(rows) for rows, _ in block) >= BLOCK:
             kept = _take(block, moments, kept)
             block = []
     if block:
         kept = _take(block, moments, kept)
-    (rows, _), (pictures, _) = kept
+    (rows, keys), (pictures, _) = kept
     patches = sliced_wasserstein.summarise(pictures)
-    tensors = {"rows": rows, "count": torch.tensor(moments.count), "patches": patches}
+    tensors = {"rows": rows, "keys": keys, "count": torch.tensor(moments.count), "patches": patches}
     if moments.count > KEPT:
         gaussian = moments.gaussian()
         tensors |= {"mean": gaussian.mean, "factor": gaussian.factor.contiguous()}
@@ -243,7 +242,8 @@ def _take(block: list[Described], moments: Moments, kept: list[Keyed]) -> list[K
 def _restored(name: str, digest: str, tensors: dict[str, Tensor], skipped: str) -> Sample:
     rows = tensors["rows"]
     gaussian = Gaussian(tensors["mean"], tensors["factor"]) if "mean" in tensors else fit(rows)
-    return Sample(name, digest, int(tensors["count"]), rows, gaussian, tensors["patches"], drawn=skipped)
+    count, patches, keys = int(tensors["count"]), tensors["patches"], tensors["keys"]
+    return Sample(name, digest, count, rows, gaussian, patches, keys, drawn=skipped)
 
 
 def _unchanged(pictures: Tensor) -> Tensor:
