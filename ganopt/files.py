@@ -64,16 +64,24 @@ def warn_of_cache(folder: Path, fault: str) -> None:
     print(f"{text}set GANOPT_CACHE to a folder that you may write to.", file=sys.stderr)
 
 
+def check_empty(folder: Path) -> None:
+    """Raise UserError if there is a folder that is not empty."""
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise UserError(f"{folder} is not empty; choose another folder.")
+    except OSError as error:
+        raise write_error(folder, error) from error
+
+
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`. It replaces `path` if the block succeeds and is removed if not.
 
     Raises UserError if `path` is a folder that is not empty, and as `atomic_write` does.
     """
+    check_empty(path)
     temporary = None
     try:
-        if path.exists() and any(path.iterdir()):
-            raise UserError(f"{path} is not empty; choose another folder.")
         place = path.resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))

@@ -107,7 +107,7 @@ def export(options: argparse.Namespace) -> None:
     from ganopt.models import zoo
     from ganopt.models.catalogue import catalogue
     from ganopt.models.latents import format_seeds, parse_seeds
-    from ganopt.portable.onnx import save_onnx
+    from ganopt.portable.onnx import check_installed, save_onnx
     from ganopt.portable.page import page, save_page
 
     if not (options.html or options.onnx):
@@ -117,6 +117,8 @@ def export(options: argparse.Namespace) -> None:
     entry = catalogue().get(options.model)
     name = entry.name if entry else Path(options.model).stem
     text = page(generator, name, entry.title if entry else name, seeds) if options.html else ""
+    if options.onnx:
+        check_installed()
     if options.dry_run:
         print_json(model=options.model, html=options.html, onnx=options.onnx, seeds=format_seeds(seeds))
         return

@@ -19,6 +19,7 @@ from ganopt.locks import STOP
 if TYPE_CHECKING:
     from ganopt.training.loop import Step
 
+SPENT = "has already spent its budget; set a larger one to continue."
 SHOWN = 0.1  # seconds between reads of the losses, which wait for a GPU
 
 
@@ -97,7 +98,7 @@ def follow(run: Generator["Step"], folder: Path) -> None:
     run.close()
     (folder / STOP).unlink(missing_ok=True)  # or the run would stop again when it is resumed
     if step is None:
-        print(f"The run in {folder} has already spent its budget; set a larger one to continue.")
+        print(f"The run in {folder} {SPENT}")
         return
     done = "Stopped" if interrupted else "Done"
     print(f"{done} at step {step.step} after {step.images} pictures and {step.seconds / 60:.1f} minutes, in {folder}.")
@@ -123,7 +124,10 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
         return
     with lock_run(folder):
         state = loop.prepare_resume(folder, budget=given, **places)
-    print_json(**describe(state.recipe))
+    if state.recipe.progress(state.step, state.images, state.seconds) < 1:
+        print_json(**describe(state.recipe))
+    else:
+        print(f"The run in {folder} {SPENT}")
 
 
 def _summary(step: "Step") -> str:

@@ -56,9 +56,7 @@ def load(
     goes on with it. Unreadable files are skipped, with a message. Raises UserError if fewer than `minimum` pictures can
     be read.
     """
-    seen = survey(folder, classes)
-    if seen.count < minimum:
-        raise UserError(f"{folder} contains {seen.count} pictures{_of(classes)}; at least {minimum} are needed.")
+    seen = check(folder, classes, minimum)
     made_from = f"{code_version(*CODE)} {folder.resolve()} {side} {seen.hash}".encode(errors="surrogateescape")
     key = hashlib.sha256(made_from).hexdigest()[:32]
     cached = cache_folder() / "pictures" / f"{key}.npy"
@@ -96,6 +94,14 @@ def survey(folder: Path, classes: str = "") -> Survey:
         else:
             suffixes[_suffix(name)] += 1
     return Survey(count, _counted(suffixes), digest.hexdigest())
+
+
+def check(folder: Path, classes: str = "", minimum: int = MINIMUM) -> Survey:
+    """What is in a folder. Raises UserError if it does not exist or contains fewer than `minimum` pictures."""
+    seen = survey(folder, classes)
+    if seen.count < minimum:
+        raise UserError(f"{folder} contains {seen.count} pictures{_of(classes)}; at least {minimum} are needed.")
+    return seen
 
 
 def find(folder: Path, classes: str = "") -> list[str]:
