@@ -48,10 +48,14 @@ def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
     return found, notes
 
 
-def models(recipe: Recipe) -> dict[str, str]:
-    """The settings that name models, with their values: the source or teacher, and others."""
-    fields = (field for field in dataclasses.fields(recipe) if field.metadata.get("is_model"))
-    return {name: getattr(recipe, name) for name in (recipe.origin_setting, *(field.name for field in fields)) if name}
+def models(recipe: Recipe, saved: bool = False) -> dict[str, str]:
+    """The settings that name models, with their values: the source or teacher, and others.
+
+    For a saved run only those that are read again when it is resumed.
+    """
+    rules = {field.name: field.metadata for field in dataclasses.fields(recipe)}
+    names = dict.fromkeys([recipe.origin_setting, *(name for name in rules if rules[name].get("is_model"))])
+    return {name: getattr(recipe, name) for name in names if name and not (saved and rules[name].get("at_start"))}
 
 
 def shareable(recipe: Recipe) -> dict[str, Any]:
