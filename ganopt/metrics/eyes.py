@@ -63,7 +63,10 @@ def load(animal: str) -> Eyes:
     path = checkpoint(file_name(animal))
     try:
         with open_tensors(path) as file:
-            return Eyes(animal, file.get_tensor("whitening").float())
+            whitening = file.get_tensor("whitening").float()
+        if not whitening.isfinite().all():
+            raise SafetensorError("not finite")
+        return Eyes(animal, whitening)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
 

@@ -92,7 +92,10 @@ def _weights() -> dict[str, Tensor]:
     path = checkpoint(BACKBONE)
     try:
         with torch.inference_mode(False):  # they are kept, and gradients may pass through them later
-            return read_tensors(path)
+            tensors = read_tensors(path)
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise SafetensorError("not finite")
+        return tensors
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
 
