@@ -10,8 +10,7 @@ from typing import Any
 from ganopt import __version__, environment
 from ganopt.cli import data, faces, inversion, lab, measure, publishing, thesis, training
 from ganopt.cli.models import add_model, model
-from ganopt.cli.output import program
-from ganopt.errors import exit_on_user_error
+from ganopt.errors import exit_on_user_error, shell_command
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -31,7 +30,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Command(program(), description="Compact GANs for animal faces.")
+    parser = _Command(shell_command(), description="Compact GANs for animal faces.")
     parser.add_argument("--version", action="version", version=__version__)
     group = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -216,7 +215,7 @@ def _command(group: Any, function: Callable, name: str, example: str) -> "_Comma
     command = group.add_parser(
         name,
         help=text.splitlines()[0],
-        description=f"{text}\n\nexample: {program()} {example}",
+        description=f"{text}\n\nexample: {shell_command()} {example}",
         formatter_class=_HelpFormatter,
     )
     command.set_defaults(command=function)

@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import shlex
 import signal
 import sys
 import time
@@ -11,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ganopt.cli.output import print_json, program
-from ganopt.errors import UserError
+from ganopt.cli.output import print_json
+from ganopt.errors import UserError, shell_command
 from ganopt.files import runs_folder
 from ganopt.locks import STOP
 
@@ -103,7 +102,7 @@ def follow(run: Generator["Step"], folder: Path) -> None:
     done = "Stopped" if interrupted else "Done"
     print(f"{done} at step {step.step} after {step.images} pictures and {step.seconds / 60:.1f} minutes, in {folder}.")
     if interrupted:
-        print(f"Resume with: {program()} train --resume {shlex.quote(str(folder))}")
+        print(f"Resume with: {shell_command('train', '--resume', str(folder))}")
         sys.exit(130)
 
 

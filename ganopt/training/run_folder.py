@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganopt.errors import UserError
+from ganopt.errors import UserError, shell_command
 from ganopt.files import atomic_write, open_tensors, read_tensors
 from ganopt.models import weights
 from ganopt.models.sampling import save_png, strip
@@ -69,7 +69,7 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     if not tensors:
         raise UserError(
             f"The saved state in {folder} has no optimisers, so it cannot be resumed; "
-            f"train on from its model with the command transfer --source {folder}."
+            f"train on from its model with {shell_command('transfer', '--source', str(folder))}."
         )
     return tensors, counters
 
