@@ -95,7 +95,7 @@ def test_a_pipe_is_no_model_and_no_statistics(tmp_path):
     for name in ("model.safetensors", "statistics.npz"):
         os.mkfifo(tmp_path / name)  # to open one would take forever
     refused(["generate", "--model", str(tmp_path / "model.safetensors")], "Unknown model")
-    refused(["fid", str(tmp_path / "statistics.npz")], "There is no folder", "statistics.npz")
+    refused(["fid", str(tmp_path / "statistics.npz")], "There is no file", "statistics.npz")
 
 
 def test_settings_that_a_source_fixes_are_no_options(capsys):
