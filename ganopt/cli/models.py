@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from ganopt.errors import printable
 
@@ -26,4 +27,5 @@ def model(text: str) -> str:
         return text
     if note := zoo.ambiguity(text):
         print(printable(note), file=sys.stderr)
-    return zoo.resolve(text)
+        return zoo.text_of(Path(text))
+    return text

@@ -77,15 +77,10 @@ def text_of(name: str | Path) -> str:
     return os.path.join(os.curdir, name) if isinstance(name, Path) and name.name == str(name) else str(name)
 
 
-def resolve(text: str) -> str:
-    """What a user means by a model: a path if a model is there, else a name."""
-    return text_of(Path(text)) if ambiguity(text) else text
-
-
 def ambiguity(text: str) -> str:
     """A sentence that says which was taken of a shipped model and a path with the same name; else empty."""
     is_path = os.path.isfile(text) or os.path.isfile(os.path.join(text, FILES["generator"]))
-    shipped = [*known_names(), *known_names(lab_catalogue)] if is_path else []
+    shipped = [*known_names(), *known_names(lab_catalogue)] if is_path and os.path.basename(text) == text else []
     return f"{text} is both a path and a shipped model; the path is used." if text in shipped else ""
 
 
