@@ -23,8 +23,7 @@ def check() -> None:
     file = _text("GANOPT_INCEPTION")
     if file not in ("", "official") and not os.path.isfile(file):
         raise _error("GANOPT_INCEPTION", "which is not a file; set it to a file of pytorch-fid's weights or unset it")
-    for name in ("GANOPT_RUNS", "GANOPT_CACHE"):
-        check_writable(name)
+    check_writable("GANOPT_RUNS")
     if _text("GANOPT_HUB") and not REPOSITORY.fullmatch(_text("GANOPT_HUB")):
         raise _error("GANOPT_HUB", "not a repository name; write user/name or user/name@revision")
     train_minutes()
@@ -32,8 +31,10 @@ def check() -> None:
 
 
 def check_writable(name: str) -> None:
-    """Raise UserError if a folder, which is created when it is needed, could not be written."""
-    path = Path(_text(name) or ".").absolute()
+    """Raise UserError if a folder that is set, and is created when it is needed, could not be written."""
+    if not _text(name):
+        return
+    path = Path(_text(name)).absolute()
     existing = next(each for each in (path, *path.parents) if os.path.lexists(each))
     if not (os.path.isdir(existing) and os.access(existing, os.W_OK | os.X_OK)):
         raise _error(name, f"but {existing} is not a folder that you may write to; choose another folder")

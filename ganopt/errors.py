@@ -1,8 +1,10 @@
-"""The exception for mistakes of the user."""
+"""The exception for mistakes of the user, and what its sentence may contain."""
 
 import contextlib
+import shlex
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 PREFIX = "ganopt: "  # before an error in a terminal
 
@@ -19,6 +21,12 @@ def printable(text: str) -> str:
     encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
     text = "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def shell_command(*words: str) -> str:
+    """A command of this program to copy into a shell, which begins as the program was started."""
+    program = "ganopt" if Path(sys.argv[0]).stem == "ganopt" else "python -m ganopt"
+    return f"{program} {shlex.join(words)}".rstrip()
 
 
 @contextlib.contextmanager

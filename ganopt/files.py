@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 
 from ganopt.errors import UserError
 
@@ -64,16 +64,24 @@ def warn_of_cache(folder: Path, fault: str) -> None:
     print(f"{text}set GANOPT_CACHE to a folder that you may write to.", file=sys.stderr)
 
 
+def check_empty(folder: Path) -> None:
+    """Raise UserError if there is a folder that is not empty."""
+    try:
+        if folder.exists() and any(folder.iterdir()):
+            raise UserError(f"{folder} is not empty; choose another folder.")
+    except OSError as error:
+        raise write_error(folder, error) from error
+
+
 @contextlib.contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Yield a temporary folder beside `path`. It replaces `path` if the block succeeds and is removed if not.
 
     Raises UserError if `path` is a folder that is not empty, and as `atomic_write` does.
     """
+    check_empty(path)
     temporary = None
     try:
-        if path.exists() and any(path.iterdir()):
-            raise UserError(f"{path} is not empty; choose another folder.")
         place = path.resolve()
         place.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{place.name}.", dir=place.parent))
@@ -100,6 +108,25 @@ def write_error(path: Path, error: Exception) -> UserError:
         return UserError(f"The disk is full: {path} was not written; free some space or choose another folder.")
     reason = os.strerror(number) if number else str(error)
     return UserError(f"{path} cannot be written ({reason}); choose a folder that you may write to.")
+
+
+@contextlib.contextmanager
+def open_tensors(path: Path) -> Iterator[safe_open]:
+    """A safetensors file, as tensors of torch. Raises OSError or SafetensorError if it cannot be opened.
+
+    Safetensors opens only names in UTF-8; a file with another name, which Linux allows, is opened by its descriptor.
+    """
+    with contextlib.ExitStack() as stack:
+        name = str(path)
+        if name.encode(errors="ignore") != os.fsencode(name):
+            name = f"/dev/fd/{stack.enter_context(open(path, 'rb')).fileno()}"
+        yield stack.enter_context(safe_open(name, framework="pt"))
+
+
+def read_tensors(path: Path) -> dict[str, Any]:
+    """All tensors of a safetensors file. Raises as `open_tensors` does."""
+    with open_tensors(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}
 
 
 def to_json(value: Any, **layout: Any) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ganopt import environment
+from ganopt.cli.parser import main
 
 ROOT = Path(__file__).parents[1]
 WRONG = {
@@ -17,7 +18,7 @@ WRONG = {
         __file__: "not a folder",
     },
     "GANOPT_RUNS": {"~/runs": "write the whole path", f"{__file__}/runs": "is not a folder that you may write to"},
-    "GANOPT_CACHE": {"~": "~ is not replaced", __file__: "is not a folder that you may write to"},
+    "GANOPT_CACHE": {"~": "~ is not replaced"},
     "GANOPT_INCEPTION": {"/no/such/file": "not a file"},
     "GANOPT_HUB": {"cats": "not a repository name", "https://hub.example/me/cats": "user/name", "../x": "user/name"},
     "GANOPT_TRAIN_MINUTES": {
@@ -44,6 +45,20 @@ def test_right_settings_and_empty_ones_are_taken(monkeypatch, tmp_path):
     for settings in (dict.fromkeys(WRONG, ""), RIGHT, {"GANOPT_CHECKPOINTS": str(tmp_path)}):
         for name, value in settings.items():
             monkeypatch.setenv(name, value)
+        environment.check()
+
+
+def test_an_unwritable_folder_is_refused_only_where_runs_are_to_be_written(monkeypatch, tmp_path, refuses, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.delenv("GANOPT_RUNS", raising=False)
+    for cache in (tmp_path, __file__):  # `files.write_cache` warns of it
+        monkeypatch.setenv("GANOPT_CACHE", str(cache))
+        environment.check()
+    main(["models"])
+    assert "cats-teacher" in capsys.readouterr().out
+    monkeypatch.setenv("GANOPT_RUNS", str(tmp_path))
+    with refuses(f"GANOPT_RUNS is '{tmp_path}', but", "is not a folder that you may write to"):
         environment.check()
 
 

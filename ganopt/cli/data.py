@@ -11,8 +11,7 @@ def inspect_data(options: argparse.Namespace) -> None:
     from ganopt.data import image_folder
 
     if options.dry_run:
-        files = image_folder.find(Path(options.folder), options.classes)
-        print(f"{len(files)} pictures in {options.folder}.")
+        print(f"{image_folder.check(Path(options.folder), options.classes).count} pictures in {options.folder}.")
         return
     found = image_folder.load(Path(options.folder), options.side, options.classes)
     count, size = len(found.pictures), found.pictures.nbytes / 1e6
@@ -26,9 +25,10 @@ def fetch_data(options: argparse.Namespace) -> None:
     from ganopt.data import download
 
     print(download.describe(download.SOURCES[options.name]), flush=True)
-    if options.dry_run:
-        return
     folder = Path(options.out or f"pictures/{options.name}")
+    if options.dry_run:
+        download.check(folder, options.most)
+        return
     counts, skipped = download.fetch(options.name, folder, options.most)
     print(f"{sum(counts.values())} pictures are in {folder}; {skipped} could not be read.")
     print("Classes: " + ", ".join(f"{name} {count}" for name, count in counts.items()))

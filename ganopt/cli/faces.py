@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganopt.cli.models import model
 from ganopt.cli.output import print_json
 from ganopt.errors import UserError
 
@@ -95,7 +96,7 @@ def models(options: argparse.Namespace) -> None:
 
 def export_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Add the options of `export`."""
-    command.add_argument("model", help="model: a name, a file, a run folder or user/repo")
+    command.add_argument("model", type=model, help="model: a name, a file, a run folder or user/repo")
     command.add_argument("--html", default="", metavar="FILE", help="web page that contains the whole model")
     command.add_argument("--seeds", default="0-63", help="seeds between whose faces the page walks")
     command.add_argument("--onnx", default="", metavar="FILE", help="ONNX file; needs the package onnx")
@@ -106,7 +107,7 @@ def export(options: argparse.Namespace) -> None:
     from ganopt.models import zoo
     from ganopt.models.catalogue import catalogue
     from ganopt.models.latents import format_seeds, parse_seeds
-    from ganopt.portable.onnx import save_onnx
+    from ganopt.portable.onnx import check_installed, save_onnx
     from ganopt.portable.page import page, save_page
 
     if not (options.html or options.onnx):
@@ -116,14 +117,15 @@ def export(options: argparse.Namespace) -> None:
     entry = catalogue().get(options.model)
     name = entry.name if entry else Path(options.model).stem
     text = page(generator, name, entry.title if entry else name, seeds) if options.html else ""
+    if options.onnx:
+        check_installed()
     if options.dry_run:
         print_json(model=options.model, html=options.html, onnx=options.onnx, seeds=format_seeds(seeds))
         return
     if options.html:
         save_page(text, Path(options.html))
-        print(
-            f"{options.html} has {len(text.encode()) / 1e6:.2f} MB and draws faces in any browser, without a network."
-        )
+        size = Path(options.html).stat().st_size / 1e6
+        print(f"{options.html} has {size:.2f} MB and draws faces in any browser, without a network.")
     if options.onnx:
         save_onnx(generator, Path(options.onnx))
         print(f"{options.onnx} has {Path(options.onnx).stat().st_size / 1e6:.2f} MB.")

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ganopt.cli.models import add_model
 from ganopt.cli.output import print_json
 from ganopt.errors import UserError
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 def add_find_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
     """Add the options of `find`."""
     command.add_argument("photo", nargs="?", help="photograph; its central square is used")
-    command.add_argument("--model", default="cats-teacher", help="model: a name, a file, a run folder or user/repo")
+    add_model(command)
     command.add_argument("--out", default="found.png", help="PNG file with the photograph and the face side by side")
     command.add_argument(
         "--measure", metavar="FOLDER", help="instead, find held-out photographs, and record their distances"
@@ -41,15 +42,15 @@ def find(options: argparse.Namespace) -> None:
     if bool(options.photo) == bool(options.measure):
         raise UserError("Give one photograph, or --measure with a folder of held-out ones.")
     generator = inference_copy(zoo.load(options.model), pick_device(options.device))
-    if options.dry_run:
-        print_json(model=options.model, photo=options.photo or options.measure, out=options.out)
-        return
     if options.measure:
         _measure(options, generator)
         return
     photo = decode(options.photo, generator.architecture.side)
     if isinstance(photo, str):
         raise UserError(f"{options.photo} cannot be used: {photo}; choose another photograph.")
+    if options.dry_run:
+        print_json(model=options.model, photo=options.photo, out=options.out)
+        return
     photograph = torch.from_numpy(photo)
     *_, result = search(generator, photograph, SECONDS)
     captions = ["the photograph", "the face found"]
@@ -66,6 +67,10 @@ def _measure(options: argparse.Namespace, generator: "Generator") -> None:
     from ganopt.data import image_folder
     from ganopt.models.latents import reach
 
+    if options.dry_run:
+        image_folder.check(Path(options.measure), options.classes, minimum=1)
+        print_json(model=options.model, photo=options.measure, out=options.record)
+        return
     loaded = image_folder.load(Path(options.measure), generator.architecture.side, options.classes, minimum=1)
     chosen = image_folder.drawn(len(loaded.pictures), options.n, 0)
     photographs = torch.from_numpy(loaded.pictures[chosen])

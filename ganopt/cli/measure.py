@@ -11,6 +11,7 @@ from ganopt.errors import UserError
 
 if TYPE_CHECKING:
     from ganopt.metrics.evaluation import Plan, Score
+    from ganopt.metrics.features import Extractor
 
 MOST_COMPARED = 64  # faces in one `nearest`
 
@@ -44,18 +45,21 @@ def fid(options: argparse.Namespace) -> None:
     )
     if note := references.ambiguity(plan.reference):
         print(note, file=sys.stderr if options.json or options.dry_run else sys.stdout)
+    if options.save and options.precision == "bfloat16":
+        raise UserError("Files of pytorch-fid are in float32; use --save without --precision bfloat16.")
+    device = pick_device(options.device)
+    precision = "float32" if options.save else evaluation.pick_precision(options.precision, plan, device)
+    extractor = features.load_extractor(device, precision, options.inception)
     if options.dry_run:
+        evaluation.check(plan, precision)
         shipped = isinstance(plan.reference, str)
         values = dataclasses.asdict(plan) | {"paths": list(map(str, paths)), "reference": str(plan.reference)}
         values = {name: "all" if value == features.ALL else value for name, value in values.items()}
         print_json(**values, reference_shipped=shipped)
         return
     if options.save:
-        _save(plan, options)
+        _save(plan, extractor, options)
         return
-    device = pick_device(options.device)
-    precision = evaluation.pick_precision(options.precision, plan, device)
-    extractor = features.load_extractor(device, precision, options.inception)
     records = []
     with tqdm(desc="Pictures", unit="", leave=False) as bar:
         for update in evaluation.evaluate(plan, extractor):
@@ -71,14 +75,10 @@ def fid(options: argparse.Namespace) -> None:
         print_json(records=records)
 
 
-def _save(plan: "Plan", options: argparse.Namespace) -> None:
+def _save(plan: "Plan", extractor: "Extractor", options: argparse.Namespace) -> None:
     """Write mean and covariance of the first path or model, which are in float32 as those of pytorch-fid."""
     from ganopt.metrics import evaluation, features, samples
-    from ganopt.models.devices import pick_device
 
-    if options.precision == "bfloat16":
-        raise UserError("Files of pytorch-fid are in float32; use --save without --precision bfloat16.")
-    extractor = features.load_extractor(pick_device(options.device), "float32", options.inception)
     extraction = (
         features.of_path(plan.paths[0], extractor, features.ALL if options.n is None else options.n, seed=plan.seed)
         if plan.paths
@@ -120,6 +120,8 @@ def show_nearest(options: argparse.Namespace) -> None:
         print(f"seed {seed}: nearest {distances[0]:.2f}, {training.files[indices[0]]}")
     save_png(sheet(torch.stack(cells), captions, 1 + found.indices.shape[1]), out)
     print(f"Median of these faces: {found.distances[:, 0].median():.2f}. Faces with their nearest pictures: {out}.")
+    if found.drawn:
+        print(f"They were compared with {found.drawn}.")
     if found.typical is not None:
         print(f"Median of held-out photographs ({options.reference}): {found.typical:.2f}. A copy has about 0.")
 

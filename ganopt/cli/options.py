@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
+from ganopt.cli.models import model
 from ganopt.training.methods import METHODS, Method, find_method, from_scratch
 from ganopt.training.recipes import CriticSettings
 from ganopt.training.recipes.critics import OPTIONS
@@ -52,6 +53,8 @@ def setting_argument(kind: type, field: dataclasses.Field) -> dict[str, Any]:
     plain = option_type(kind, field.name)
     if plain is bool:
         return {"action": argparse.BooleanOptionalAction}
+    if field.metadata.get("is_model"):
+        return {"type": model}
     choices = {"choices": field.metadata["choices"]} if field.metadata["choices"] else {}
     return choices | ({"type": plain} if plain in (int, float, str) else {"type": _names, "metavar": "NAMES"})
 

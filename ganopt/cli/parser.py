@@ -9,8 +9,8 @@ from typing import Any
 
 from ganopt import __version__, environment
 from ganopt.cli import data, faces, inversion, lab, measure, publishing, thesis, training
-from ganopt.cli.output import program
-from ganopt.errors import exit_on_user_error
+from ganopt.cli.models import add_model, model
+from ganopt.errors import exit_on_user_error, shell_command
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -30,12 +30,12 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Command(program(), description="Compact GANs for animal faces.")
+    parser = _Command(shell_command(), description="Compact GANs for animal faces.")
     parser.add_argument("--version", action="version", version=__version__)
     group = parser.add_subparsers(required=True, metavar="COMMAND")
 
     command = _command(group, faces.generate, "generate", "generate --seeds 0-15 --out faces")
-    _add_model(command)
+    add_model(command)
     command.add_argument("--seeds", default="0-15", help="seeds, as in 0-8, 42, or names of faces")
     command.add_argument(
         "--scale", type=float, default=1.0, help="factor on the latents; below 1, faces are better but less varied"
@@ -104,14 +104,14 @@ def _add_fid(group: Any) -> None:
     command.add_argument(
         "paths", nargs="*", help="folders, zip or .npz files; if there are just two, the second is the reference"
     )
-    command.add_argument("--model", action="append", help="model to measure; may be repeated")
+    command.add_argument("--model", type=model, action="append", help="model to measure; may be repeated")
     command.add_argument(
         "--reference",
         default="",
         help="a folder, a zip file or an .npz file, or where none has that name, cats or dogs (default: cats)",
     )
     command.add_argument(
-        "--against", default="", help="also compute FID to the faces of this model, such as the teacher"
+        "--against", type=model, default="", help="also compute FID to the faces of this model, such as the teacher"
     )
     command.add_argument(
         "--n",
@@ -147,7 +147,7 @@ def _add_fid(group: Any) -> None:
 def _add_nearest(group: Any) -> None:
     example = "nearest --model cats-teacher --data pictures --classes cat --reference cats"
     command = _command(group, measure.show_nearest, "nearest", example)
-    _add_model(command)
+    add_model(command)
     command.add_argument("--data", required=True, help="folder of the training pictures")
     command.add_argument("--classes", default="", help="use only folders of this name")
     command.add_argument("--reference", default="", help="held-out pictures to compare with: cats or dogs")
@@ -201,10 +201,6 @@ def _add_fetch_options(command: argparse.ArgumentParser, arguments: Sequence[str
     command.add_argument("--most", type=int, help="limit on the pictures of each class")
 
 
-def _add_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--model", default="cats-teacher", help="model: a name, a file, a run folder or user/repo")
-
-
 def _add_inception(command: argparse.ArgumentParser) -> None:
     text = "file of pytorch-fid's weights, or 'official' to download them; by default the shipped copy"
     command.add_argument("--inception", default="", help=text)
@@ -219,7 +215,7 @@ def _command(group: Any, function: Callable, name: str, example: str) -> "_Comma
     command = group.add_parser(
         name,
         help=text.splitlines()[0],
-        description=f"{text}\n\nexample: {program()} {example}",
+        description=f"{text}\n\nexample: {shell_command()} {example}",
         formatter_class=_HelpFormatter,
     )
     command.set_defaults(command=function)

@@ -4,6 +4,7 @@ import argparse
 import dataclasses
 from typing import TYPE_CHECKING
 
+from ganopt.cli.models import model
 from ganopt.errors import UserError, printable
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_options(command: argparse.ArgumentParser) -> None:
     """Add the options of `publish`."""
-    command.add_argument("model", nargs="?", help="model: a name, a file or a run folder")
+    command.add_argument("model", type=model, nargs="?", help="model: a name, a file or a run folder")
     command.add_argument("repository", nargs="?", help="user/repo on the Hub, created if needed")
     command.add_argument("--space", metavar="REPOSITORY", help="publish the page as the Space user/name")
     command.add_argument(

@@ -12,7 +12,7 @@ from ganopt.files import atomic_write
 
 def run_experiments(options: argparse.Namespace) -> None:
     """Train and measure the models of the thesis's tables within a budget of minutes; resumes what was stopped."""
-    from ganopt.metrics import features
+    from ganopt.metrics import evaluation, features
     from ganopt.models.devices import pick_device
     from ganopt.thesis import experiments, measurements, table_text, tables
     from ganopt.thesis.experiments import Setting
@@ -21,15 +21,18 @@ def run_experiments(options: argparse.Namespace) -> None:
     values = {field.name: getattr(options, field.name) for field in dataclasses.fields(Setting)}
     setting = Setting(**values | {"data": Path(options.data), "folder": Path(options.folder)})
     names = options.only.split(",") if options.only else None
+    evaluation.Plan(models=("any",), count=options.n)  # raises UserError for a wrong number
+    extractor = features.load_extractor(pick_device(options.device), "float32", options.inception)
     if options.dry_run:
-        planned = experiments.recipes(setting, experiments.choose(names))
-        print_json(**{experiment.name: describe(recipe) for experiment, recipe in planned})
+        trained = {experiment.name: describe(recipe) for experiment, recipe in experiments.planned(setting, names)}
+        chosen = [each.name for each in experiments.choose(names)]
+        measured = [name for name in chosen if name in trained or experiments.locate(setting, name)]
+        print_json(trained=trained, measured=measured)
         return
     if setting.minutes > 0:
         for experiment, steps in experiments.runs(setting, names):
             print(f"Training {experiment.name}.")
             follow(steps, setting.folder / experiment.name)
-    extractor = features.load_extractor(pick_device(options.device), "float32", options.inception)
     for record in measurements.measure(setting, extractor, Path(options.results), names, options.n):
         if record["kind"] == "fid":
             print(f"{record['name']:24} fid{record['count']} {record['fid']:.2f}")

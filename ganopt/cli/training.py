@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import shlex
 import signal
 import sys
 import time
@@ -11,14 +10,15 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from ganopt.cli.output import print_json, program
-from ganopt.errors import UserError
+from ganopt.cli.output import print_json
+from ganopt.errors import UserError, shell_command
 from ganopt.files import runs_folder
 from ganopt.locks import STOP
 
 if TYPE_CHECKING:
     from ganopt.training.loop import Step
 
+SPENT = "has already spent its budget; set a larger one to continue."
 SHOWN = 0.1  # seconds between reads of the losses, which wait for a GPU
 
 
@@ -97,12 +97,12 @@ def follow(run: Generator["Step"], folder: Path) -> None:
     run.close()
     (folder / STOP).unlink(missing_ok=True)  # or the run would stop again when it is resumed
     if step is None:
-        print(f"The run in {folder} has already spent its budget; set a larger one to continue.")
+        print(f"The run in {folder} {SPENT}")
         return
     done = "Stopped" if interrupted else "Done"
     print(f"{done} at step {step.step} after {step.images} pictures and {step.seconds / 60:.1f} minutes, in {folder}.")
     if interrupted:
-        print(f"Resume with: {program()} train --resume {shlex.quote(str(folder))}")
+        print(f"Resume with: {shell_command('train', '--resume', str(folder))}")
         sys.exit(130)
 
 
@@ -123,7 +123,10 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
         return
     with lock_run(folder):
         state = loop.prepare_resume(folder, budget=given, **places)
-    print_json(**describe(state.recipe))
+    if state.recipe.progress(state.step, state.images, state.seconds) < 1:
+        print_json(**describe(state.recipe))
+    else:
+        print(f"The run in {folder} {SPENT}")
 
 
 def _summary(step: "Step") -> str:

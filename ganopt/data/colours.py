@@ -1,5 +1,7 @@
 """Pixels of any mode and bit depth -> RGB, with the transparent ones white."""
 
+from typing import IO
+
 import numpy as np
 from PIL import Image
 
@@ -9,15 +11,22 @@ SIGNED = (2,)
 FLOAT_WHITES = (1, 255, 65535)
 
 
-def correct_transparency(image: Image.Image) -> None:
-    """Scale the transparent colour of a PNG file to bytes, as its pixels will be. Call it before they are loaded."""
+def correct_transparency(image: Image.Image, file: str | IO[bytes]) -> None:
+    """Make the transparent colour of a PNG file that of its pixels. Call it before they are loaded.
+
+    Greys are scaled to bytes as they will be. Of 16 bits, Pillow loads only the higher 8, in which other colours may be
+    the same; so the transparent pixels are found in all bits, and the image gets an alpha channel.
+    """
     colour = image.info.get("transparency")
     tiles = getattr(image, "tile", [])
     raw_mode = str(tiles[0][3]) if image.format == "PNG" and tiles else ""
     if raw_mode in ("L", *PNG_GREYS) and isinstance(colour, int):
         image.info["transparency"] = min(colour * PNG_GREYS.get(raw_mode, 1), 255)
-    elif raw_mode.startswith("RGB;16") and isinstance(colour, tuple):
-        image.info["transparency"] = tuple(value >> 8 for value in colour)
+    elif raw_mode == "RGB;16B" and isinstance(colour, tuple):
+        del image.info["transparency"]
+        higher, lower = zip(*(divmod(value, 256) for value in colour), strict=True)
+        is_other = (np.asarray(image) != higher) | (_lower_bytes(file) != lower)
+        image.putalpha(Image.fromarray(np.uint8(255) * is_other.any(axis=2)))
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -29,6 +38,13 @@ def to_rgb(image: Image.Image) -> Image.Image:
         image = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
     return image.convert("RGB")
+
+
+def _lower_bytes(file: str | IO[bytes]) -> np.ndarray:
+    """The lower bytes of a PNG file's 16-bit colours, uint8 (H, W, 3): those that are the higher ones in reverse."""
+    with Image.open(file, formats=["PNG"]) as image:
+        image.tile = [(*tile[:3], "RGB;16L") for tile in image.tile]  # type: ignore[misc]  # any tuple
+        return np.asarray(image)
 
 
 def _grey_bytes(image: Image.Image) -> np.ndarray:

@@ -77,7 +77,7 @@ def _read(path: str, prepare: Callable[[Image.Image], Image.Image], most_pixels:
         with Image.open(file, formats=FORMATS) as image:  # reads only the header
             if image.width * image.height > most_pixels:
                 return too_large
-            correct_transparency(image)
+            correct_transparency(image, file)
             return np.ascontiguousarray(np.asarray(prepare(image)).transpose(2, 0, 1))
 
     try:

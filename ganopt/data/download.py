@@ -15,7 +15,7 @@ from tqdm import tqdm
 from ganopt.data.colours import to_rgb
 from ganopt.data.decode import head_box
 from ganopt.errors import UserError
-from ganopt.files import atomic_folder, cache_folder
+from ganopt.files import atomic_folder, cache_folder, check_empty
 from ganopt.models import hub
 
 FORMATS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp"}
@@ -42,14 +42,20 @@ def describe(source: Source) -> str:
     return f"{source.title}\nFrom {source.address}\nDownload: {source.size}\nLicence: {source.licence}"
 
 
+def check(out: Path, most: int | None = None) -> None:
+    """Raise UserError, as `fetch` does, for what is wrong before the download."""
+    if most is not None and most < 1:
+        raise UserError(f"--most is {most}; it must be at least 1.")
+    check_empty(out)
+
+
 def fetch(name: str, out: Path, most: int | None = None) -> tuple[dict[str, int], int]:
     """Download a dataset of SOURCES into a new folder; returns the pictures of each class and how many were unreadable.
 
     `most` limits the pictures of each class; only the files needed for them are downloaded. The folder is created
     when it is complete, or not at all. Raises UserError if it exists and is not empty, and for any other failure.
     """
-    if most is not None and most < 1:
-        raise UserError(f"--most is {most}; it must be at least 1.")
+    check(out, most)
     source = SOURCES[name]
     counts = dict.fromkeys(source.classes, 0)
     with atomic_folder(out) as folder, contextlib.closing(source.pictures()) as found:

@@ -56,10 +56,9 @@ def load(
     goes on with it. Unreadable files are skipped, with a message. Raises UserError if fewer than `minimum` pictures can
     be read.
     """
-    seen = survey(folder, classes)
-    if seen.count < minimum:
-        raise UserError(f"{folder} contains {seen.count} pictures{_of(classes)}; at least {minimum} are needed.")
-    key = hashlib.sha256(f"{code_version(*CODE)} {folder.resolve()} {side} {seen.hash}".encode()).hexdigest()[:32]
+    seen = check(folder, classes, minimum)
+    made_from = f"{code_version(*CODE)} {folder.resolve()} {side} {seen.hash}".encode(errors="surrogateescape")
+    key = hashlib.sha256(made_from).hexdigest()[:32]
     cached = cache_folder() / "pictures" / f"{key}.npy"
     if stored := read(cached):
         found = Pictures(folder, classes, stored.mapped, stored.skipped, stored)
@@ -97,6 +96,14 @@ def survey(folder: Path, classes: str = "") -> Survey:
     return Survey(count, _counted(suffixes), digest.hexdigest())
 
 
+def check(folder: Path, classes: str = "", minimum: int = MINIMUM) -> Survey:
+    """What is in a folder. Raises UserError if it does not exist or contains fewer than `minimum` pictures."""
+    seen = survey(folder, classes)
+    if seen.count < minimum:
+        raise UserError(f"{folder} contains {seen.count} pictures{_of(classes)}; at least {minimum} are needed.")
+    return seen
+
+
 def find(folder: Path, classes: str = "") -> list[str]:
     """The picture files under a folder, by suffix, sorted, relative to it, without those of runs in it.
 
@@ -123,7 +130,8 @@ def _counted(suffixes: Counter[str]) -> str:
     counts = sorted(suffixes.items(), key=lambda pair: (-pair[1], pair[0]))
     shown = counts[: MOST_ENDINGS if len(counts) > MOST_ENDINGS + 1 else None]
     rest = sum(count for _, count in counts[len(shown) :])
-    return ", ".join([f"{count} {suffix}" for suffix, count in shown] + ([f"{rest} of other kinds"] if rest else []))
+    text = ", ".join([f"{count} {suffix}" for suffix, count in shown] + ([f"{rest} of other kinds"] if rest else []))
+    return text.encode(errors="backslashreplace").decode()  # a suffix may not be UTF-8
 
 
 def drawn(count: int, most: int, seed: int) -> list[int]:
@@ -174,7 +182,7 @@ def _decode_all(folder: Path, classes: str, side: int, workers: int | None, cach
             bar.update()
 
     pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
-    label = f"Reading {Path(os.path.abspath(folder)).name}"
+    label = printable(f"Reading {Path(os.path.abspath(folder)).name}")
     try:
         with tqdm(desc=label, total=len(files), unit=" pictures", leave=False) as bar:
             try:

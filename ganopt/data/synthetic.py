@@ -5,13 +5,13 @@ import math
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 from tqdm import tqdm
 
 from ganopt.errors import UserError
-from ganopt.files import cache_folder, code_version, sha256, write_cache
+from ganopt.files import cache_folder, code_version, read_tensors, sha256, write_cache
 from ganopt.models import zoo
 from ganopt.models.latents import latents
 from ganopt.models.sampling import CHUNK, draw, inference_copy
@@ -26,7 +26,7 @@ def load(model: str, side: int) -> Tensor:
     made_from = f"{sha256(zoo.locate(model))} {SEEDS} {side} {code_version(*CODE)}"
     cached = cache_folder() / "samples" / f"{hashlib.sha256(made_from.encode()).hexdigest()[:32]}.safetensors"
     try:
-        return load_file(cached)["pictures"]
+        return read_tensors(cached)["pictures"]
     except (SafetensorError, OSError, KeyError):  # not cached yet, or damaged
         pictures = _draw_faces(model, side)
     write_cache(cached, lambda path: save_file({"pictures": pictures}, path))

@@ -86,16 +86,12 @@ class Update:
 def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) -> Generator[Update]:
     """Measure the floor first, then each model and path; a path with fewer pictures is preceded by its own floor.
 
-    Pictures of zip files with more than `most_pixels` are skipped. Raises UserError for any failure; for an unknown
-    model, before anything is measured.
+    Pictures of zip files with more than `most_pixels` are skipped. Raises UserError for any failure, and as `check`
+    does before anything is measured.
     """
-    _refuse_mixing(plan, extractor.precision)
-    models = [*plan.models, *filter(None, [plan.against])]
-    for name in models:
-        zoo.locate(name)
-    reference_share = _expected(plan.reference, plan.reference_count) if isinstance(plan.reference, Path) else 0
-    shares = [_expected(path, plan.count) for path in plan.paths]
-    done, total = 0, plan.count * plan.repeats * len(models) + sum(shares) + reference_share
+    reference_share, *shares = check(plan, extractor.precision)
+    drawn_share = plan.count * plan.repeats * (len(plan.models) + bool(plan.against))
+    done, total = 0, drawn_share + sum(shares) + reference_share
 
     def counted(extraction: Extraction, share: int = plan.count) -> Generator[Update, None, Sample]:
         nonlocal done
@@ -116,7 +112,7 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
         extraction = features.of_path(plan.reference, extractor, plan.reference_count, most_pixels, plan.seed)
         reference = yield from counted(extraction, reference_share)
         if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: compare its halves
-            halves = shuffled(reference.rows).chunk(2)
+            halves = shuffled(reference.ordered).chunk(2)
             first, second = (samples.from_rows(FLOOR, half) for half in halves)
             yield Update(done, total, score([first], second))
     teachers = []
@@ -147,13 +143,24 @@ def _statistics(plan: Plan) -> list[Path]:
     return [path for path in (*plan.paths, plan.reference) if isinstance(path, Path) and features.is_statistics(path)]
 
 
-def _refuse_mixing(plan: Plan, precision: str) -> None:
-    """Raise UserError if features in two precisions would be compared."""
+def check(plan: Plan, precision: str) -> tuple[int, ...]:
+    """How many pictures of the reference and of each path will be measured; of a file, an estimate.
+
+    Files are not opened. Raises UserError for an unknown model or reference, for a path that does not exist, for a
+    folder of too few pictures, and if features in two precisions would be compared.
+    """
     if precision != "float32" and (files := _statistics(plan)):
         raise UserError(
             f"{files[0].name} was measured in float32 and cannot be compared with pictures in {precision}; use "
             "--precision float32."
         )
+    for name in filter(None, (*plan.models, plan.against)):
+        zoo.locate(name)
+    shares = [_expected(path, plan.count) for path in plan.paths]
+    if isinstance(plan.reference, str):
+        references.load(plan.reference, precision)
+        return 0, *shares
+    return _expected(plan.reference, plan.reference_count), *shares
 
 
 def faces(plan: Plan, name: str, repeat: int, extractor: Extractor) -> Extraction:
@@ -206,5 +213,6 @@ def _shipped_floor(plan: Plan, reference: Sample, others: Sample) -> Score:
 
 
 def _expected(path: Path, most: int) -> int:
-    """How many pictures of a path will be measured; an estimate for a file, which has not been opened yet."""
-    return min(PICTURES if os.path.isfile(path) else len(image_folder.find(path)), most)
+    if features.is_statistics(path) and not os.path.isfile(path):
+        raise UserError(f"There is no file {path}; check the name.")
+    return min(PICTURES if os.path.isfile(path) else image_folder.check(path, minimum=FEWEST).count, most)

@@ -20,11 +20,11 @@ Output = TypeVar("Output", Tensor, tuple[Tensor, ...])
 
 
 def extract(
-    batches: Iterable[Tensor | None], network: Callable[[Tensor], Output], device: torch.device
-) -> Iterator[Output | None]:
+    batches: Iterable[Tensor | str], network: Callable[[Tensor], Output], device: torch.device
+) -> Iterator[Output | str]:
     """The network's output for each batch, in order, computed on the device and returned on the CPU.
 
-    Up to two batches per thread are read ahead of the results, within MOST_HELD. None in place of a batch is yielded
+    Up to two batches per thread are read ahead of the results, within MOST_HELD. A text in place of a batch is yielded
     immediately, which gives the caller a chance to stop.
     """
 
@@ -35,7 +35,7 @@ def extract(
 
     if device.type != "cpu":
         for batch in batches:
-            yield None if batch is None else run(batch)
+            yield batch if isinstance(batch, str) else run(batch)
         return
     threads = torch.get_num_threads()
     with _single_threads(threads) as pool:
@@ -43,8 +43,8 @@ def extract(
         held = 0
         try:
             for batch in batches:
-                if batch is None:
-                    yield None
+                if isinstance(batch, str):
+                    yield batch
                     continue
                 waiting.append((pool.submit(run, batch), batch.nbytes))
                 held += batch.nbytes

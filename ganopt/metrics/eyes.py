@@ -8,11 +8,12 @@ anomaly detection (PaDiM, Defard et al. 2021). The faces must be aligned, as tho
 from dataclasses import dataclass
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
 from ganopt.errors import UserError
+from ganopt.files import open_tensors
 from ganopt.models import weights, zoo
 from ganopt.models.checkpoint_files import checkpoint
 from ganopt.models.networks import projected
@@ -61,8 +62,11 @@ def load(animal: str) -> Eyes:
     """The Gaussian that comes with the project, of cat or dog. Raises UserError if its file is damaged."""
     path = checkpoint(file_name(animal))
     try:
-        with safe_open(path, framework="pt") as file:
-            return Eyes(animal, file.get_tensor("whitening").float())
+        with open_tensors(path) as file:
+            whitening = file.get_tensor("whitening").float()
+        if not whitening.isfinite().all():
+            raise SafetensorError("not finite")
+        return Eyes(animal, whitening)
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
 

@@ -17,14 +17,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from ganopt.data import image_folder, isolated
 from ganopt.data.decode import MAX_PIXELS, decode_whole
 from ganopt.errors import UserError
-from ganopt.files import cache_folder, code_version, sha256, write_cache
+from ganopt.files import cache_folder, code_version, open_tensors, sha256, write_cache
 from ganopt.metrics import inception, sliced_wasserstein
 from ganopt.metrics.extraction import extract
 from ganopt.metrics.fid import Gaussian, Moments, fit
@@ -41,10 +41,9 @@ LARGEST_BATCH = 64 << 20  # bytes of pictures in a batch, unless it is a single 
 CODE = ("models", *image_folder.DECODING, "data/isolated.py", "metrics")  # the code that features depend on
 BATCH_CPU, BATCH_GPU = 4, 64  # small batches fit into a CPU's caches
 
-
-# batches, None for a skipped picture, and the function from a batch to its pictures, uint8 (n, 3, H, W)
-Work = tuple[Iterable[Tensor | None], Callable[[Tensor], Tensor]]
-Described = tuple[Tensor, Tensor]  # rows, and pictures for the sliced Wasserstein distance
+# batches, for a skipped picture the reason, and the function from a batch to its pictures, uint8 (n, 3, H, W)
+Work = tuple[Iterable[Tensor | str], Callable[[Tensor], Tensor]]
+Described = tuple[Tensor, ...]  # rows, and pictures for the sliced Wasserstein distance
 Keyed = tuple[Tensor, Tensor]  # rows or pictures, and the keys of the pictures
 # yields how many more pictures are done, and returns the sample
 Extraction = Generator[int, None, Sample]
@@ -85,7 +84,7 @@ def of_model(name: str, seeds: Sequence[int], extractor: Extractor) -> Extractio
         return latents(seeds).split(size), lambda z: draw(generator, z).to(extractor.device)
 
     sample = yield from _sample(name, f"{sha256(zoo.locate(name))} {text}", len(seeds), prepare, extractor)
-    return dataclasses.replace(sample, seeds=text)
+    return dataclasses.replace(sample, seeds=text, keys=None)
 
 
 def of_folder(folder: Path, extractor: Extractor, most: int = ALL, seed: int = 0) -> Extraction:
@@ -95,33 +94,30 @@ def of_folder(folder: Path, extractor: Extractor, most: int = ALL, seed: int = 0
     """
     found = image_folder.find(folder)
     names = [found[index] for index in image_folder.drawn(len(found), most, seed)]
-    others = image_folder.survey(folder).left_out
     decoded = (decode_whole(str(folder / name)) for name in names)
-    digest = image_folder.content_hash(folder, names)
-    sample = yield from _of_files(folder.resolve().name, digest, len(names), decoded, extractor)
-    return dataclasses.replace(sample, drawn=choice(len(names), len(found), seed, others))
+    digest, others = image_folder.content_hash(folder, names), image_folder.survey(folder).left_out
+    upload = isolated.Upload(len(names), len(found), others, digest, decoded)
+    return (yield from _of_files(folder.resolve().name, upload, seed, extractor))
 
 
-def choice(count: int, available: int, seed: int, left_out: str = "") -> str:
-    """What `Sample.drawn` says of a choice, and of the files that are no pictures; empty if all were taken."""
+def choice(count: int, available: int, seed: int, *others: str) -> str:
+    """What `Sample.drawn` says of a choice, and of other files; empty if all files were taken."""
     drawn = f"{count} of {available} pictures, drawn with seed {seed}" if count < available else ""
-    return "; ".join(filter(None, [drawn, left_out and f"left out: {left_out}"]))
+    return "; ".join(filter(None, [drawn, *others]))
 
 
-def _of_files(
-    label: str, digest: str, count: int, decoded: Iterable[np.ndarray | str], extractor: Extractor
-) -> Extraction:
-    """Decoded pictures (3, H, W) of any size; a text is the reason why one cannot be read."""
-    if count < FEWEST:
-        raise UserError(f"{label} contains {count} pictures; FID needs at least {FEWEST}.")
+def _of_files(label: str, files: isolated.Upload, seed: int, extractor: Extractor) -> Extraction:
+    """Pictures of any size, chosen with a seed."""
+    if files.count < FEWEST:
+        raise UserError(f"{label} contains {files.count} pictures; FID needs at least {FEWEST}.")
 
-    def batches(size: int) -> Iterator[Tensor | None]:
+    def batches(size: int) -> Iterator[Tensor | str]:
         readable, reasons = 0, []
-        for shape, same in itertools.groupby(decoded, key=lambda each: getattr(each, "shape", None)):
+        for shape, same in itertools.groupby(files.pictures, key=lambda each: getattr(each, "shape", None)):
             if shape is None:
-                for reason in same:
+                for reason in map(str, same):
                     reasons.append(reason)
-                    yield None
+                    yield reason
                 continue
             most = max(min(size, LARGEST_BATCH // math.prod(shape)), 1)
             while chunk := list(itertools.islice(same, most)):
@@ -131,7 +127,9 @@ def _of_files(
             why = f" ({len(reasons)} were skipped, the first because {reasons[0]})" if reasons else ""
             raise UserError(f"Only {readable} pictures in {label} can be read{why}; FID needs at least {FEWEST}.")
 
-    return (yield from _sample(label, digest, count, lambda size: (batches(size), _unchanged), extractor))
+    sample = yield from _sample(label, files.hash, files.count, lambda size: (batches(size), _unchanged), extractor)
+    left_out = files.left_out and f"left out: {files.left_out}"
+    return dataclasses.replace(sample, drawn=choice(files.count, files.available, seed, sample.drawn, left_out))
 
 
 def of_pictures(name: str, pictures: Tensor, extractor: Extractor) -> Extraction:
@@ -154,8 +152,7 @@ def of_path(
         with isolated.opened(path, most, most_pixels, seed) as uploads:
             while (upload := next(uploads)) is None:
                 yield 0  # a chance to stop
-            sample = yield from _of_files(path.name, upload.hash, upload.count, upload.pictures, extractor)
-            return dataclasses.replace(sample, drawn=choice(upload.count, upload.available, seed, upload.left_out))
+            return (yield from _of_files(path.name, upload, seed, extractor))
     return (yield from of_folder(path, extractor, most, seed))
 
 
@@ -167,7 +164,9 @@ def is_statistics(path: Path) -> bool:
 def rows_of(pictures: Tensor, extractor: Extractor, batch: int = 0) -> Tensor:
     """The features of pictures in memory, not cached: uint8 (N, 3, H, W) -> (N, 2048) float32."""
     batches = pictures.split(batch or extractor.batch)
-    return torch.cat([rows for rows in extract(batches, extractor.network, extractor.device) if rows is not None])
+    return torch.cat(
+        [rows for rows in extract(batches, extractor.network, extractor.device) if isinstance(rows, Tensor)]
+    )
 
 
 def finish(extraction: Extraction) -> Sample:
@@ -180,12 +179,12 @@ def finish(extraction: Extraction) -> Sample:
 
 
 def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], extractor: Extractor) -> Extraction:
-    """A sample from the cache, else computed and cached. `prepare` gets the batch size."""
+    """A sample, which says why pictures were skipped, from the cache, else computed. `prepare` gets the batch size."""
     digest = hashlib.sha256(f"{digest} {extractor.hash}".encode()).hexdigest()[:32]
-    key = hashlib.sha256(f"{digest} {code_version(*CODE)}".encode()).hexdigest()[:32]
+    key = hashlib.sha256(f"{digest} {count} {code_version(*CODE)}".encode()).hexdigest()[:32]
     cached = cache_folder() / "features" / f"{key}.safetensors"
-    with contextlib.suppress(SafetensorError, OSError, KeyError), safe_open(cached, framework="pt") as file:
-        sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()})
+    with contextlib.suppress(SafetensorError, OSError, LookupError, TypeError), open_tensors(cached) as file:
+        sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()}, file.metadata()["skipped"])
         yield count
         return sample
     batches, pictures_of = prepare(extractor.batch)
@@ -197,26 +196,28 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
     moments = Moments()
     kept: list[Keyed] = []
     block: list[Described] = []
+    reasons: list[str] = []
     for described in extract(batches, describe, extractor.device):
-        if described is None:
+        if isinstance(described, str):
+            reasons.append(described)
             yield 0
             continue
-        rows, pictures = described
-        yield len(rows)
-        block.append((rows, pictures))
+        yield len(described[0])
+        block.append(described)
         if sum(len(rows) for rows, _ in block) >= BLOCK:
             kept = _take(block, moments, kept)
             block = []
     if block:
         kept = _take(block, moments, kept)
-    (rows, _), (pictures, _) = kept
+    (rows, keys), (pictures, _) = kept
     patches = sliced_wasserstein.summarise(pictures)
-    tensors = {"rows": rows, "count": torch.tensor(moments.count), "patches": patches}
+    tensors = {"rows": rows, "keys": keys, "count": torch.tensor(moments.count), "patches": patches}
     if moments.count > KEPT:
         gaussian = moments.gaussian()
         tensors |= {"mean": gaussian.mean, "factor": gaussian.factor.contiguous()}
-    write_cache(cached, lambda path: save_file(tensors, path))
-    return _restored(name, digest, tensors)
+    skipped = f"{len(reasons)} cannot be read, the first because {reasons[0]}" if reasons else ""
+    write_cache(cached, lambda path: save_file(tensors, path, {"skipped": skipped}))
+    return _restored(name, digest, tensors, skipped)
 
 
 def _take(block: list[Described], moments: Moments, kept: list[Keyed]) -> list[Keyed]:
@@ -238,10 +239,11 @@ def _take(block: list[Described], moments: Moments, kept: list[Keyed]) -> list[K
     return chosen
 
 
-def _restored(name: str, digest: str, tensors: dict[str, Tensor]) -> Sample:
+def _restored(name: str, digest: str, tensors: dict[str, Tensor], skipped: str) -> Sample:
     rows = tensors["rows"]
     gaussian = Gaussian(tensors["mean"], tensors["factor"]) if "mean" in tensors else fit(rows)
-    return Sample(name, digest, int(tensors["count"]), rows, gaussian, tensors["patches"])
+    count, patches, keys = int(tensors["count"]), tensors["patches"], tensors["keys"]
+    return Sample(name, digest, count, rows, gaussian, patches, keys, drawn=skipped)
 
 
 def _unchanged(pictures: Tensor) -> Tensor:

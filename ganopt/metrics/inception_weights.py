@@ -11,11 +11,10 @@ from urllib.error import URLError
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write
+from ganopt.files import atomic_write, read_tensors
 from ganopt.models.checkpoint_files import checkpoint, checkpoints
 
 SHIPPED = "inception.safetensors"  # in checkpoints/
@@ -50,7 +49,7 @@ def locate(source: str) -> Path:
 def read(path: Path) -> dict[str, Tensor]:
     """Folded weights, float32. Raises one of UNREADABLE for any other file."""
     if path.suffix == ".safetensors":
-        return {name: value.float() for name, value in load_file(path).items()}
+        return {name: value.float() for name, value in read_tensors(path).items()}
     return fold(torch.load(path, map_location="cpu", weights_only=True))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganopt.data import image_folder
 from ganopt.errors import UserError
 from ganopt.metrics import features
 from ganopt.metrics.features import Extractor
@@ -20,19 +21,21 @@ class Nearest:
     indices: Tensor  # (N, FOUND) into the training pictures
     distances: Tensor  # (N, FOUND), Euclidean, between Inception features
     typical: float | None  # the median of that distance for held-out photographs, if there are any
+    drawn: str  # how many of the training pictures were compared, unless all were
 
 
 def nearest(pictures: Tensor, training: Tensor, held_out: Sample | None, extractor: Extractor) -> Nearest:
-    """Compare pictures, uint8 (N, 3, side, side), with the first 5,000 training pictures.
+    """Compare pictures, uint8 (N, 3, side, side), with the training pictures: at most 5,000, evenly drawn.
 
     Raises UserError if there are fewer than three training pictures.
     """
     if len(training) < FOUND:
         raise UserError(f"{len(training)} training pictures are too few; at least {FOUND} are needed.")
-    known = features.finish(features.of_pictures("training", training[:KEPT], extractor)).rows
+    chosen = torch.tensor(image_folder.drawn(len(training), KEPT, 0))
+    known = features.finish(features.of_pictures("training", training[chosen], extractor)).rows
     rows = features.rows_of(pictures, extractor)
     distances, indices = torch.cdist(rows, known).topk(FOUND, largest=False)
     typical = None
     if held_out is not None and len(held_out.rows):
         typical = float(torch.cdist(held_out.rows, known).amin(dim=1).median())
-    return Nearest(indices, distances, typical)
+    return Nearest(chosen[indices], distances, typical, features.choice(len(chosen), len(training), 0))

@@ -4,11 +4,11 @@ import os
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from ganopt.errors import UserError
-from ganopt.files import sha256
+from ganopt.files import open_tensors, sha256
 from ganopt.metrics.fid import fit
 from ganopt.metrics.samples import Sample
 from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
@@ -52,7 +52,7 @@ def _read(name: str) -> tuple[dict[str, Tensor], str]:
 
 def _open(path: Path) -> tuple[dict[str, Tensor], str]:
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path) as file:
             tensors = {key: file.get_tensor(key).float() for key in file.keys()}
             earlier = (file.metadata() or {}).get("same_features_as", "")
         if not {"reference", "others"} <= tensors.keys():

@@ -25,11 +25,15 @@ class Sample:
     rows: Tensor  # (min(count, KEPT), 2048) float32
     gaussian: Gaussian
     patches: Tensor | None = None  # a summary by `sliced_wasserstein.summarise`
+    keys: Tensor | None = None  # of the pictures of rows, by `sliced_wasserstein.content_keys`; None for a model's
     seeds: str = ""  # of a model's faces
-    drawn: str = (
-        ""  # how many of a folder's pictures were drawn, and which files are no pictures, unless all were taken
-    )
+    drawn: str = ""  # how many pictures of a folder were drawn, and which files were not read, unless all were
     shipped: bool = False  # with the project, as a reference
+
+    @property
+    def ordered(self) -> Tensor:
+        """The rows in an order for random choices: of a model that of its seeds, else one that no name changes."""
+        return self.rows if self.keys is None else self.rows[self.keys.argsort(stable=True)]
 
 
 def from_rows(name: str, rows: Tensor) -> Sample:

@@ -23,7 +23,7 @@ class Score:
     samples: tuple[str, ...]  # hashes of the samples
     seeds: tuple[str, ...]  # of each sample of a model
     count: int  # pictures in a sample
-    drawn: str  # how many of a folder's pictures these are, unless they are all
+    drawn: str  # how many of a folder's pictures these are, and which files were not read, unless they are all
     reference: str
     reference_shipped: bool  # with the project; else it was a path
     reference_hash: str
@@ -52,7 +52,7 @@ class Score:
 
     @property
     def notes(self) -> list[str]:
-        """Which figures are absent and why, and which pictures were drawn."""
+        """Which figures are absent and why, and which pictures were drawn or not read."""
         reasons: dict[str, list[str]] = {}
         for name, reason in self.absent.items():
             reasons.setdefault(reason, []).append(TITLES[name])
@@ -67,7 +67,7 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
     kernel: tuple[float | None, ...] = (None, None)
     neighbours = kernel
     if min(len(first.rows), len(real)) > NEIGHBOURS:
-        kernel = _means(kernel_distance(sample.rows, real) for sample in samples)
+        kernel = _means(kernel_distance(sample.ordered, reference.ordered) for sample in samples)
         neighbours = _means(precision_and_recall(real, sample.rows) for sample in samples)
     patches = [(sample.patches, reference.patches) for sample in samples]
     levels = [sliced_wasserstein(a, b) for a, b in patches if a is not None and b is not None]
@@ -100,7 +100,7 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
 
 def bias(sample: Sample, reference: Sample, points: int = 8) -> tuple[tuple[int, float], ...]:
     """FID as a function of the number of pictures, from subsets of one sample: pairs (n, FID)."""
-    rows = shuffled(sample.rows)[:2000]
+    rows = shuffled(sample.ordered)[:2000]
     counts = torch.linspace(FEWEST, len(rows), points).round().int().unique().tolist()
     return tuple((count, frechet_distance(fit(rows[:count]), reference.gaussian)) for count in counts)
 

@@ -1,7 +1,7 @@
 """The catalogue of shipped models, `checkpoints/catalogue.json`: those of faces, and those of the Lab."""
 
 import dataclasses
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import InitVar, field
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -85,10 +85,10 @@ def lab_catalogue() -> dict[str, LabEntry]:
     return {entry.name: entry for entry in _read().lab}
 
 
-def known_names() -> list[str]:
-    """The names of `catalogue`; none if it cannot be read."""
+def known_names(listed: Callable[[], Mapping[str, Named]] = catalogue) -> list[str]:
+    """The names of `catalogue` or `lab_catalogue`; none if it cannot be read."""
     try:
-        return list(catalogue())
+        return list(listed())
     except UserError:
         return []
 

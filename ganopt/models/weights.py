@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, to_json
+from ganopt.files import atomic_write, open_tensors, to_json
 from ganopt.models.networks import Architecture, Network, build_network, parse_architecture
 
 STORAGES = {"float32": torch.float32, "float16": torch.float16, "int8": torch.int8}
@@ -105,7 +105,7 @@ def read_recipe(metadata: dict[str, str], label: str) -> dict[str, Any]:
 def images_seen(folder: Path) -> int | None:
     """How many real pictures the run in a folder had seen at its last save; None where that is not recorded."""
     try:
-        with safe_open(folder / "state.safetensors", framework="pt") as file:
+        with open_tensors(folder / "state.safetensors") as file:
             return int(json.loads(file.metadata()["counters"])["images"])
     except (SafetensorError, OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return None
@@ -169,7 +169,7 @@ def _open(path: Path, label: str) -> Iterator[safe_open]:
     if not os.path.isfile(path):  # noqa: PTH113 - returns False for an invalid path
         raise UserError(f"There is no file {label}; check the name.")
     try:
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path) as file:
             if (file.metadata() or {}).get("format") != "ganopt":
                 raise UserError(f"{label} was not written by ganopt; use a file that ganopt saved.")
             yield file

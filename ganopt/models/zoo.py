@@ -1,7 +1,7 @@
 """Loading models by name, from checkpoints/, a run, a file or the Hugging Face Hub.
 
 A name is that of a model in the catalogue, `run:NAME` for a run in the folder of runs, a file, a run folder, or
-`user/repo` or `user/repo@revision` on the Hub. It becomes a network in two steps:
+`user/repo` or `user/repo@revision` on the Hub; a `Path` is always a path. It becomes a network in two steps:
 
 * `locate` finds the file and checks it: that of a catalogue's entry in `checkpoints/` or, for an installed package, in
   the repository on the Hub with the same files (`checkpoint_files.checkpoint`), and that of `user/repo` from the Hub
@@ -25,7 +25,7 @@ import torch
 from ganopt.errors import UserError
 from ganopt.files import runs_folder, sha256
 from ganopt.models import hub, weights
-from ganopt.models.catalogue import Entry, File, ModelRole, catalogue, known_names, refuse_lab
+from ganopt.models.catalogue import Entry, File, ModelRole, catalogue, known_names, lab_catalogue, refuse_lab
 from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
 from ganopt.models.hub import AbsentError
 from ganopt.models.networks import Critic, Generator, Network, Role
@@ -53,7 +53,7 @@ def load_critic(name: str | Path, local: bool = True) -> Critic:
 
 def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Path:
     """The verified file of a model, downloaded if needed. Raises UserError as `load` does."""
-    name = str(name)
+    name = text_of(name)
     if entry := in_catalogue(name, local):
         return _shipped(entry, kind)
     is_run = name.startswith(RUN) and RUN_NAME.fullmatch(name.removeprefix(RUN))
@@ -70,6 +70,18 @@ def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Pa
         check = functools.partial(_check, kind=kind, label=f"{FILES[kind]} of {name}")
         return hub.fetch(repository, revision or "main", FILES[kind], check)
     raise _unknown(name, local)
+
+
+def text_of(name: str | Path) -> str:
+    """A model as a text; that of a path is no name of the catalogue."""
+    return os.path.join(os.curdir, name) if isinstance(name, Path) and name.name == str(name) else str(name)
+
+
+def ambiguity(text: str) -> str:
+    """A sentence that says which was taken of a shipped model and a path with the same name; else empty."""
+    is_path = os.path.isfile(text) or os.path.isfile(os.path.join(text, FILES["generator"]))
+    shipped = [*known_names(), *known_names(lab_catalogue)] if is_path and os.path.basename(text) == text else []
+    return f"{text} is both a path and a shipped model; the path is used." if text in shipped else ""
 
 
 def entry(name: str) -> Entry:

@@ -13,13 +13,18 @@ from ganopt.models.networks import LATENT_SIZE, Generator
 OPERATORS = 17  # the version of ONNX's operators
 
 
+def check_installed() -> None:
+    """Raise UserError if the package `onnx` is not installed."""
+    if importlib.util.find_spec("onnx") is None:
+        raise UserError("Writing ONNX needs a package that is not installed; run pip install onnx onnxruntime.")
+
+
 def save_onnx(generator: Generator, path: Path) -> None:
     """Write a generator, optimised for inference: `latents` (N, 100, 1, 1) -> `pictures` (N, 3, side, side) in [-1, 1].
 
-    Raises UserError if the package `onnx` is not installed, or the file cannot be written.
+    Raises UserError as `check_installed` does, and if the file cannot be written.
     """
-    if importlib.util.find_spec("onnx") is None:
-        raise UserError("Writing ONNX needs a package that is not installed; run pip install onnx onnxruntime.")
+    check_installed()
     with atomic_write(path) as temporary, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # the exporter that needs no further package is called an old one
         torch.onnx.export(

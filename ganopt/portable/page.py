@@ -44,7 +44,7 @@ def page(generator: Generator, name: str, title: str, seeds: Sequence[int] = SEE
 def save_page(text: str, path: Path) -> None:
     """Write a page. Raises UserError if the file cannot be written."""
     with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _model(program: Program) -> dict[str, Any]:

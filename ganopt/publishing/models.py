@@ -14,12 +14,12 @@ def upload_of(name: str | Path, repository: str) -> Upload:
 
     Raises UserError if there is no such model.
     """
-    name = str(name)
+    name = zoo.text_of(name)
     generator = zoo.locate(name)
     files: dict[str, Path | bytes] = {zoo.FILES["generator"]: generator}
     with contextlib.suppress(AbsentError):
         files[zoo.FILES["critic"]] = zoo.locate(name, "critic")
-    files["README.md"] = cards.of_model(name, generator, repository).encode()
+    files["README.md"] = cards.of_model(name, generator, repository).encode(errors="backslashreplace")
     return Upload(repository, files)
 
 

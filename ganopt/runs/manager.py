@@ -213,7 +213,8 @@ def _needs(user: Path, folder: Path) -> bool:
         recipe = read_recipe(user)
     except UserError:  # it cannot be resumed anyway
         return False
-    names = [name.removeprefix(synthetic.PREFIX) for name in (recipe.data, *models(recipe).values())]
+    named = (recipe.data, *models(recipe, saved=(user / STATE).exists()).values())
+    names = [name.removeprefix(synthetic.PREFIX) for name in named]
     paths = [Path(name).absolute() for name in filter(None, names)]
     return f"{RUN}{folder.name}" in names or any(folder.absolute() in (path, *path.parents) for path in paths)
 

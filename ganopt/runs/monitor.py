@@ -115,7 +115,8 @@ def curves(watch: Watch, recipe: Recipe) -> list[Curves]:
         lines = {name: _line(watch.points, name) for name in ("real", "fake")}
         found.append(Curves("Scores of real and fake", advice, lines))
     if watch.fids:
-        advice = "FID of 100 pictures against the training pictures. Lower is better; comparable within this run only."
+        advice = "FID of 100 faces against up to 500 training pictures, evenly drawn. Lower is better; comparable "
+        advice += "within this run only."
         found.append(Curves("fid100", advice, {"fid100": watch.fids}))
     return [each for each in found if any(each.lines.values())]
 

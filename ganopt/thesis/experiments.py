@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ganopt.data import image_folder
 from ganopt.errors import UserError
+from ganopt.locks import lock_run
 from ganopt.models.catalogue import catalogue
 from ganopt.models.networks import parse_architecture
 from ganopt.models.zoo import FILES
@@ -117,7 +119,11 @@ def choose(names: list[str] | None = None) -> list[Experiment]:
 
 
 def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experiment, Recipe]]:
-    """The recipes of experiments in a setting. Raises UserError if a source or teacher has not been trained."""
+    """The recipes of experiments in a setting.
+
+    Raises UserError if a source or teacher has not been trained and is not among the experiments before.
+    """
+    before: list[str] = []
     shares = sum(each.share for each in chosen)
     for experiment in chosen:
         values: dict[str, Any] = {"data": str(setting.data), "classes": experiment.classes}
@@ -129,10 +135,27 @@ def recipes(setting: Setting, chosen: list[Experiment]) -> Iterator[tuple[Experi
             values["generator"] = str(dataclasses.replace(parse_architecture(values["generator"]), side=setting.side))
         if experiment.needs:
             source = locate(setting, experiment.needs)
+            if source is None and experiment.needs in before:
+                source = str(setting.folder / experiment.needs)
             if source is None:
                 raise UserError(f"{experiment.name} needs {experiment.needs}; train that one first.")
             values[experiment.origin] = source
         yield experiment, recipe(experiment.recipe, **values)
+        before.append(experiment.name)
+
+
+def planned(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Recipe]]:
+    """What would be trained, for dry runs, with all that can be checked before. Raises UserError as `runs` does."""
+    for experiment, made in recipes(setting, choose(names)) if setting.minutes > 0 else ():
+        folder = setting.folder / experiment.name
+        if (folder / CONFIG).exists():
+            with lock_run(folder):
+                yield experiment, loop.prepare_resume(folder, budget={"minutes": made.minutes}).recipe
+        elif experiment.needs and not locate(setting, experiment.needs):  # it will be trained before
+            image_folder.check(setting.data, experiment.classes)
+            yield experiment, made
+        else:
+            yield experiment, loop.prepare(made, folder).recipe
 
 
 def runs(setting: Setting, names: list[str] | None = None) -> Iterator[tuple[Experiment, Generator[loop.Step]]]:

@@ -1,7 +1,6 @@
 """Measuring the experiments for results.json: FID and its floor, costs, curves, storage formats."""
 
 import dataclasses
-import json
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +19,7 @@ from ganopt.thesis.experiments import Experiment, Setting, choose, locate
 from ganopt.thesis.results import Record, replace
 from ganopt.training import profiling, run_folder
 from ganopt.training.recipe_text import parse_saved
-from ganopt.training.run_metrics import METRICS
+from ganopt.training.run_metrics import follow
 
 CHOSEN = ("cats-teacher", "dogs-transfer")  # measured with a choice of their faces
 BEST_OF = (1, 2, 4, 8)  # faces that are drawn for each one that is taken
@@ -77,7 +76,7 @@ def _scores(experiment: Experiment, model: str, setting: Setting, extractor: Ext
 
 def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.device) -> Record:
     """The cost of drawing with a model and of training it; minutes only if its run still exists."""
-    values = json.loads(weights.read_metadata(zoo.locate(model))["recipe"])
+    values = weights.read_recipe(weights.read_metadata(zoo.locate(model)), model)
     values |= {"data": str(setting.data), "device": setting.device}
     values |= {"precision": setting.precision, "channels_last": setting.channels_last}
     if experiment.needs:
@@ -97,13 +96,16 @@ def _cost(experiment: Experiment, model: str, setting: Setting, device: torch.de
 
 
 def _curve(snapshots: list[Path], reference: Sample, extractor: Extractor, count: int) -> list[dict[str, float]]:
-    """FID, precision and recall at each snapshot of a run, with the pictures and the minutes until then."""
-    run = snapshots[0].parent.parent
-    lines = map(json.loads, (run / METRICS).read_text().splitlines())
-    steps = {line["step"]: line for line in lines}
+    """FID, precision and recall at each snapshot of a run, with the pictures and the minutes until then.
+
+    Snapshots of which the metrics tell nothing, as their lines are damaged, are left out.
+    """
+    lines, _ = follow(snapshots[0].parent.parent)
+    steps = {f"{line['step']:07}": line for line in lines if line.keys() >= {"images", "seconds"}}
     points = []
     for path in snapshots:
-        line = steps[int(path.stem)]
+        if (line := steps.get(path.stem)) is None:
+            continue
         point = {"step": line["step"], "images": line["images"], "minutes": line["seconds"] / 60}
         sample = _sample(path, extractor, count)
         point["fid"] = frechet_distance(sample.gaussian, reference.gaussian)

@@ -4,7 +4,7 @@ import json
 from collections.abc import Collection
 from pathlib import Path
 
-from ganopt.errors import UserError
+from ganopt.errors import UserError, shell_command
 from ganopt.metrics.evaluation import FLOOR
 from ganopt.thesis import curves, protocols
 from ganopt.thesis.experiments import ALPHAS, EXPERIMENTS
@@ -44,7 +44,7 @@ def read(path: Path) -> Records:
     try:
         return {(each["kind"], each["name"]): each for each in json.loads(path.read_text())["records"]}
     except (OSError, ValueError, LookupError, TypeError) as error:
-        raise UserError(f"{path} contains no results; measure some with python -m ganopt experiments.") from error
+        raise UserError(f"{path} contains no results; measure some with {shell_command('experiments')}.") from error
 
 
 def tables(records: Records) -> list[Table]:

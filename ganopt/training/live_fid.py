@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import torch
 
+from ganopt.data import image_folder
 from ganopt.metrics import features
 from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.models.latents import latents
@@ -16,7 +17,8 @@ GENERATED, REAL = 100, 500  # generated pictures, training pictures
 def measure(state: State) -> Callable[[], float]:
     """A function that returns the fid100 of a run's moving average at the time of the call.
 
-    The reference is 500 training pictures, or the teacher's faces if there are none; its features are cached.
+    The reference is 500 training pictures, evenly drawn, or the teacher's faces if there are none; its features are
+    cached.
     """
     extractor = features.load_extractor(state.device)
     reference: list[features.Sample] = []
@@ -34,6 +36,5 @@ def measure(state: State) -> Callable[[], float]:
 def _reference(state: State, extractor: features.Extractor) -> features.Extraction:
     if state.pictures is None:
         return features.of_model(state.recipe.origin, range(REAL), extractor)
-    step = max(len(state.pictures) // REAL, 1)
-    some = state.pictures[torch.arange(0, len(state.pictures), step)[:REAL]]
+    some = state.pictures[torch.tensor(image_folder.drawn(len(state.pictures), REAL, 0))]
     return features.of_pictures("training pictures", some.cpu(), extractor)

@@ -34,6 +34,7 @@ def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
 
     Unknown settings are ignored; missing ones have their default. Raises UserError as `parse` does.
     """
+    values, of_critics = _with_known_critics(values)
     method, values = _split(values)
     kind = find_method(method).recipe
     if "critics" not in values:
@@ -45,13 +46,17 @@ def parse_saved(values: dict[str, Any]) -> tuple[Recipe, list[str]]:
     found = recipe(method, **{name: value for name, value in values.items() if name not in unknown})
     notes = [f"The setting '{name}' is unknown to this version and is ignored." for name in unknown]
     notes += [f"The setting '{name}' was not saved; it is {getattr(found, name)}, the default." for name in new]
-    return found, notes
+    return found, notes + of_critics
 
 
-def models(recipe: Recipe) -> dict[str, str]:
-    """The settings that name models, with their values: the source or teacher, and others."""
-    fields = (field for field in dataclasses.fields(recipe) if field.metadata.get("is_model"))
-    return {name: getattr(recipe, name) for name in (recipe.origin_setting, *(field.name for field in fields)) if name}
+def models(recipe: Recipe, saved: bool = False) -> dict[str, str]:
+    """The settings that name models, with their values: the source or teacher, and others.
+
+    For a saved run only those that are read again when it is resumed.
+    """
+    rules = {field.name: field.metadata for field in dataclasses.fields(recipe)}
+    names = dict.fromkeys([recipe.origin_setting, *(name for name in rules if rules[name].get("is_model"))])
+    return {name: getattr(recipe, name) for name in names if name and not (saved and rules[name].get("at_start"))}
 
 
 def shareable(recipe: Recipe) -> dict[str, Any]:
@@ -92,6 +97,16 @@ def _critics_of_version_0_1(values: dict[str, Any], method: str) -> tuple[Critic
         settings: dict[str, Any] = FURTHER_CRITIC if critics else first
         critics.append(CriticSettings(architecture=name, weight=float(weight or 1), **settings))
     return tuple(critics)
+
+
+def _with_known_critics(values: dict[str, Any]) -> tuple[dict[str, Any], list[str]]:
+    """Saved values without the settings of critics that this version does not know, and a note for each."""
+    known = {field.name for field in dataclasses.fields(CriticSettings)}
+    critics = [dict(each) for each in values.get("critics", ())]
+    unknown = sorted({name for each in critics for name in each} - known)
+    notes = [f"The setting '{name}' of a critic is unknown to this version and is ignored." for name in unknown]
+    critics = [{name: value for name, value in each.items() if name in known} for each in critics]
+    return values | ({"critics": critics} if "critics" in values else {}), notes
 
 
 def _split(values: dict[str, Any]) -> tuple[str, dict[str, Any]]:

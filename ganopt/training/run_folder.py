@@ -7,12 +7,12 @@ from typing import Any
 
 import torch
 from PIL.PngImagePlugin import PngInfo
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from ganopt.errors import UserError
-from ganopt.files import atomic_write
+from ganopt.errors import UserError, shell_command
+from ganopt.files import atomic_write, open_tensors, read_tensors
 from ganopt.models import weights
 from ganopt.models.sampling import save_png, strip
 from ganopt.models.zoo import FILES
@@ -65,12 +65,11 @@ def write_state(folder: Path, counters: dict[str, Any], tensors: dict[str, Tenso
 def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """The tensors and counters of a run's last save. Raises UserError if there is none that can be resumed."""
     counters = read_counters(folder)
-    with safe_open(folder / STATE, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    tensors = read_tensors(folder / STATE)
     if not tensors:
         raise UserError(
             f"The saved state in {folder} has no optimisers, so it cannot be resumed; "
-            f"train on from its model with the command transfer --source {folder}."
+            f"train on from its model with {shell_command('transfer', '--source', str(folder))}."
         )
     return tensors, counters
 
@@ -78,7 +77,7 @@ def read_state(folder: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def read_counters(folder: Path) -> dict[str, Any]:
     """The counters (step, images, seconds, ...) of a run's last save. Raises UserError if there is none."""
     try:
-        with safe_open(folder / STATE, framework="pt") as file:
+        with open_tensors(folder / STATE) as file:
             counters = json.loads(file.metadata()["counters"])
         if not all(is_count(counters[name]) for name in ("step", "images", "seconds")):
             raise TypeError("a counter has the wrong type")

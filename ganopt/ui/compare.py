@@ -9,6 +9,7 @@ import gradio as gr
 import torch
 
 from ganopt import __version__
+from ganopt.errors import shell_command
 from ganopt.models.latents import format_seeds, label, parse_faces
 from ganopt.models.sampling import save_png
 from ganopt.thesis import comparison as comparing
@@ -173,7 +174,7 @@ def _results() -> None:
     gr.Markdown("## Results")
     records = comparing.results()
     if not records:
-        gr.Markdown("There are no results yet; measure the models with `python -m ganopt experiments`.")
+        gr.Markdown(f"There are no results yet; measure the models with `{shell_command('experiments')}`.")
         return
     gr.HTML(figures.plots(map(charts.scatter, comparing.plots(records))), elem_classes="bare")
     build_tables(tables.tables(records), folded=True)

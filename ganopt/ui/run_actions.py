@@ -1,12 +1,11 @@
 """Actions on a run: making a film, showing its command and log, publishing, renaming and deleting."""
 
 import html
-import shlex
 from collections.abc import Callable
 
 import gradio as gr
 
-from ganopt.errors import UserError
+from ganopt.errors import UserError, shell_command
 from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.sampling import save_png
@@ -125,5 +124,5 @@ def _command_and_log(name: str | None, request: gr.Request) -> str:
     if recipe and access.is_public(request):
         recipe = parse(shareable(recipe))
     log = access.visible(monitor.log(folder), request)
-    parts = [shlex.join(["python", "-m", "ganopt", *argv(recipe)]) if recipe else "", log]
+    parts = [shell_command(*argv(recipe)) if recipe else "", log]
     return "".join(f"<pre>{html.escape(part)}</pre>" for part in parts if part)

@@ -95,7 +95,7 @@ def test_a_pipe_is_no_model_and_no_statistics(tmp_path):
     for name in ("model.safetensors", "statistics.npz"):
         os.mkfifo(tmp_path / name)  # to open one would take forever
     refused(["generate", "--model", str(tmp_path / "model.safetensors")], "Unknown model")
-    refused(["fid", str(tmp_path / "statistics.npz")], "There is no folder", "statistics.npz")
+    refused(["fid", str(tmp_path / "statistics.npz")], "There is no file", "statistics.npz")
 
 
 def test_settings_that_a_source_fixes_are_no_options(capsys):
@@ -161,8 +161,9 @@ def test_dry_runs_print_what_would_be_trained_and_write_nothing(tmp_path, capsys
     assert not list((tmp_path / "here").iterdir())
 
 
-def test_a_dry_run_refuses_what_the_real_one_refuses(tmp_path, faces, source, monkeypatch):
+def test_a_dry_run_refuses_what_the_real_one_refuses(tmp_path, faces, source, thin_inception, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GANOPT_INCEPTION", str(thin_inception))
     transfer, data = ["transfer", "--steps", "5", "--freeze-d", "2"], ["--data", faces]
     (tmp_path / "lone").mkdir()
     shutil.copy(source / "generator.safetensors", tmp_path / "lone")
@@ -182,6 +183,15 @@ def test_a_dry_run_refuses_what_the_real_one_refuses(tmp_path, faces, source, mo
         (["generate", "--model", str(source), "--device", "abacus"], "'abacus' is not available"),
         (["publish", "nowhere", "me/cats"], "Unknown model 'nowhere'"),
         (["nearest", "--model", str(source), "--data", "absent"], "There is no folder absent"),
+        (["find", "absent.jpg", "--model", str(source)], "absent.jpg cannot be used"),
+        (["find", "--measure", "absent", "--model", str(source)], "There is no folder absent"),
+        (["find", "--measure", "lone", "--model", str(source)], "contains 0 pictures"),
+        (["experiments", "--data", "absent", "--minutes", "1"], "There is no folder absent"),
+        (["experiments", "--data", "absent", "--minutes", "1", "--n", "5"], "use 50 to 50000"),
+        (["experiments", "--data", "absent", "--minutes", "1", "--inception", "x.pth"], "no file x.pth"),
+        (["data", "inspect", "lone"], "contains 0 pictures"),
+        (["data", "fetch", "mnist", "--out", "lone"], "is not empty"),
+        (["data", "fetch", "mnist", "--most", "0"], "--most is 0"),
     ):
         before = set(tmp_path.rglob("*"))
         refused([*arguments, "--dry-run"], fragment)
@@ -209,8 +219,9 @@ def test_a_dry_run_of_a_resumed_run_prints_its_new_budget_and_place(tmp_path, fa
     main([*resume, "--steps", "99", "--dry-run"])
     recipe = json.loads(capsys.readouterr().out)
     assert (recipe["steps"], recipe["data"], recipe["device"]) == (99, str(moved), "auto")
-    main([*resume, "--steps", "1"])
-    assert "has already spent its budget; set a larger one" in capsys.readouterr().out
+    for more in ([], ["--dry-run"]):
+        main([*resume, "--steps", "1", *more])
+        assert "has already spent its budget; set a larger one" in capsys.readouterr().out
     assert json.loads((run / "config.json").read_text())["steps"] == 2
     main([*resume, "--steps", "3"])
     assert "Done at step 3" in capsys.readouterr().out and _steps(run) == 3
@@ -352,14 +363,18 @@ def test_fid_saves_statistics_that_are_a_reference(fid, tmp_path, draw_faces, ca
     assert abs(record["fid"]) < 1e-3
 
 
-def test_fid_dry_run(fid, tmp_path, capsys):
-    main([*fid, "one", "two.npz", "--n", "100", "--dry-run"])
+def test_fid_dry_run(fid, model, tmp_path, draw_faces, capsys):
+    draw_faces(tmp_path / "one", 50)
+    (tmp_path / "two.npz").touch()
+    (tmp_path / "two.zip").touch()
+    one, *files = (str(tmp_path / name) for name in ("one", "two.npz", "two.zip"))
+    main([*fid, one, files[0], "--n", "100", "--dry-run"])
     plan = json.loads(capsys.readouterr().out)
-    assert (plan["paths"], plan["reference"], plan["models"], plan["count"]) == (["one"], "two.npz", [], 100)
-    main([*fid, "one", "two.zip", "--model", "a", "--model", "b", "--against", "c", "--dry-run"])
+    assert (plan["paths"], plan["reference"], plan["models"], plan["count"]) == ([one], files[0], [], 100)
+    main([*fid, one, files[1], "--model", model, "--model", model, "--against", model, "--dry-run"])
     plan = json.loads(capsys.readouterr().out)
-    assert (plan["paths"], plan["reference"], plan["models"]) == (["one", "two.zip"], "cats", ["a", "b"])
-    assert (plan["against"], plan["repeats"], plan["seed"]) == ("c", 3, 0)
+    assert (plan["paths"], plan["reference"], plan["models"]) == ([one, files[1]], "cats", [model, model])
+    assert (plan["against"], plan["repeats"], plan["seed"]) == (model, 3, 0)
     assert not list(Path().iterdir())
 
 
@@ -376,14 +391,22 @@ def test_fid_dry_run(fid, tmp_path, capsys):
         (["--model", "MODEL", "--inception", "nowhere.pth"], "no file nowhere.pth"),
         (["--model", "MODEL", "--device", "abacus"], "abacus"),
         (["nowhere"], "no folder nowhere"),
-        (["nowhere.zip", "--dry-run", "--n", "5"], "use 50"),
-        (["MODEL"], "tiny.safetensors is damaged or not a zip file"),
+        (["nowhere.zip", "--n", "5"], "use 50"),
+        (["nowhere.npz"], "no file nowhere.npz"),
         (["nowhere", "nowhere-else"], "no folder nowhere"),
+        (["."], "contains 0 pictures; at least 50"),
+        (["nowhere", "--save", "x", "--precision", "bfloat16"], "use --save without --precision bfloat16"),
     ],
 )
 def test_fid_refuses_what_makes_no_sense(fid, model, arguments, fragment):
-    refused([*fid, "--results", "", *(model if word == "MODEL" else word for word in arguments)], fragment)
+    command = [*fid, "--results", "", *(model if word == "MODEL" else word for word in arguments)]
+    for more in ([], ["--dry-run"]):
+        refused([*command, *more], fragment)
     assert not list(Path().iterdir())
+
+
+def test_fid_refuses_a_file_that_is_no_zip_file(fid, model):
+    refused([*fid, "--results", "", model], "tiny.safetensors is damaged or not a zip file")
 
 
 def test_fid_refuses_a_damaged_file_of_results_before_it_draws(fid, model, cache):

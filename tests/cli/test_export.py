@@ -44,7 +44,8 @@ def test_export_refuses_what_it_cannot_write(model, tmp_path, monkeypatch):
     refused(["export", str(tmp_path / "sle.safetensors"), "--html", str(tmp_path / "a.html")], "kind sle")
     assert not (tmp_path / "a.html").exists()
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    refused(["export", model, "--onnx", str(tmp_path / "a.onnx")], "pip install onnx onnxruntime")
+    for more in ([], ["--dry-run"]):
+        refused(["export", model, "--onnx", str(tmp_path / "a.onnx"), *more], "pip install onnx onnxruntime")
 
 
 def test_onnxruntime_draws_our_faces(model, tmp_path):

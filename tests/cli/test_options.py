@@ -10,6 +10,8 @@ from ganopt.training import methods
 from ganopt.training.recipe_text import argv, parse
 from ganopt.training.recipes import CriticSettings
 
+NAME = "cats-teacher"
+
 
 @pytest.mark.parametrize(
     "recipe",
@@ -30,3 +32,24 @@ def test_the_command_says_the_recipe(recipe):
     fields = json.loads(json.dumps({key: value for key, value in options.items() if key in known}))
     assert parse({"method": options["recipe"]} | fields) == recipe
     assert shlex.split(shlex.join(argv(recipe))) == argv(recipe)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["generate", "--model", NAME],
+        ["fid", "--model", NAME],
+        ["fid", "--model", "x", "--against", NAME],
+        ["find", "cat.png", "--model", NAME],
+        ["export", NAME],
+        ["publish", NAME, "me/cats"],
+        ["transfer", "--source", NAME],
+        ["distill", "--teacher", NAME],
+    ],
+)
+def test_a_model_that_is_also_a_path_is_the_path_and_that_is_said(arguments, tmp_path, source, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / NAME).symlink_to(source)
+    assert f"./{NAME}" in str(_parser().parse_args(arguments))
+    assert capsys.readouterr().err == f"{NAME} is both a path and a shipped model; the path is used.\n"
+    assert _parser().parse_args(["generate"]).model == NAME and not capsys.readouterr().err

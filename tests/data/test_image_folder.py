@@ -389,13 +389,13 @@ def test_several_threads_give_what_one_gives(tmp_path, draw_faces, cache):
 
 
 def test_a_file_name_of_another_encoding_is_read(tmp_path, draw_faces):
-    path = draw_faces(tmp_path, 3)[1]
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
     try:
-        os.rename(path, os.fsencode(tmp_path) + b"/caf\xe9.png")
+        draw_faces(folder, 3)[1].rename(folder / f"{folder.name}.png")
     except OSError:
         pytest.skip("this file system allows no such name")
     for _ in range(2):
-        assert len(image_folder.load(tmp_path, SIDE, minimum=1).pictures) == 3
+        assert len(image_folder.load(folder, SIDE, minimum=1).pictures) == 3
 
 
 def test_an_unwritable_cache_is_told_once_and_loses_nothing(tmp_path, draw_faces, monkeypatch, capsys):
@@ -452,14 +452,15 @@ def test_the_current_folder_may_be_the_class(tmp_path, draw_faces, monkeypatch):
     ids=["ascii", "cp1252"],
 )
 def test_names_are_printed_in_any_encoding(tmp_path, draw_faces, environment):
-    draw_faces(tmp_path, 3)
-    (tmp_path / "\u043a\u043e\u0442.png").write_text("no picture")
-    Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.png")).write_text("no picture")
+    folder = tmp_path / "\u043a\u043e\u0442"
+    draw_faces(folder, 3)
+    (folder / "\u043a\u043e\u0442.png").write_text("no picture")
+    (folder / os.fsdecode(b"caf\xe9.png")).write_text("no picture")
     code = (
         "import sys\nfrom pathlib import Path\nfrom ganopt.data import image_folder\n"
         "print(image_folder.load(Path(sys.argv[1]), 20, minimum=1).files)"
     )
-    command = [sys.executable, "-c", code, str(tmp_path)]
+    command = [sys.executable, "-c", code, str(folder)]
     done = subprocess.run(command, env=module_environment() | environment, capture_output=True, check=True)
     assert done.stdout.count(b"Skipped ") == 2 and b"face000.png" in done.stdout and b"Traceback" not in done.stderr
 

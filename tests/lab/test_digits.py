@@ -228,6 +228,11 @@ class TestShipped:
         store(generator, shipped.CLASSIFIER, {}, torch.int8)
         with pytest.raises(UserError, match="does not contain this network"):
             shipped.load_classifier()
+        with torch.no_grad():
+            generator[1].running_mean[3] = float("nan")
+        store(generator, shipped.GENERATOR, {"steps": "2"}, torch.float32)
+        with pytest.raises(UserError, match="has weights that are NaN or infinite"):
+            shipped.load_generator()
 
     def test_new_statistics_are_those_of_the_latents(self):
         generator = DigitGenerator(seeded()).eval()

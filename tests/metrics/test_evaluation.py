@@ -301,11 +301,18 @@ class TestFigures:
         assert found.drawn == found.reference_drawn == drawn and found.notes == [drawn, f"reference: {drawn}"]
 
     def test_names_do_not_matter(self, tmp_path, draw_faces, extractor):
-        for index, path in enumerate(draw_faces(tmp_path / "faces", 15)):
+        for index, path in enumerate(draw_faces(tmp_path / "faces", 25)):
             (tmp_path / "renamed").mkdir(exist_ok=True)
             (tmp_path / f"renamed/{50 - index}.png").write_bytes(path.read_bytes())
-        _, [found] = run(Plan(paths=(tmp_path / "faces",), reference=tmp_path / "renamed"), extractor)
+        faces, renamed = tmp_path / "faces", tmp_path / "renamed"
+        _, (_, found) = run(Plan(paths=(faces,), reference=renamed), extractor)
         assert found.swd_levels == (0, 0, 0, 0) and abs(found.fid) < 1e-3
+        draw_faces(others := tmp_path / "others", 25, size=(64, 40))
+        for pairs in (((faces, others), (renamed, others)), ((others, faces), (others, renamed))):
+            before, after = (run(Plan(paths=(path,), reference=reference), extractor)[1] for path, reference in pairs)
+            for first, second in zip(before, after, strict=True):  # the floor and the folder
+                assert second.fids == pytest.approx(first.fids, rel=1e-3)
+                assert (second.kid, second.kid_deviation) == pytest.approx((first.kid, first.kid_deviation), rel=1e-3)
 
     def test_statistics_of_another_network_are_refused(self, tmp_path, extractor, refuses):
         write_statistics(from_rows("x", torch.randn(20, 64)), tmp_path / "x.npz")

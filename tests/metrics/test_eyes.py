@@ -91,6 +91,9 @@ def test_a_damaged_file_is_a_sentence(tmp_path, monkeypatch):
     for animal in ("cat", "dog"):
         with pytest.raises(UserError, match="missing or damaged"):
             eyes.load(animal)
+    save_file({"whitening": torch.tensor([[1.0, torch.nan]])}, tmp_path / "eyes-cat.safetensors")
+    with pytest.raises(UserError, match="missing or damaged"):
+        eyes.load("cat")
 
 
 def test_the_command_writes_the_chosen_seeds_as_they_are_without_a_choice(tmp_path, capsys):

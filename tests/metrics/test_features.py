@@ -124,9 +124,14 @@ class TestFolder:
         (faces / "face0000.png").write_bytes(content[: len(content) // 2])
         (faces / "text.jpg").write_text("no picture")
         (faces / "gone.png").symlink_to(faces / "nowhere.png")
-        sample = finish(of_folder(faces, extractor))
-        assert sample.count == 12 and torch.allclose(sample.rows, alone.rows, atol=1e-5)
-        assert sample.hash != alone.hash
+        for _ in range(2):  # the second from the cache
+            sample = finish(of_folder(faces, extractor))
+            assert sample.count == 12 and torch.allclose(sample.rows, alone.rows, atol=1e-5)
+            assert sample.hash != alone.hash
+            assert sample.drawn.startswith("3 cannot be read, the first because ") and alone.drawn == ""
+        (faces / "text.jpg").unlink()
+        (faces / "face0000.png").unlink()  # a link that leads nowhere has no content that changes the hash
+        assert finish(of_folder(faces, extractor)).drawn.startswith("1 cannot be read")
 
     def test_too_few_are_refused(self, tmp_path, draw_faces, extractor, cache, refuses):
         folder = tmp_path / "cats"
@@ -245,6 +250,8 @@ class TestCache:
                 archive.write(path, path.name)
         for path in (tmp_path / "faces", tmp_path / "faces.zip"):
             assert finish(of_path(path, extractor)).drawn == "left out: 1 .txt"
+            drawn = finish(of_path(path, extractor, 11)).drawn
+            assert drawn == "11 of 12 pictures, drawn with seed 0; left out: 1 .txt"
 
     def test_closing_stops_at_once_and_keeps_nothing(self, tmp_path, draw_faces, counting, cache, model):
         draw_faces(tmp_path / "faces", 60)

@@ -3,10 +3,11 @@
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save_file
 from torch.nn.functional import batch_norm, conv2d, pad, relu6
 
 from ganopt.models.checkpoint_files import checkpoints
-from ganopt.models.networks import build_critic
+from ganopt.models.networks import build_critic, projected
 from ganopt.models.networks.efficientnet import EfficientNetLite0, fold
 from ganopt.models.networks.projected import BACKBONE
 from tests.efficientnet import random_state
@@ -117,3 +118,11 @@ def test_the_file_says_what_it_is():
         metadata = file.metadata()
         assert {file.get_tensor(name).dtype for name in file.keys()} == {torch.float16}  # noqa: SIM118
     assert metadata["licence"] == "Apache-2.0" and "0.1.0" in metadata["source"] and "BatchNorm" in metadata["folding"]
+
+
+def test_a_file_that_is_not_finite_is_one_sentence(tmp_path, monkeypatch, refuses):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
+    monkeypatch.setattr(projected, "_weights", projected._weights.__wrapped__)  # which keeps them
+    save_file({"stem.weight": torch.tensor([1.0, torch.inf])}, tmp_path / BACKBONE)
+    with refuses(f"{BACKBONE} is missing or damaged"):
+        build_critic("projected")

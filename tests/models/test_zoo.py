@@ -152,6 +152,16 @@ class TestLocal:
         assert same(zoo.load_critic("cats-teacher"), zoo.load_critic(str(checkpoints)))
         assert zoo.locate("cats-teacher") == checkpoints / "generator.safetensors"
 
+    def test_a_path_with_the_name_of_a_shipped_model(self, cats, tmp_path):
+        (tmp_path / "cats-teacher").mkdir()
+        assert not zoo.ambiguity("cats-teacher")  # it has no model
+        weights.save(build_generator("big/32@64"), tmp_path / "cats-teacher/generator.safetensors")
+        assert zoo.ambiguity("cats-teacher") == "cats-teacher is both a path and a shipped model; the path is used."
+        assert not zoo.ambiguity("checkpoints") and not zoo.ambiguity("./cats-teacher")
+        for name in ("./cats-teacher", Path("cats-teacher")):
+            assert str(zoo.load(name).architecture) == "big/32@64"
+        assert str(zoo.load("cats-teacher").architecture) == GENERATOR
+
     def test_float16_is_loaded_as_float32(self, tmp_path):
         weights.save(build_generator(GENERATOR), tmp_path / "half.safetensors", dtype=torch.float16)
         assert {p.dtype for p in zoo.load("half.safetensors").parameters()} == {torch.float32}

@@ -45,7 +45,11 @@ def test_an_unpacked_run_can_be_shipped_but_not_resumed(runs, tmp_path, monkeypa
     folder, _ = unpack(tmp_path / "parts", tmp_path / "there")
     entry = release.ship(folder, "tiny", "Tiny faces", "teacher", "drawn faces", "none")
     assert entry.images == run_folder.read_counters(runs / "first")["images"]
-    with refuses("no optimisers, so it cannot be resumed"):
+    folder = folder.rename(tmp_path / "there" / "my first")
+    with refuses("no optimisers, so it cannot be resumed", f"python -m ganopt transfer --source '{folder}'."):
+        loop.resume(folder, pictures, {"steps": 9})
+    monkeypatch.setattr("sys.argv", ["/usr/bin/ganopt"])
+    with refuses(f"from its model with ganopt transfer --source '{folder}'."):
         loop.resume(folder, pictures, {"steps": 9})
 
 

@@ -20,9 +20,10 @@ from ganopt.runs import manager, monitor
 from ganopt.runs.queue import LOCK, PROCESS, is_locked, lock_file
 from ganopt.runs.status import find, read
 from ganopt.training import loop, methods
+from ganopt.training.methods import resolved
 from ganopt.training.recipe_text import shareable
 from ganopt.training.recipes import Recipe
-from ganopt.training.run_folder import read_recipe, write_recipe
+from ganopt.training.run_folder import STATE, read_recipe, write_recipe
 
 pytest.importorskip("fcntl", reason="needs file locks")
 TINY = {"generator": "big/64@32", "critic": "plain-critic/64", "batch": 4, "device": "cpu", "save_every": 5}
@@ -296,8 +297,27 @@ def test_each_setting_that_names_a_run_keeps_it(settings, folder, refuses):
     with refuses("'user' needs 'needed' to be resumed"):
         manager.delete(folder, "needed")
     manager.delete(folder, "needed too")
+    (folder / "user" / STATE).touch()
+    if "start" in settings:
+        manager.rename(folder, "needed", "free")  # the saved weights have taken its place
+        return
+    with refuses("'user' needs 'needed' to be resumed"):
+        manager.delete(folder, "needed")
     manager.delete(folder, "user")
     manager.delete(folder, "needed")
+
+
+def test_a_saved_transfer_goes_on_without_its_source(source, folder, pictures, refuses):
+    shutil.copytree(source, folder / "needed")
+    recipe = methods.recipe("transfer", source=str(folder / "needed"), steps=1, freeze_d=1, batch=4, device="cpu")
+    write_recipe(folder / "user", resolved(recipe))
+    for name in ("needed", "user"):
+        (folder / name / LOCK).touch()
+    with refuses("'user' needs 'needed' to be resumed"):
+        manager.delete(folder, "needed")
+    assert len(list(loop.resume(folder / "user", pictures))) == 1
+    manager.delete(folder, "needed")
+    assert len(list(loop.resume(folder / "user", pictures, {"steps": 2}))) == 1
 
 
 def test_a_run_that_the_page_trains_is_not_resumed_elsewhere_and_the_reverse(folder, recipe, refuses):

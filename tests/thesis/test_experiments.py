@@ -11,7 +11,7 @@ import pytest
 from ganopt.metrics import evaluation, eyes, features
 from ganopt.models.networks.projected import BACKBONE
 from ganopt.thesis import measurements, release, table_text, tables
-from ganopt.thesis.experiments import EXPERIMENTS, Setting, choose, recipes, runs
+from ganopt.thesis.experiments import EXPERIMENTS, Setting, choose, planned, recipes, runs
 from ganopt.thesis.measurements import measure
 from ganopt.training import run_folder
 from ganopt.training.methods import recipe
@@ -68,8 +68,8 @@ def _narrower(match: re.Match) -> str:
 
 def test_each_experiment_names_its_networks():
     for name, (generator, critic) in NAMED.items():
-        planned = recipe(UNCHANGED[name].recipe, **UNCHANGED[name].settings, minutes=1)
-        assert (planned.generator, format_critics(planned.critics)) == (generator, critic)
+        plan = recipe(UNCHANGED[name].recipe, **UNCHANGED[name].settings, minutes=1)
+        assert (plan.generator, format_critics(plan.critics)) == (generator, critic)
 
 
 @pytest.fixture(scope="module")
@@ -101,17 +101,17 @@ def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
 
 
 def test_every_experiment_trains_what_it_says(trained):
-    planned = {experiment.name: plan for experiment, plan in recipes(trained, choose())}
+    plans = {experiment.name: plan for experiment, plan in recipes(trained, choose())}
     for name, experiment in EXPERIMENTS.items():
         trained_by = run_folder.read_recipe(trained.folder / name)
         assert trained_by.method == experiment.recipe and trained_by.classes == experiment.classes
-        assert trained_by.minutes == pytest.approx(planned[name].minutes)
+        assert trained_by.minutes == pytest.approx(plans[name].minutes)
         own = {
             key: value for key, value in experiment.settings.items() if key in vars(trained_by) and key != "generator"
         }
         assert {key: getattr(trained_by, key) for key in own} == own
         assert run_folder.read_counters(trained.folder / name)["seconds"] >= 60 * trained_by.minutes
-    assert sum(plan.minutes for plan in planned.values()) == pytest.approx(trained.minutes)
+    assert sum(plan.minutes for plan in plans.values()) == pytest.approx(trained.minutes)
     ((_, alone),) = recipes(trained, choose(["race-ours"]))
     assert alone.minutes == trained.minutes and alone.generator == "sle/16@64"
     assert format_critics(alone.critics) == "plain-critic/16@64,projected@64:0.5"
@@ -136,6 +136,18 @@ def test_an_unknown_experiment_and_an_untrained_source_are_one_sentence(data, tm
         next(runs(setting, ["birds"]))
     with refuses("dogs-transfer", "cats-teacher"):
         next(runs(setting, ["dogs-transfer"]))
+
+
+def test_a_dry_run_plans_sources_that_are_yet_to_be_trained(data, tmp_path, refuses):
+    setting, names = setting_of(data, tmp_path / "runs"), ["cats-thin", "dogs-transfer-thesis"]
+    made = {experiment.name: recipe for experiment, recipe in planned(setting, names)}
+    assert made["cats-thin"].flip and made["dogs-transfer-thesis"].source == str(tmp_path / "runs/cats-thin")
+    with refuses("dogs-transfer-thesis needs cats-thin"):
+        list(planned(setting, names[::-1]))
+    with refuses("There is no folder"):
+        list(planned(setting_of(tmp_path / "absent", tmp_path / "runs"), names))
+    assert list(planned(setting_of(tmp_path / "absent", tmp_path / "runs", minutes=0), names)) == []
+    assert not (tmp_path / "runs").exists()
 
 
 MEASURED = ("dogs-transfer", "cats-student")

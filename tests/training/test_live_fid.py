@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from ganopt.data import image_folder
 from ganopt.metrics import features
 from ganopt.metrics.fid import fit, frechet_distance
 from ganopt.models.latents import latents
@@ -19,11 +20,16 @@ def thin(thin_inception, monkeypatch):
     monkeypatch.setattr(live_fid, "GENERATED", 60)
 
 
-def test_it_is_the_fid_of_the_average_to_the_runs_pictures(pictures, tmp_path, extractor):
+@pytest.mark.parametrize("real", [48, 30])
+def test_it_is_the_fid_of_the_average_to_pictures_of_the_run_evenly_drawn(
+    real, pictures, tmp_path, extractor, monkeypatch
+):
+    monkeypatch.setattr(live_fid, "REAL", real)
     steps = list(loop.train(methods.recipe("r1", steps=10, live_fids=2, **TINY), tmp_path / "run", pictures))
     assert [step.step for step in steps if step.fid is not None] == [5, 10]
     faces = draw(load(tmp_path / "run"), latents(range(60)))
-    rows = [features.finish(features.of_pictures("", part, extractor)).rows for part in (faces, pictures)]
+    some = pictures[image_folder.drawn(48, real, 0)]
+    rows = [features.finish(features.of_pictures("", part, extractor)).rows for part in (faces, some)]
     expected = frechet_distance(*map(fit, rows))
     assert steps[-1].fid == pytest.approx(expected, rel=1e-4)
 

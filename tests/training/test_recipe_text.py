@@ -9,7 +9,7 @@ from ganopt.training import methods
 from ganopt.training.methods import METHODS
 from ganopt.training.recipe_text import describe, models, parse_saved, shareable
 from ganopt.training.recipes.critics import OPTIONS
-from ganopt.training.run_folder import read_recipe
+from ganopt.training.run_folder import read_recipe, read_saved
 
 SAVED = Path(__file__).parent / "saved"  # config.json of runs of version 0.1, as it left them
 
@@ -37,6 +37,16 @@ def test_settings_that_came_and_went_are_told_of(tmp_path):
     assert "The setting 'flip' was not saved; it is None, the default." in notes
     (tmp_path / "config.json").write_text(json.dumps({**values, "blur": 3}))
     assert read_recipe(tmp_path) == recipe
+
+
+def test_a_setting_of_a_critic_that_went_is_told_of_too(tmp_path):
+    recipe = methods.recipe("r1", critic="plain-critic/2,projected:0.5", steps=1)
+    values = json.loads(json.dumps(describe(recipe)))
+    values["critics"][1]["patience"] = 3
+    (tmp_path / "config.json").write_text(json.dumps(values))
+    found, notes, _ = read_saved(tmp_path)
+    assert found == recipe
+    assert notes == ["The setting 'patience' of a critic is unknown to this version and is ignored."]
 
 
 def test_a_saved_setting_must_still_make_sense(refuses):

@@ -31,12 +31,17 @@ def load_classifier() -> DigitClassifier:
 
 
 def restore(network: AnyNetwork, path: Path) -> AnyNetwork:
-    """Give a network the weights of a file, for evaluation. Raises UserError if they are missing or do not fit."""
+    """Give a network the weights of a file, for evaluation.
+
+    Raises UserError if they are missing, do not fit, or are not finite.
+    """
     tensors, _ = weights.read(path)
     try:
         network.load_state_dict(tensors)
     except RuntimeError as error:
         raise UserError(f"{path} does not contain this network; restore it from the project's repository.") from error
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise UserError(f"{path} has weights that are NaN or infinite; restore it from the project's repository.")
     return network.requires_grad_(False).eval()
 
 

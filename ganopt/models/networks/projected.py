@@ -13,12 +13,12 @@ import math
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 from torch.nn.utils.parametrizations import spectral_norm
 
 from ganopt.errors import UserError
+from ganopt.files import read_tensors
 from ganopt.models.checkpoint_files import checkpoint
 from ganopt.models.networks.base import Critic
 from ganopt.models.networks.efficientnet import FEATURE_BLOCKS, EfficientNetLite0
@@ -92,7 +92,10 @@ def _weights() -> dict[str, Tensor]:
     path = checkpoint(BACKBONE)
     try:
         with torch.inference_mode(False):  # they are kept, and gradients may pass through them later
-            return load_file(path)
+            tensors = read_tensors(path)
+        if not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise SafetensorError("not finite")
+        return tensors
     except (SafetensorError, OSError) as error:
         raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
 

@@ -38,7 +38,10 @@ class Distill(Recipe):
     feature: float = setting(0.0, "weight of the feature term, from the teacher's critic", low=0)
     inherit: bool = setting(False, "start from the teacher's most important channels")
     start: str = setting(
-        "", "trained model that the student starts from, of the same network, or one that can be grown", is_model=True
+        "",
+        "trained model that the student starts from, of the same network, or one that can be grown",
+        is_model=True,
+        at_start=True,
     )
     inherit_critic: bool = setting(False, "start from the teacher's critic and its architecture (Li et al. 2020)")
 

@@ -23,7 +23,7 @@ class Transfer(Recipe):
     origin_setting: ClassVar[str] = "source"
     generator_from_origin: ClassVar[bool] = True
     generator: str = setting("", "network, which is that of the source, widened and grown as asked")
-    source: str = setting("", "model to start from: a name, a file or user/repo", is_model=True)
+    source: str = setting("", "model to start from: a name, a file or user/repo", is_model=True, at_start=True)
     widen: int = setting(1, "factor for the generator's widths; at first, it draws the same (Net2Net)", low=1, high=64)
     grow: bool = setting(False, "add residual blocks to the generator (big or kd); at first, it draws the same")
     freeze_g: int = setting(2, "first generator layers to freeze", low=0, high=5)

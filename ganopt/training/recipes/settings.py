@@ -27,14 +27,16 @@ def setting(
     low: float = -math.inf,
     high: float = math.inf,
     is_model: bool = False,
+    at_start: bool = False,
     given_as: str = "",
 ) -> Any:
     """A field of a recipe, with its help text, and choices, the bounds of a number, or whether it names a model.
 
-    `given_as` is its name for users, if that is not the name of the field.
+    A model `at_start` is not read again once the run is saved. `given_as` is its name for users, if that is not the
+    name of the field.
     """
-    rules = {"help": help, "choices": choices, "low": low, "high": high, "is_model": is_model, "given_as": given_as}
-    return dataclasses.field(default=default, metadata=rules)
+    rules = {"help": help, "choices": choices, "low": low, "high": high, "given_as": given_as}
+    return dataclasses.field(default=default, metadata=rules | {"is_model": is_model, "at_start": at_start})
 
 
 def settings_of(kind: type) -> dict[str, dataclasses.Field]:
