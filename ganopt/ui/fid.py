@@ -73,18 +73,17 @@ def build_fid(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         )
         session = request.session_hash
         stopped.discard(session)
-        yield "Starting.", "", gr.DownloadButton(visible=False), ""
+        kept = (gr.skip(),) * 3  # the results of the last measurement, until this one has some
+        yield "Starting.", *kept
         for text, table, path, points in _measure(plan, device, scratch, lambda: session in stopped):
-            curve = curve_html(points) if points else gr.skip()
-            file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
-            yield text, html_table(table) if table else gr.skip(), file, curve
+            yield (text, *(_shown(table, path, points) if table else kept))
 
     def request_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
 
     show_after(button.click(_link, inputs[:3], link, queue=False, **QUIET), "fid", link)
     button.click(
-        beside(show, outputs),
+        beside(show, outputs, idle={outputs[0]: READY}),
         inputs,
         [*outputs, problem],
         api_visibility="private",
@@ -194,6 +193,11 @@ def _results() -> list[Component]:
     curve = gr.HTML(elem_id="fid-curve", elem_classes="bare")
     gr.Markdown(Path(__file__).with_name("fid.md").read_text(encoding="utf-8"), elem_classes="reading")
     return [status, table, file, curve]
+
+
+def _shown(table: Table, path: str, points: list[dict]) -> tuple:
+    """The values of the outputs but the status."""
+    return html_table(table), gr.DownloadButton(value=path, visible=True), curve_html(points) if points else ""
 
 
 def _sources(reference: str, own: str | None, own_as_reference: bool) -> dict[str, Any]:

@@ -19,12 +19,14 @@ from ganopt.training.recipes.settings import option_type
 from ganopt.ui import access, lab_view
 from ganopt.ui.address import Address, Parameters, query_of, tab_of
 from ganopt.ui.api import add_endpoint, as_file
-from ganopt.ui.common import QUIET, Scratch, preset_buttons, show_errors
+from ganopt.ui.common import QUIET, Scratch, preset_buttons
+from ganopt.ui.messages import alert, beside, sentence_place
 
 FIRST = 5  # settings that are always visible
 INTRODUCTION = """Small systems of networks around the GAN, arranged by how their networks are trained. Each one runs
 here, with the known right answer beside the measured one."""
 READY = "A finished run, with the default settings. Press <b>Start</b> for one of your own."
+AGAIN = "Press <b>Start</b> to try again."
 CLOSING = """In all of these, part of a model is optimised without labels on much data, the rest on little."""
 
 
@@ -38,16 +40,17 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         with gr.Row(elem_classes="sides"):
             with gr.Column(scale=1, min_width=280, elem_classes="controls"):
                 forms = {name: _Form(each) for name, each in known.items()}
+                problem = sentence_place("lab-problem")
             with gr.Column(scale=3, min_width=320):
                 outputs = lab_view.build_outputs()
                 words = gr.Markdown(elem_id="lab-words", elem_classes="reading", latex_delimiters=lab_view.LATEX)
-    views = [overview, opened, *(form.column for form in forms.values()), words, *outputs]
+    views = [overview, opened, *(form.column for form in forms.values()), problem, words, *outputs]
 
     def open_experiment(name: str) -> dict[Any, Any]:
         columns = {form.column: gr.Column(visible=each == name) for each, form in forms.items()}
         shown = dict(zip(outputs, lab_view.show(finished(name), READY), strict=True))
         both = {overview: gr.Column(visible=False), opened: gr.Column(visible=True)}
-        return both | columns | {words: lab_view.words(known[name])} | shown
+        return both | columns | {problem: "", words: lab_view.words(known[name])} | shown
 
     def request_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
@@ -58,9 +61,9 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         opening.success(None, js=f"() => ganopt.shown('lab', {query!r})", api_visibility="private")
         form.start.click(None, form.controls, js=form.address(), api_visibility="private")
         form.start.click(
-            _starter(known[name], form, stopped, scratch, len(outputs)),
+            beside(_starter(known[name], form, stopped, scratch), outputs, idle={outputs[0]: AGAIN}),
             form.controls,
-            outputs,
+            [*outputs, problem],
             api_visibility="private",
             concurrency_id="lab",
             concurrency_limit=1,
@@ -72,12 +75,16 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
     closing.success(None, js="() => ganopt.shown('lab', 'tab=lab')", api_visibility="private")
     controls = [control for form in forms.values() for control in form.controls]
 
-    @show_errors
     def from_link(parameters: Parameters) -> dict[Any, Any]:
         name = parameters.get("lab", "")
         if tab_of(parameters) != "lab" or name not in known:
+            if tab_of(parameters) == "lab" and name:
+                gr.Warning(f"The experiment '{name[:60]}' in the link does not exist; choose one.")
             return {overview: gr.skip()}
-        values = vars(known[name].parse(parameters.get("lab_settings", "")[:1000]))
+        try:
+            values = vars(known[name].parse(parameters.get("lab_settings", "")[:1000]))
+        except UserError as error:
+            return open_experiment(name) | {problem: alert(str(error))}
         filled = {forms[name].by_name[each]: value for each, value in values.items() if each in forms[name].by_name}
         return open_experiment(name) | filled
 
@@ -86,18 +93,17 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
 
 
 def _starter(
-    experiment: Experiment, form: "_Form", stopped: set[str | None], scratch: Scratch, outputs: int
-) -> Callable:
+    experiment: Experiment, form: "_Form", stopped: set[str | None], scratch: Scratch
+) -> Callable[..., Iterator[tuple]]:
     """A handler that runs an experiment with the settings in its form, until its session is one of `stopped`."""
 
-    @show_errors
     def start(request: gr.Request, *values: Any) -> Iterator[tuple]:
         config, session = experiment.configure(form.values(values)), request.session_hash
         stopped.discard(session)
-        yield lab_view.show(None, "Starting.")
+        yield lab_view.keep("Starting.")
         last = None
         for last in lab_view.run(experiment, config, access.is_public(request), lambda: session in stopped):
-            yield (gr.skip(),) * outputs if last is None else lab_view.show_frame(*last)
+            yield lab_view.keep() if last is None else lab_view.show_frame(*last)
         assert last is not None
         yield lab_view.show_end(*last, experiment, scratch)
 

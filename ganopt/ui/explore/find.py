@@ -89,7 +89,7 @@ def build_find(model: gr.Dropdown, device: torch.device) -> Find:
             **QUIET,
         )
     searching = private | {"concurrency_id": "find", "concurrency_limit": 1, "show_progress": "hidden"}
-    button.click(beside(find, result), [model, photo, *sliders], [*result, problem], **searching)
+    button.click(beside(find, result, idle={said: ADVICE}), [model, photo, *sliders], [*result, problem], **searching)
     return Find(use, found)
 
 
@@ -122,7 +122,7 @@ def _read(path: Path) -> np.ndarray:
 def _find(model: str, photograph: Tensor, device: torch.device) -> Iterator[tuple]:
     """Search, and yield both pictures with the progress strip, what is said, the button, and the face that is found."""
     hidden, strip = gr.Button(visible=False), list[Tensor]()
-    yield figure({"Your photograph": photograph}), "Searching among seeds.", hidden, None
+    yield gr.skip(), "Searching among seeds.", gr.skip(), gr.skip()
     result: Search | None = None
     with contextlib.closing(gpu.find(model, device, photograph)) as updates:
         for result in updates:
