@@ -26,7 +26,7 @@ def train(options: argparse.Namespace) -> None:
     """Start or resume a run and show its progress. Ctrl-C saves and stops."""
     from ganopt.runs import manager
     from ganopt.training import loop
-    from ganopt.training.methods import find_method, recipe
+    from ganopt.training.methods import check_given, find_method, recipe
     from ganopt.training.recipe_text import describe
 
     names = find_method(options.recipe).settings
@@ -35,6 +35,7 @@ def train(options: argparse.Namespace) -> None:
         _resume(Path(options.resume), given, options.dry_run)
         return
     made = recipe(options.recipe, **given)
+    check_given(made, given)
     if options.dry_run:
         print_json(**describe(loop.prepare(made, Path(options.out) if options.out else None).recipe))
         return

@@ -66,6 +66,10 @@ def test_my_pets_are_transferred_with_both_critics_and_frequent_previews():
         (RunRequest("transfer", 1, "pictures", "run:gone"), ("run:gone",)),
         (RunRequest("transfer", 1, "pictures", "cats-teacher", more={"freeze_g": 4}), ("layers",)),
         (RunRequest("distill", 1, "pictures", "nobody"), ("nobody",)),
+        (
+            RunRequest("distill", 1, "", "cats-teacher", "big/64", more={"alpha": 0.0, "lr_d": 1e-3}),
+            ("--lr-d", "there is no critic"),
+        ),
     ],
 )
 def test_an_invalid_request_is_one_sentence(run_request, fragments, refuses):
