@@ -12,6 +12,8 @@ from ganopt.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from ganopt.models.catalogue import Named
+
 MOST_SEEDS = 5000  # faces in one `generate`
 MOST_CORNERS = 1000  # seeds in a page
 ENLARGED = 4  # pixels for each one of a digit on a sheet
@@ -81,8 +83,8 @@ def _write(seeds: list, pictures: "Tensor", on_sheet: "Tensor", kind: str, folde
 
 
 def models(options: argparse.Namespace) -> None:
-    """List the models in the catalogue."""
-    from ganopt.models.catalogue import Named, catalogue, lab_catalogue
+    """List the models in the catalogue, with their sizes as float16, which compare them, and on disk."""
+    from ganopt.models.catalogue import catalogue, lab_catalogue
 
     entries, lab = catalogue(), lab_catalogue()
     if options.json:
@@ -90,7 +92,22 @@ def models(options: argparse.Namespace) -> None:
         return
     rows: list[tuple[str, Named]] = [(entry.role, entry) for entry in entries.values()]
     for role, entry in (*rows, *(("lab", entry) for entry in lab.values())):
-        print(f"{entry.name:18} {role:9} {entry.architecture:10} {entry.bytes / 1e6:6.1f} MB   {entry.title}")
+        sizes = f"{_megabytes(entry):4.1f} MB as float16 {entry.bytes / 1e6:4.1f} MB on disk"
+        print(f"{entry.name:18} {role:9} {entry.architecture:10} {sizes}   {entry.title}")
+
+
+def _megabytes(entry: "Named") -> float:
+    """The size of a model as float16, in MB."""
+    import torch
+
+    from ganopt.lab.digits.networks import DigitGenerator
+    from ganopt.models.catalogue import Entry
+    from ganopt.models.networks import count_parameters
+    from ganopt.thesis.model_facts import megabytes
+
+    if isinstance(entry, Entry):
+        return megabytes(entry)
+    return 2 * count_parameters(DigitGenerator(torch.Generator())) / 1e6  # the only one of the Lab
 
 
 def export_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
