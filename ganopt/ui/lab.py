@@ -20,7 +20,8 @@ from ganopt.ui import access, lab_view
 from ganopt.ui.address import Address, Parameters, query_of, tab_of
 from ganopt.ui.api import add_endpoint, as_file
 from ganopt.ui.common import QUIET, Scratch, preset_buttons
-from ganopt.ui.messages import alert, beside, sentence_place
+from ganopt.ui.current import Turns
+from ganopt.ui.messages import alert, beside, sentence_place, session_of_call
 
 FIRST = 5  # settings that are always visible
 INTRODUCTION = """Small systems of networks around the GAN, arranged by how their networks are trained. Each one runs
@@ -32,7 +33,7 @@ CLOSING = """In all of these, part of a model is optimised without labels on muc
 
 def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
     """Build the tab. Only one experiment runs at a time, for all visitors together."""
-    known, stopped = all_experiments(), set[str | None]()
+    known, stopped, turns = all_experiments(), set[str | None](), Turns()
     with gr.Column(elem_id="lab-overview") as overview:
         cards = _overview(known)
     with gr.Column(visible=False, elem_id="lab-opened") as opened:
@@ -47,6 +48,7 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
     views = [overview, opened, *(form.column for form in forms.values()), problem, words, *outputs]
 
     def open_experiment(name: str) -> dict[Any, Any]:
+        turns.end(session_of_call())  # a run of another experiment is no longer shown
         columns = {form.column: gr.Column(visible=each == name) for each, form in forms.items()}
         shown = dict(zip(outputs, lab_view.show(finished(name), READY), strict=True))
         both = {overview: gr.Column(visible=False), opened: gr.Column(visible=True)}
@@ -61,7 +63,7 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         opening.success(None, js=f"() => ganopt.shown('lab', {query!r})", api_visibility="private")
         form.start.click(None, form.controls, js=form.address(), api_visibility="private")
         form.start.click(
-            beside(_starter(known[name], form, stopped, scratch), outputs, idle={outputs[0]: AGAIN}),
+            beside(_starter(known[name], form, stopped, turns, scratch), outputs, idle={outputs[0]: AGAIN}),
             form.controls,
             [*outputs, problem],
             api_visibility="private",
@@ -93,19 +95,28 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
 
 
 def _starter(
-    experiment: Experiment, form: "_Form", stopped: set[str | None], scratch: Scratch
+    experiment: Experiment, form: "_Form", stopped: set[str | None], turns: Turns, scratch: Scratch
 ) -> Callable[..., Iterator[tuple]]:
-    """A handler that runs an experiment with the settings in its form, until its session is one of `stopped`."""
+    """A handler that runs an experiment with the settings in its form, until its session is one of `stopped`.
+
+    It also ends, and shows nothing more, as soon as it has no more turn.
+    """
 
     def start(request: gr.Request, *values: Any) -> Iterator[tuple]:
         config, session = experiment.configure(form.values(values)), request.session_hash
         stopped.discard(session)
-        yield lab_view.keep("Starting.")
-        last = None
-        for last in lab_view.run(experiment, config, access.is_public(request), lambda: session in stopped):
-            yield lab_view.keep() if last is None else lab_view.show_frame(*last)
-        assert last is not None
-        yield lab_view.show_end(*last, experiment, scratch)
+        with turns.take(session) as is_shown:
+            yield lab_view.keep("Starting.")
+            last = None
+            for last in lab_view.run(
+                experiment, config, access.is_public(request), lambda: session in stopped or not is_shown()
+            ):
+                if not is_shown():
+                    yield lab_view.keep()  # or Gradio would show the last frame again at the end
+                    return
+                yield lab_view.keep() if last is None else lab_view.show_frame(*last)
+            assert last is not None
+            yield lab_view.show_end(*last, experiment, scratch)
 
     return start
 

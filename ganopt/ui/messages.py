@@ -58,6 +58,17 @@ def beside(
 
 def alert(text: str) -> str:
     """A sentence as HTML that a screen reader reads at once, as the sender of the current request may see it."""
-    request = LocalContext.request.get(None)
-    text = access.visible(text, request) if isinstance(request, gr.Request) else access.without_folders(text)
+    request = _request_of_call()
+    text = access.visible(text, request) if request else access.without_folders(text)
     return f'<p role="alert">{html.escape(text)}</p>'
+
+
+def session_of_call() -> str | None:
+    """The session of the current call; None outside of a call."""
+    request = _request_of_call()
+    return request.session_hash if request else None
+
+
+def _request_of_call() -> gr.Request | None:
+    request = LocalContext.request.get(None)
+    return request if isinstance(request, gr.Request) else None

@@ -75,7 +75,8 @@ def build_my_pets(data: gr.Dropdown, files: gr.File) -> gr.State:
     reading = private | {"concurrency_id": "preview", "concurrency_limit": 2, "trigger_mode": "always_last"}
     gr.on([data.change, files.change], beside(preview, previewed), [data, files], [*previewed, problem], **reading)
     chosen = [editor, opened, shown, *sliders]
-    gallery.select(beside(open_crop, chosen), [crops, cells], [*chosen, problem], **private)
+    opening = private | {"trigger_mode": "always_last"}  # of two quick clicks
+    gallery.select(beside(open_crop, chosen), [crops, cells], [*chosen, problem], **opening)
     changed = [crops, cells, gallery, shown]
     for slider in sliders:
         inputs = [crops, cells, opened, *sliders]

@@ -1,44 +1,22 @@
 """Errors beside the controls: what was there stays, and nothing seems to go on that has failed."""
 
-import inspect
-
 import gradio as gr
 import numpy as np
 import pytest
-from gradio.helpers import special_args
 
 from ganopt.errors import UserError
-from ganopt.ui import build_app, fid, gpu, lab, lab_view, requests
+from ganopt.ui import fid, gpu, lab, lab_view, requests
 from ganopt.ui.explore import find
 from ganopt.ui.messages import beside
+from tests.ui.handlers import press
 
 KEPT = gr.skip()
 SENTENCE = '<p role="alert">The disk is full; make room.</p>'
 
 
-@pytest.fixture(scope="module")
-def page(three_models, tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GANOPT_CHECKPOINTS", str(three_models))
-        patch.setenv("GANOPT_RUNS", str(tmp_path_factory.mktemp("runs")))
-        yield build_app("cpu")
-
-
 def fail(*_):
     raise UserError("The disk is full; make room.")
     yield
-
-
-def press(page, button: str, values: dict[int, object] | None = None) -> list[tuple]:
-    """All values of the handler of a button, with the inputs that the page has at first, or other `values` by place."""
-    [number] = [block._id for block in page.blocks.values() if block.elem_id == button]
-    clicked = [each for each in page.fns.values() if (number, "click") in each.targets]
-    [press] = [each for each in clicked if inspect.isgeneratorfunction(each.fn)]
-    inputs = [getattr(each, "value", None) for each in press.inputs]
-    for place, value in (values or {}).items():
-        inputs[place] = value
-    request = gr.Request(session_hash="somebody")
-    return [*press.fn(*special_args(press.fn, inputs, request)[0])]
 
 
 @pytest.mark.parametrize(
@@ -93,4 +71,4 @@ def test_a_failed_estimate_is_not_said_to_go_on(page, monkeypatch):
         yield from fail()
 
     monkeypatch.setattr(requests, "estimate", estimate)
-    assert press(page, "train-cost") == [("Estimating: 0 s.", ""), ("", SENTENCE)]
+    assert [*press(page, "train-cost")] == [("Estimating: 0 s.", ""), ("", SENTENCE)]
