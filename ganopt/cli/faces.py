@@ -25,10 +25,10 @@ def generate(options: argparse.Namespace) -> None:
     from ganopt.metrics import eyes
     from ganopt.models import zoo
     from ganopt.models.devices import pick_device
-    from ganopt.models.latents import format_seeds, latents, parse_faces
+    from ganopt.models.latents import format_seeds, latents, parse_faces, say_repeats
     from ganopt.models.sampling import draw, inference_copy
 
-    seeds = list(dict.fromkeys(parse_faces(options.seeds, MOST_SEEDS)))  # a file for each
+    seeds = parse_faces(options.seeds, MOST_SEEDS)
     if not 0 <= options.scale <= 4:
         raise UserError(f"--scale is {options.scale:.15g}; it must be a number from 0 to 4.")
     if options.best is not None and not 1 <= options.best <= len(seeds):
@@ -38,6 +38,7 @@ def generate(options: argparse.Namespace) -> None:
         return
     device = pick_device(options.device)
     generator = inference_copy(zoo.load(options.model), device)
+    repeats = say_repeats(options.seeds, seeds)
     judge = eyes.of_model(options.model) if options.best else None
     if options.dry_run:
         plan = {"seeds": format_seeds(seeds), "best": options.best, "scale": options.scale}
@@ -48,14 +49,14 @@ def generate(options: argparse.Namespace) -> None:
         best = judge.best(pictures, options.best)
         seeds, pictures = [seeds[index] for index in best], pictures[best]
     said = _write(seeds, pictures, pictures, "face", Path(options.out))
-    print(said + (f" The seeds with the best eyes: {format_seeds(seeds)}." if judge else ""))
+    print(said + repeats + (f" The seeds with the best eyes: {format_seeds(seeds)}." if judge else ""))
 
 
 def _draw_digits(options: argparse.Namespace, seeds: list) -> None:
     """`generate` with the generator of digits."""
     from ganopt.lab.digits import shipped
     from ganopt.models.devices import pick_device
-    from ganopt.models.latents import format_seeds, latents
+    from ganopt.models.latents import format_seeds, latents, say_repeats
 
     if options.best:
         raise UserError("--best chooses faces by their eyes, which digits do not have; leave it out.")
@@ -65,7 +66,7 @@ def _draw_digits(options: argparse.Namespace, seeds: list) -> None:
         return
     digits = shipped.digits_of(generator, latents(seeds) * options.scale)
     enlarged = digits.repeat_interleave(ENLARGED, 2).repeat_interleave(ENLARGED, 3)
-    print(_write(seeds, digits, enlarged, "digit", Path(options.out)))
+    print(_write(seeds, digits, enlarged, "digit", Path(options.out)) + say_repeats(options.seeds, seeds))
 
 
 def _write(seeds: list, pictures: "Tensor", on_sheet: "Tensor", kind: str, folder: Path) -> str:
@@ -128,7 +129,7 @@ def export(options: argparse.Namespace) -> None:
 
     if not (options.html or options.onnx):
         raise UserError("There is nothing to write; give --html FILE, --onnx FILE or both.")
-    seeds = list(dict.fromkeys(parse_seeds(options.seeds, MOST_CORNERS)))
+    seeds = parse_seeds(options.seeds, MOST_CORNERS)
     generator = zoo.load(options.model)
     entry = catalogue().get(options.model)
     name = entry.name if entry else Path(options.model).stem

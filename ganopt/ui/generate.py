@@ -8,7 +8,7 @@ import torch
 
 from ganopt.metrics import eyes
 from ganopt.models import model_cache, zoo
-from ganopt.models.latents import MAX_SEED, file_stem, format_seeds, label, parse_faces, parse_seeds
+from ganopt.models.latents import MAX_SEED, file_stem, format_seeds, label, parse_faces, parse_seeds, say_repeats
 from ganopt.models.networks import parameters_of
 from ganopt.thesis.model_facts import megabytes, on_disk
 from ganopt.ui import gpu
@@ -153,7 +153,7 @@ def _draw(model: str, seeds: str, scale: float, device: torch.device, scratch: S
     archive = scratch.path(f"{model}-seeds-{format_seeds(numbers)}.zip")
     save_zip(faces.pictures, [file_stem(number) for number in numbers], archive)
     images = captioned(faces.pictures, [label(number) for number in numbers])
-    return images, _facts(model, faces, device), str(archive), (numbers, model, scale)
+    return images, _facts(model, faces, device) + say_repeats(seeds, numbers), str(archive), (numbers, model, scale)
 
 
 def _best(model: str, seeds: str, count: int, scale: float, device: torch.device) -> str:
