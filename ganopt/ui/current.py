@@ -36,6 +36,7 @@ def show_current(
         asked, values = answer
         return values if asked == now else (gr.skip(),) * len(places)
 
+    show.__name__ = f"show_{handler.__name__.lstrip('_')}"  # Gradio's name of the second step
     answered = gr.on(triggers, call, [*inputs], answer, show_progress_on=[*outputs], **SETTINGS | settings)
     return answered.success(show, [answer, *inputs], places, queue=False, show_progress="hidden", **SETTINGS)
 

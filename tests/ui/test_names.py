@@ -21,9 +21,7 @@ def test_a_seed_that_is_repeated_is_drawn_once(three_models, monkeypatch, tmp_pa
     model_cache._generator.cache_clear()
     cpu, scratch = torch.device("cpu"), Scratch(tmp_path)
     for text, count, is_said in (("1,1,1", 1, True), ("2-4, 3", 3, True), ("2-4", 3, False)):
-        images, facts, _, (seeds, *_) = generate._draw(
-            "cats-teacher", text, 1.0, torch.device("cpu"), Scratch(tmp_path)
-        )
+        images, facts, _, (seeds, *_) = generate._draw("cats-teacher", text, 1.0, cpu, scratch)
         assert len(images) == len(seeds) == count
         assert facts.endswith(" on cpu. Repeated seeds are drawn once.") == is_said
     model_cache._generator.cache_clear()

@@ -93,21 +93,27 @@ def call(page: Any, handler: str, values: list, headers: dict[str, str]) -> str:
     return answers
 
 
+def log_of(page: Any, run: Path, headers: dict[str, str]) -> str:
+    """The command and the log of a run as they are shown."""
+    return call(page, "_command_and_log", [run.name], headers) + call(
+        page, "show_command_and_log", [None, run.name], headers
+    )
+
+
 def test_the_view_of_a_run(page, finished, failed, folder):
     call(page, "show", ["", 100, "", {}], {})  # so that Gradio knows the runs
     for run in (finished, failed):
-        for handler, values in (("show", [run.name, 100, "", {}]), ("_command_and_log", [run.name])):
-            answer = call(page, handler, values, {})
+        for answer in (call(page, "show", [run.name, 100, "", {}], {}), log_of(page, run, {})):
             assert shows_no_folder(answer, folder), answer
-    log = call(page, "_command_and_log", [finished.name], {})
+    log = log_of(page, finished, {})
     assert "Done at step" in log and f", in {finished.name}." in log
-    assert "z.png is damaged" in call(page, "_command_and_log", [failed.name], {})
+    assert "z.png is damaged" in log_of(page, failed, {})
 
 
 def test_the_owner_sees_folders(page, finished, folder):
     owner = {access.TOKEN_HEADER: page.token}
     call(page, "show", ["", 100, "", {}], owner)  # so that Gradio knows the run
-    assert f"in {finished}" in call(page, "_command_and_log", [finished.name], owner)
+    assert f"in {finished}" in log_of(page, finished, owner)
 
 
 def test_the_page_and_its_description(page, finished, folder):
