@@ -38,6 +38,7 @@ def build_explore(
     """
     chosen = gr.State(("", 1.0, ""))  # model and scale of the clicked face, and the faces of the gallery
     centre, link = gr.State(Point()), gr.Textbox(visible=False, label="link")  # of the map
+    opening_problem = sentence_place("explore-problem")  # not in the panel, which it does not open
     with gr.Column(visible=False, elem_id="explore") as panel:
         title = gr.HTML(elem_id="explored", elem_classes=["prose", "bare"])
         with gr.Row():
@@ -62,7 +63,7 @@ def build_explore(
         return event(beside(handler, outputs), inputs, [*outputs, problem], **common)
 
     def open_on(event: Any, handler: Any, inputs: list, focus: str) -> None:
-        opened = draw_on(event, handler, inputs, opening, map_problem)
+        opened = draw_on(event, handler, inputs, opening, opening_problem)
         show_after(opened, "generate", link).success(None, js=focus)
 
     open_on(gallery.select, handlers.open_clicked, [drawn, spacing], FOCUS)
