@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from ganopt.models.catalogue import Named
 
-MOST_SEEDS = 5000  # faces in one `generate`
-MOST_CORNERS = 1000  # seeds in a page
+MAX_SEEDS = 5000  # faces in one `generate`
+MAX_CORNERS = 1000  # seeds in a page
 ENLARGED = 4  # pixels for each one of a digit on a sheet
 
 
@@ -28,7 +28,7 @@ def generate(options: argparse.Namespace) -> None:
     from ganopt.models.latents import format_seeds, latents, parse_faces, say_repeats
     from ganopt.models.sampling import draw, inference_copy
 
-    seeds = parse_faces(options.seeds, MOST_SEEDS)
+    seeds = parse_faces(options.seeds, MAX_SEEDS)
     if not 0 <= options.scale <= 4:
         raise UserError(f"--scale is {options.scale:.15g}; it must be a number from 0 to 4.")
     if options.best is not None and not 1 <= options.best <= len(seeds):
@@ -129,7 +129,7 @@ def export(options: argparse.Namespace) -> None:
 
     if not (options.html or options.onnx):
         raise UserError("There is nothing to write; give --html FILE, --onnx FILE or both.")
-    seeds = parse_seeds(options.seeds, MOST_CORNERS)
+    seeds = parse_seeds(options.seeds, MAX_CORNERS)
     generator = zoo.load(options.model)
     entry = catalogue().get(options.model)
     name = entry.name if entry else Path(options.model).stem

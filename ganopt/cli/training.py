@@ -62,7 +62,7 @@ def make_film(options: argparse.Namespace) -> None:
 
     folder = Path(options.run)
     if options.dry_run:
-        steps, _ = timelapse.previews(folder, timelapse.MOST_FRAMES)
+        steps, _ = timelapse.previews(folder, timelapse.MAX_FRAMES)
         print_json(frames=len(steps), out=options.out, sheet=options.sheet)
         return
     timelapse.save_film(folder, Path(options.out))

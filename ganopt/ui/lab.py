@@ -59,8 +59,7 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
 
     for name, form in forms.items():
         opening = cards[name].click(partial(open_experiment, name), None, views, **QUIET)
-        query = query_of("lab", lab=name)
-        opening.success(None, js=f"() => ganopt.shown('lab', {query!r})", api_visibility="private")
+        opening.success(None, js=f"() => ganopt.shown('lab', {query_of('lab', lab=name)!r})", api_visibility="private")
         form.start.click(None, form.controls, js=form.address(), api_visibility="private")
         form.start.click(
             beside(_starter(known[name], form, stopped, turns, scratch), outputs, idle={outputs[0]: AGAIN}),
@@ -210,8 +209,8 @@ def _add_endpoint(scratch: Scratch) -> None:
         """Run an experiment of the Lab by its name, such as gan-1d or q-learning; progress is streamed.
 
         `settings` are those of the form, by the names that `python -m ganopt lab NAME --help` lists, with underscores.
-        In the result, `said` is the progress, `figures` are rows of name, measured, right answer and whether it is met,
-        `series` are the curves of each chart, and at the end `picture` is a PNG file and `csv` a file of the curves.
+        In the result, `status` is the progress, `figures` are rows of name, measured, right answer and whether it is
+        met, `series` are the curves of each chart, and at the end `picture` is a PNG file and `csv` one of the curves.
         """
         experiment = find_experiment(name)
         if hidden := set(settings or {}) & set(experiment.files):
@@ -231,4 +230,4 @@ def _add_endpoint(scratch: Scratch) -> None:
 
 def _without_pictures(shown: tuple[Frame, str]) -> dict[str, Any]:
     values = export.plain(shown[0])
-    return {"said": shown[1], **{name: values[name] for name in ("figures", "axis", "series")}}
+    return {"status": shown[1], **{name: values[name] for name in ("figures", "axis", "series")}}

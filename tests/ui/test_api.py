@@ -111,9 +111,9 @@ def test_pair(client):
 
 def test_fid(client, archive):
     arguments = {"models": ["cats-teacher"], "count": 50, "against": "cats-student"}
-    found = client.predict(**arguments, own=archive, own_as_reference=True, api_name="/fid")
+    found = client.predict(**arguments, upload=archive, upload_as_reference=True, api_name="/fid")
     rows = [dict(zip(found["headers"], row, strict=True)) for row in found["rows"]]
-    assert found["said"].startswith("Done") and rows[-1]["Pictures of"] == "cats-teacher" and rows[-1]["n"] == "50"
+    assert found["status"].startswith("Done") and rows[-1]["Pictures of"] == "cats-teacher" and rows[-1]["n"] == "50"
     assert float(rows[-1]["fid50"]) > 0 and float(rows[-1]["FID to teacher"]) > 0
     assert Path(found["csv"]).read_text().startswith("Pictures of,n,fid50")
 
@@ -157,8 +157,8 @@ def test_train(client, archive, folder):
         ("fid", {"models": ["nobody"]}, "Unknown model"),
         ("fid", {"models": []}, "Unknown reference ''"),
         ("fid", {"reference": "/etc"}, "Unknown reference"),
-        ("fid", {"own": {"path": "/etc/passwd"}}, "must be uploaded first"),
-        ("fid", {"own": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "must be uploaded first"),
+        ("fid", {"upload": {"path": "/etc/passwd"}}, "must be uploaded first"),
+        ("fid", {"upload": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "must be uploaded first"),
         ("cost", {"minutes": float("nan")}, "'minutes' is not valid"),
         ("cost", {"settings": {"source": "x"}}, "Unknown setting 'source'"),
         ("cost", {"settings": {"batch": "many"}}, "--batch is 'many'; it must be a whole number"),

@@ -128,7 +128,7 @@ def test_answers_and_errors_of_the_api(client, finished, folder):
         ("/generate", {"seeds": "0"}),
         ("/cost", {"minutes": 1} | TINY),
         ("/fid", {"models": ["run:with spaces"], "count": 50}),
-        ("/fid", {"models": [], "count": 50, "own": archive}),
+        ("/fid", {"models": [], "count": 50, "upload": archive}),
         ("/fid", {"models": ["run:none"], "count": 50}),
         ("/train", {"minutes": 1, "data": str(folder)} | TINY),
         ("/train", {"minutes": 1, "name": "with spaces", "files": [archive]} | TINY),

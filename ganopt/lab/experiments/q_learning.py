@@ -10,7 +10,7 @@ from ganopt.lab.contract import Config, Experiment, Figure, Frame, setting
 from ganopt.lab.frozen_lake import GOAL, HOLE, MAPS, Lake, make_lake
 from ganopt.viz.drawings import INK, PINK, TEAL, Arrows, Cells, Curve, Dots, Drawing, Label, Mark, Panel
 
-EVERY, MOST_FRAMES = 100, 100  # episodes in a frame, unless that would give more frames
+EVERY, MAX_FRAMES = 100, 100  # episodes in a frame, unless that would give more frames
 WALK = 20  # steps of the test walk, at most
 AIMS = np.array(((-1, 0), (0, 1), (1, 0), (0, -1)))  # of the actions left, down, right, up, in columns and rows down
 
@@ -39,7 +39,7 @@ def run(config: QLearning) -> Iterator[Frame | None]:
     lake = make_lake(config.map, config.slippery, config.side, config.seed)
     view = _View(config, lake)
     q = [[0.0] * 4 for _ in lake.places]
-    epsilon, won, every = config.epsilon, 0, max(EVERY, config.episodes // MOST_FRAMES)
+    epsilon, won, every = config.epsilon, 0, max(EVERY, config.episodes // MAX_FRAMES)
     yield view.frame(q, 0, 0.0, epsilon)
     for episode in range(1, config.episodes + 1):
         won += _episode(config, lake, view.outcomes, q, epsilon, chance)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganopt.data import isolated
-from ganopt.data.crops import MOST_ZOOM, Crop, cropped
+from ganopt.data.crops import MAX_ZOOM, Crop, cropped
 from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.latents import encode_latent, reach
@@ -107,7 +107,7 @@ def crop_sliders(name: str) -> list[gr.Slider]:
     return [
         gr.Slider(0, 100, 50, step=1, label="Left to right, %", elem_id=f"{name}-x"),
         gr.Slider(0, 100, 50, step=1, label="Top to bottom, %", elem_id=f"{name}-y"),
-        gr.Slider(1, MOST_ZOOM, 1, step=0.05, label="Zoom", elem_id=f"{name}-zoom"),
+        gr.Slider(1, MAX_ZOOM, 1, step=0.05, label="Zoom", elem_id=f"{name}-zoom"),
     ]
 
 
