@@ -118,12 +118,12 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
             "A resumed run keeps its settings but for budget, --lr-decay, data and device; "
             f"leave out {option(min(kept))}."
         )
-    places = {name: given.pop(name) for name in ("data", "device") if name in given}
+    overrides = {name: given.pop(name) for name in ("data", "device") if name in given}
     if not dry_run:
-        follow(loop.resume(folder, budget=given, **places), folder)
+        follow(loop.resume(folder, budget=given, **overrides), folder)
         return
     with lock_run(folder):
-        state = loop.prepare_resume(folder, budget=given, **places)
+        state = loop.prepare_resume(folder, budget=given, **overrides)
     print_json(**describe(state.recipe))
 
 

@@ -25,8 +25,8 @@ def show_current(
 
     An answer for inputs that have changed meanwhile is dropped. UserErrors are shown as by `beside`, in `problem`.
     """
-    places = [*outputs, problem]
-    answer = gr.State(((), ()))  # the inputs and the values for the places
+    targets = [*outputs, problem]
+    answer = gr.State(((), ()))  # the inputs and the values for the targets
 
     @functools.wraps(handler)
     def call(*values: Any) -> tuple:
@@ -34,11 +34,11 @@ def show_current(
 
     def show(answer: tuple, *now: Any) -> tuple:
         asked, values = answer
-        return values if asked == now else (gr.skip(),) * len(places)
+        return values if asked == now else (gr.skip(),) * len(targets)
 
     show.__name__ = f"show_{handler.__name__.lstrip('_')}"  # Gradio's name of the second step
     answered = gr.on(triggers, call, [*inputs], answer, show_progress_on=[*outputs], **SETTINGS | settings)
-    return answered.success(show, [answer, *inputs], places, queue=False, show_progress="hidden", **SETTINGS)
+    return answered.success(show, [answer, *inputs], targets, queue=False, show_progress="hidden", **SETTINGS)
 
 
 class Turns:

@@ -33,8 +33,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(folder, three_models, thin_inception):
     """The address of a page with three tiny models."""
-    places = {name: str(folder / name) for name in ("GANOPT_RUNS", "GANOPT_CACHE", "GRADIO_TEMP_DIR")}
-    with served(GANOPT_CHECKPOINTS=str(three_models), GANOPT_INCEPTION=str(thin_inception), **places) as (address, _):
+    settings = {name: str(folder / name) for name in ("GANOPT_RUNS", "GANOPT_CACHE", "GRADIO_TEMP_DIR")}
+    with served(GANOPT_CHECKPOINTS=str(three_models), GANOPT_INCEPTION=str(thin_inception), **settings) as (address, _):
         yield address
 
 
@@ -199,8 +199,8 @@ def test_an_unreadable_body_is_refused(address, path, body):
 
 
 def test_a_full_disk_is_a_sentence(folder, three_models, small_disk):
-    places = {"GANOPT_RUNS": str(folder / "none"), "GRADIO_TEMP_DIR": str(small_disk("64k"))}
-    with served(folder / "log", GANOPT_CHECKPOINTS=str(three_models), **places) as (address, _):
+    settings = {"GANOPT_RUNS": str(folder / "none"), "GRADIO_TEMP_DIR": str(small_disk("64k"))}
+    with served(folder / "log", GANOPT_CHECKPOINTS=str(three_models), **settings) as (address, _):
         event, answer = call(f"{address}/gradio_api/call/v2/generate", {"seeds": "0-63"})
     assert event == "error" and "server's disk is full" in answer["error"]
     assert "Traceback" not in (folder / "log").read_text()
