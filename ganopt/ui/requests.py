@@ -185,10 +185,11 @@ def _cost_text(minutes: float, cost: TrainingCost) -> str:
 def start(request: RunRequest, files: Sequence[Upload], name: str, public: bool) -> tuple[str, str]:
     """Start a run; returns a message and its name."""
     made, runs = make_recipe(request, public), runs_folder()
+    if files and not made.needs_pictures:
+        raise UserError(f"The uploaded pictures have no effect {made.without_effect()['data']}; leave them out.")
     limit = access.PUBLIC_QUEUE if public else None
-    folder = manager.start(runs, name or None, made, files if made.needs_pictures else [], limit)
-    uploaded = folder if files and made.needs_pictures else None
-    name, left_out = folder.name, _left_out(made, uploaded)
+    folder = manager.start(runs, name or None, made, files, limit)
+    name, left_out = folder.name, _left_out(made, folder if files else None)
     if public:
         manager.forget(runs, access.PUBLIC_RUNS)
     training = [run.name for run in find(runs) if run.status == "training" and run.name != name]

@@ -77,6 +77,12 @@ def test_an_invalid_request_is_one_sentence(run_request, fragments, refuses):
         private_recipe(run_request)
 
 
+def test_uploaded_pictures_without_effect_are_refused(refuses, tmp_path):
+    student = RunRequest("distill", 1, "", "cats-teacher", network="big/64", more={"alpha": 0.0})
+    with refuses("uploaded pictures have no effect at --alpha 0"):
+        requests.start(student, [tmp_path / "cat.png"], "", False)
+
+
 def test_a_model_without_a_critic_is_refused_as_a_source(refuses, three_models, monkeypatch, tmp_path):
     entries = zoo.catalogue()
     entries["cats-student"] = dataclasses.replace(entries["cats-student"], critic=None)
