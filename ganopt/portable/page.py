@@ -26,8 +26,7 @@ def page(generator: Generator, name: str, title: str, seeds: Sequence[int] = SEE
         raise UserError("A page needs at least four seeds, one for each corner; give more.")
     program = program_of(generator)
     z = latents(seeds).numpy().astype("<f4")
-    size = f"{program.bytes / 1e6:.2f} MB as it was sent"
-    facts = f"The network, {size}, draws {program.side} x {program.side} pixels in this browser."
+    facts = f"A network of {program.bytes / 1e6:.2f} MB draws {program.side} x {program.side} pixels in this browser."
     values = {
         "title": html.escape(f"{title} - ganopt"),
         "heading": html.escape(title),
