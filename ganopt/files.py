@@ -144,14 +144,14 @@ def sha256(path: Path) -> str:
 
 
 @functools.cache
-def code_version(*places: str) -> str:
+def code_version(*parts: str) -> str:
     """The SHA-256 of some modules and folders of this package, given by their paths relative to it.
 
     Part of a cache's key: an entry that another version of this code wrote is not found.
     """
     digest = hashlib.sha256()
-    for place in places:
-        path = PACKAGE / place
+    for part in parts:
+        path = PACKAGE / part
         for module in sorted(path.rglob("*.py")) if path.is_dir() else [path]:
             digest.update(f"{module.relative_to(PACKAGE).as_posix()} {sha256(module)}\n".encode())
     return digest.hexdigest()

@@ -29,9 +29,9 @@ _announces = False  # whether this process announces its files
 
 def module_environment(**more: str) -> dict[str, str]:
     """The environment of a subprocess: this one, with this package on the import path, and `more`."""
-    places = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
+    search_path = [str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]
     encoding = {"PYTHONIOENCODING": "utf-8:backslashreplace"}  # whatever the language of the terminal
-    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, places))} | encoding | more
+    return os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, search_path))} | encoding | more
 
 
 def run_module(

@@ -7,7 +7,7 @@ from ganopt.files import code_version
 
 def test_the_version_of_code_is_that_of_the_modules_it_names_and_of_no_others(other_code):
     def versions() -> list[str]:
-        return [code_version(*places) for places in (["data/decode.py"], ["data"], ["models", "data/decode.py"])]
+        return [code_version(*parts) for parts in (["data/decode.py"], ["data"], ["models", "data/decode.py"])]
 
     first = versions()
     other_code("viz/charts.py")

@@ -14,6 +14,7 @@ import pytest
 from ganopt.cli.parser import _parser
 from ganopt.models.catalogue import catalogue
 from ganopt.models.networks import build_critic, build_generator, count_parameters, parse_architecture
+from ganopt.models.weights import storage
 from ganopt.thesis import table_text, tables
 from tests.browser.conftest import served
 
@@ -28,7 +29,7 @@ PRINTED = re.findall(r"^\$ python -m (ganopt .*)\n((?:(?![$`]).*\n)+)", TEXT, re
 FIGURE = re.compile(r"\d+\.\d+")
 EXAMPLES = re.findall(r"^```python\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL)
 ROWS = re.findall(r"^\| `([^`]+)` \|[^|]+\| ([\d,]+) \|$", TEXT, re.MULTILINE)
-SHORT = re.findall(r"^\| `(.+)` \| (.+) \| (.+) \| (.+) \| (.+) \| (.+) \|$", README.read_text(), re.MULTILINE)
+SHORT = re.findall(r"^\| `(.+)`" + r" \| (.+)" * 6 + r" \|$", README.read_text(), re.MULTILINE)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -41,7 +42,9 @@ def test_its_commands_print_what_it_shows(command, printed, tmp_path):
     words, environment = [sys.executable, "-m", *shlex.split(command)], os.environ | {"PYTHONPATH": str(ROOT)}
     found = subprocess.run(words, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
     assert FIGURE.sub("", found) == FIGURE.sub("", printed)
-    assert [*map(float, FIGURE.findall(found))] == pytest.approx([*map(float, FIGURE.findall(printed))], rel=0.05)  # other processors draw other patches
+    assert [*map(float, FIGURE.findall(found))] == pytest.approx(
+        [*map(float, FIGURE.findall(printed))], rel=0.05
+    )  # other processors draw other patches
 
 
 @pytest.mark.parametrize(("name", "count"), ROWS)
@@ -73,8 +76,16 @@ def test_its_short_table_is_that_of_the_results(row):
     built = tables.tables(tables.read(ROOT / "checkpoints" / "results.json"))
     lines = [(table.heads, line) for table in built if table.name.startswith("table-") for line in table.rows]
     found = {head: text for heads, line in lines if line[0] == row[0] for head, text in zip(heads, line, strict=True)}
-    megabytes = f"{(ROOT / 'checkpoints' / f'{row[0]}.safetensors').stat().st_size / 1e6:.1f}"
-    assert list(row[1:]) == [found["network"], megabytes, found["FID"], found["floor"], found["latency, ms"]]
+    on_disk = f"{(ROOT / 'checkpoints' / f'{row[0]}.safetensors').stat().st_size / 1e6:.1f}"
+    sizes = [found["as float16, MB"], on_disk]
+    assert list(row[1:]) == [found["network"], *sizes, found["FID"], found["floor"], found["latency, ms"]]
+
+
+@pytest.mark.parametrize("name", ["dogs-transfer"])
+def test_its_model_that_is_stored_as_a_difference_is_one(name):
+    assert f"that of `{name}` only what differs from `{catalogue()[name].source}`" in README.read_text()
+    assert [each for each, entry in catalogue().items() if entry.source] == [name]
+    assert {storage(ROOT / "checkpoints" / entry.file) for entry in catalogue().values()} == {"int8"}
 
 
 def test_readme_is_short_and_narrow():

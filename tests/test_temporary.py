@@ -81,7 +81,7 @@ def test_a_page_that_ends_leaves_nothing_of_its_visitors(
     with served(**environment) as (address, process):
         client, archive = Client(address, verbose=False), handle_file(tmp_path / "faces.zip")
         if task == "fid":
-            client.submit(["cats-teacher"], own=archive, own_as_reference=True, api_name="/fid")
+            client.submit(["cats-teacher"], upload=archive, upload_as_reference=True, api_name="/fid")
         else:
             client.submit(network="big/64", side=32, minutes=1, files=[archive], api_name="/train")
         where, end = places if task == "fid" else tmp_path / "runs", time.monotonic() + 100

@@ -13,8 +13,10 @@ from ganopt.errors import UserError
 if TYPE_CHECKING:
     from torch import Tensor
 
-MOST_SEEDS = 5000  # faces in one `generate`
-MOST_CORNERS = 1000  # seeds in a page
+    from ganopt.models.catalogue import Named
+
+MAX_SEEDS = 5000  # faces in one `generate`
+MAX_CORNERS = 1000  # seeds in a page
 ENLARGED = 4  # pixels for each one of a digit on a sheet
 
 
@@ -24,10 +26,10 @@ def generate(options: argparse.Namespace) -> None:
     from ganopt.metrics import eyes
     from ganopt.models import zoo
     from ganopt.models.devices import pick_device
-    from ganopt.models.latents import format_seeds, latents, parse_faces
+    from ganopt.models.latents import format_seeds, latents, parse_faces, say_repeats
     from ganopt.models.sampling import draw, inference_copy
 
-    seeds = list(dict.fromkeys(parse_faces(options.seeds, MOST_SEEDS)))  # a file for each
+    seeds = parse_faces(options.seeds, MAX_SEEDS)
     if not 0 <= options.scale <= 4:
         raise UserError(f"--scale is {options.scale:.15g}; it must be a number from 0 to 4.")
     if options.best is not None and not 1 <= options.best <= len(seeds):
@@ -37,6 +39,7 @@ def generate(options: argparse.Namespace) -> None:
         return
     device = pick_device(options.device)
     generator = inference_copy(zoo.load(options.model), device)
+    repeats = say_repeats(options.seeds, seeds)
     judge = eyes.of_model(options.model) if options.best else None
     if options.dry_run:
         plan = {"seeds": format_seeds(seeds), "best": options.best, "scale": options.scale}
@@ -47,14 +50,14 @@ def generate(options: argparse.Namespace) -> None:
         best = judge.best(pictures, options.best)
         seeds, pictures = [seeds[index] for index in best], pictures[best]
     said = _write(seeds, pictures, pictures, "face", Path(options.out))
-    print(said + (f" The seeds with the best eyes: {format_seeds(seeds)}." if judge else ""))
+    print(said + repeats + (f" The seeds with the best eyes: {format_seeds(seeds)}." if judge else ""))
 
 
 def _draw_digits(options: argparse.Namespace, seeds: list) -> None:
     """`generate` with the generator of digits."""
     from ganopt.lab.digits import shipped
     from ganopt.models.devices import pick_device
-    from ganopt.models.latents import format_seeds, latents
+    from ganopt.models.latents import format_seeds, latents, say_repeats
 
     if options.best:
         raise UserError("--best chooses faces by their eyes, which digits do not have; leave it out.")
@@ -64,7 +67,7 @@ def _draw_digits(options: argparse.Namespace, seeds: list) -> None:
         return
     digits = shipped.digits_of(generator, latents(seeds) * options.scale)
     enlarged = digits.repeat_interleave(ENLARGED, 2).repeat_interleave(ENLARGED, 3)
-    print(_write(seeds, digits, enlarged, "digit", Path(options.out)))
+    print(_write(seeds, digits, enlarged, "digit", Path(options.out)) + say_repeats(options.seeds, seeds))
 
 
 def _write(seeds: list, pictures: "Tensor", on_sheet: "Tensor", kind: str, folder: Path) -> str:
@@ -82,8 +85,8 @@ def _write(seeds: list, pictures: "Tensor", on_sheet: "Tensor", kind: str, folde
 
 
 def models(options: argparse.Namespace) -> None:
-    """List the models in the catalogue."""
-    from ganopt.models.catalogue import Named, catalogue, lab_catalogue
+    """List the models in the catalogue, with their sizes as float16, which compare them, and on disk."""
+    from ganopt.models.catalogue import catalogue, lab_catalogue
 
     entries, lab = catalogue(), lab_catalogue()
     if options.json:
@@ -91,7 +94,22 @@ def models(options: argparse.Namespace) -> None:
         return
     rows: list[tuple[str, Named]] = [(entry.role, entry) for entry in entries.values()]
     for role, entry in (*rows, *(("lab", entry) for entry in lab.values())):
-        print(f"{entry.name:18} {role:9} {entry.architecture:10} {entry.bytes / 1e6:6.1f} MB   {entry.title}")
+        sizes = f"{_megabytes(entry):4.1f} MB as float16 {entry.bytes / 1e6:4.1f} MB on disk"
+        print(f"{entry.name:18} {role:9} {entry.architecture:10} {sizes}   {entry.title}")
+
+
+def _megabytes(entry: "Named") -> float:
+    """The size of a model as float16, in MB."""
+    import torch
+
+    from ganopt.lab.digits.networks import DigitGenerator
+    from ganopt.models.catalogue import Entry
+    from ganopt.models.networks import count_parameters
+    from ganopt.thesis.model_facts import megabytes
+
+    if isinstance(entry, Entry):
+        return megabytes(entry)
+    return 2 * count_parameters(DigitGenerator(torch.Generator())) / 1e6  # the only one of the Lab
 
 
 def export_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
@@ -112,7 +130,7 @@ def export(options: argparse.Namespace) -> None:
 
     if not (options.html or options.onnx):
         raise UserError("There is nothing to write; give --html FILE, --onnx FILE or both.")
-    seeds = list(dict.fromkeys(parse_seeds(options.seeds, MOST_CORNERS)))
+    seeds = parse_seeds(options.seeds, MAX_CORNERS)
     generator = zoo.load(options.model)
     entry = catalogue().get(options.model)
     name = entry.name if entry else Path(options.model).stem

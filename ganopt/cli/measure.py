@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from ganopt.metrics.evaluation import Plan, Score
     from ganopt.metrics.features import Extractor
 
-MOST_COMPARED = 64  # faces in one `nearest`
+MAX_COMPARED = 64  # faces in one `nearest`
 
 
 def fid(options: argparse.Namespace) -> None:
@@ -102,7 +102,7 @@ def show_nearest(options: argparse.Namespace) -> None:
     from ganopt.models.sampling import draw, inference_copy, save_png
     from ganopt.viz.sheets import sheet
 
-    seeds, out = list(dict.fromkeys(parse_seeds(options.seeds, MOST_COMPARED))), Path(options.out)
+    seeds, out = parse_seeds(options.seeds, MAX_COMPARED), Path(options.out)
     device = pick_device(options.device)
     generator = inference_copy(zoo.load(options.model), device)
     training = image_folder.load(Path(options.data), generator.architecture.side, options.classes)

@@ -26,7 +26,7 @@ def train(options: argparse.Namespace) -> None:
     """Start or resume a run and show its progress. Ctrl-C saves and stops."""
     from ganopt.runs import manager
     from ganopt.training import loop
-    from ganopt.training.methods import find_method, recipe
+    from ganopt.training.methods import check_given, find_method, recipe
     from ganopt.training.recipe_text import describe
 
     names = find_method(options.recipe).settings
@@ -35,6 +35,7 @@ def train(options: argparse.Namespace) -> None:
         _resume(Path(options.resume), given, options.dry_run)
         return
     made = recipe(options.recipe, **given)
+    check_given(made, given)
     if options.dry_run:
         print_json(**describe(loop.prepare(made, Path(options.out) if options.out else None).recipe))
         return
@@ -61,7 +62,7 @@ def make_film(options: argparse.Namespace) -> None:
 
     folder = Path(options.run)
     if options.dry_run:
-        steps, _ = timelapse.previews(folder, timelapse.MOST_FRAMES)
+        steps, _ = timelapse.previews(folder, timelapse.MAX_FRAMES)
         print_json(frames=len(steps), out=options.out, sheet=options.sheet)
         return
     timelapse.save_film(folder, Path(options.out))
@@ -117,12 +118,12 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
             "A resumed run keeps its settings but for budget, --lr-decay, data and device; "
             f"leave out {option(min(kept))}."
         )
-    places = {name: given.pop(name) for name in ("data", "device") if name in given}
+    overrides = {name: given.pop(name) for name in ("data", "device") if name in given}
     if not dry_run:
-        follow(loop.resume(folder, budget=given, **places), folder)
+        follow(loop.resume(folder, budget=given, **overrides), folder)
         return
     with lock_run(folder):
-        state = loop.prepare_resume(folder, budget=given, **places)
+        state = loop.prepare_resume(folder, budget=given, **overrides)
     if state.recipe.progress(state.step, state.images, state.seconds) < 1:
         print_json(**describe(state.recipe))
     else:

@@ -18,13 +18,13 @@ from ganopt.files import write_error
 from ganopt.subprocesses import limit_memory
 from ganopt.temporary import temporary_folder
 
-MOST_FILES = 100_000  # pictures
-MOST_FOLDERS = 20_000
-MOST_DEPTH = 16  # nested folders around a picture; tempfile removes them by recursion
-MOST_BYTES = 4_000_000_000  # unpacked, in total
-MOST_RATIO, RATIO_FROM = 50, 10_000_000  # unpacked / packed size of the whole, if it unpacks to over RATIO_FROM bytes
-MOST_BYTES_EACH = 200_000_000
-MOST_BYTES_OF_LANDMARKS = 10_000  # in one `.cat` file
+MAX_FILES = 100_000  # pictures
+MAX_FOLDERS = 20_000
+MAX_DEPTH = 16  # nested folders around a picture; tempfile removes them by recursion
+MAX_BYTES = 4_000_000_000  # unpacked, in total
+MAX_RATIO, RATIO_FROM = 50, 10_000_000  # unpacked / packed size of the whole, if it unpacks to over RATIO_FROM bytes
+MAX_BYTES_EACH = 200_000_000
+MAX_BYTES_OF_LANDMARKS = 10_000  # in one `.cat` file
 
 UNREADABLE = (BadZipFile, zlib.error, struct.error, EOFError, OSError, OverflowError, RuntimeError, ValueError)
 NO_NAME = {errno.ENAMETOOLONG, errno.EILSEQ, errno.EINVAL, errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
@@ -94,16 +94,16 @@ def _members(zipped: ZipFile, name: str) -> tuple[dict[PurePosixPath, ZipInfo], 
     """
     files = {path: member for member in zipped.infolist() if (path := _path(member, name))}
     pictures = {path: member for path, member in files.items() if path.suffix.lower() in SUFFIXES}
-    if len(pictures) > MOST_FILES:
-        raise UserError(f"{name} contains more than {MOST_FILES:,} pictures; make a smaller zip file.")
+    if len(pictures) > MAX_FILES:
+        raise UserError(f"{name} contains more than {MAX_FILES:,} pictures; make a smaller zip file.")
     parents = {path.parent for path in pictures}
-    if len(parents.union(*(parent.parents for parent in parents))) > MOST_FOLDERS:
-        raise UserError(f"{name} contains more than {MOST_FOLDERS:,} folders; put more pictures into each.")
+    if len(parents.union(*(parent.parents for parent in parents))) > MAX_FOLDERS:
+        raise UserError(f"{name} contains more than {MAX_FOLDERS:,} folders; put more pictures into each.")
     landmarks = {
         path: file for path, file in files.items() if path.suffix == ".cat" and path.with_suffix("") in pictures
     }
     others = [path.name for path in files if path not in pictures and path not in landmarks]
-    members = pictures | {path: file for path, file in landmarks.items() if file.file_size <= MOST_BYTES_OF_LANDMARKS}
+    members = pictures | {path: file for path, file in landmarks.items() if file.file_size <= MAX_BYTES_OF_LANDMARKS}
     for member in members.values():
         if member.flag_bits & 1:
             raise UserError(f"{name} is protected by a password; make a zip file without one.")
@@ -112,8 +112,8 @@ def _members(zipped: ZipFile, name: str) -> tuple[dict[PurePosixPath, ZipInfo], 
             ZIP_DEFLATED,
         ):  # blocks of other methods may have any size
             raise UserError(f"{name} uses an unusual compression method; make an ordinary zip file (deflate).")
-        if member.file_size > MOST_BYTES_EACH:
-            raise UserError(f"{name} contains a file of more than {MOST_BYTES_EACH / 1e6:g} MB; leave that file out.")
+        if member.file_size > MAX_BYTES_EACH:
+            raise UserError(f"{name} contains a file of more than {MAX_BYTES_EACH / 1e6:g} MB; leave that file out.")
     return members, others
 
 
@@ -124,7 +124,7 @@ def _path(member: ZipInfo, name: str) -> PurePosixPath | None:
         raise UserError(f"{name} contains a file that would be written outside its folder; make the zip file again.")
     folder_or_link = member.filename.endswith(("/", "\\")) or stat.S_ISLNK(member.external_attr >> 16)
     hidden = "__MACOSX" in path.parts or any(part.startswith(".") for part in path.parts)
-    return None if folder_or_link or hidden or len(path.parts) > MOST_DEPTH + 1 else PurePosixPath(*path.parts)
+    return None if folder_or_link or hidden or len(path.parts) > MAX_DEPTH + 1 else PurePosixPath(*path.parts)
 
 
 def _blocks(zipped: ZipFile, member: ZipInfo, name: str) -> Iterator[bytes]:
@@ -143,11 +143,11 @@ def _reading(name: str) -> Iterator[None]:
 
 def _check_total(name: str, packed: int, unpacked: int) -> None:
     """Raise UserError if a zip file of `packed` bytes unpacks to too many."""
-    if unpacked > MOST_BYTES:
-        raise UserError(f"{name} unpacks to more than {MOST_BYTES / 1e9:g} GB; make a smaller zip file.")
-    if unpacked > max(RATIO_FROM, MOST_RATIO * packed):
+    if unpacked > MAX_BYTES:
+        raise UserError(f"{name} unpacks to more than {MAX_BYTES / 1e9:g} GB; make a smaller zip file.")
+    if unpacked > max(RATIO_FROM, MAX_RATIO * packed):
         raise UserError(
-            f"{name} unpacks to over {MOST_RATIO} times its size, unlike pictures; make it of pictures only."
+            f"{name} unpacks to over {MAX_RATIO} times its size, unlike pictures; make it of pictures only."
         )
 
 

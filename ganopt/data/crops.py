@@ -9,7 +9,7 @@ from PIL import Image
 
 from ganopt.errors import UserError
 
-MOST_ZOOM = 6.0
+MAX_ZOOM = 6.0
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Crop:
     zoom: float = 1.0
 
     def __post_init__(self) -> None:
-        for name, low, high in (("x", 0, 100), ("y", 0, 100), ("zoom", 1, MOST_ZOOM)):
+        for name, low, high in (("x", 0, 100), ("y", 0, 100), ("zoom", 1, MAX_ZOOM)):
             value = getattr(self, name)
             if not isinstance(value, (int, float)) or not low <= value <= high:
                 raise UserError(f"The {name} of the crop must be a number from {low} to {high:g}; move its slider.")

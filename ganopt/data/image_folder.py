@@ -26,7 +26,7 @@ MINIMUM = 16  # pictures to train on
 DECODING = ("data/decode.py", "data/colours.py", "data/png_chunks.py")
 CODE = (*DECODING, "data/image_folder.py", "data/stored.py", "data/walk.py")  # the code that reads pictures
 LEFT_OUT = "Left out: "  # begins the sentence that counts files of other formats
-MOST_ENDINGS = 5  # in that sentence
+MAX_ENDINGS = 5  # in that sentence
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def _suffix(name: str) -> str:
 
 def _counted(suffixes: Counter[str]) -> str:
     counts = sorted(suffixes.items(), key=lambda pair: (-pair[1], pair[0]))
-    shown = counts[: MOST_ENDINGS if len(counts) > MOST_ENDINGS + 1 else None]
+    shown = counts[: MAX_ENDINGS if len(counts) > MAX_ENDINGS + 1 else None]
     rest = sum(count for _, count in counts[len(shown) :])
     text = ", ".join([f"{count} {suffix}" for suffix, count in shown] + ([f"{rest} of other kinds"] if rest else []))
     return text.encode(errors="backslashreplace").decode()  # a suffix may not be UTF-8

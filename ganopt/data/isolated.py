@@ -25,10 +25,10 @@ from ganopt.errors import UserError, exit_on_user_error
 from ganopt.subprocesses import ONE_THREAD, announce_files, announced, limit_memory, module_output
 
 MEMORY, MEMORY_OF_PIXEL = 600_000_000, 40  # bytes of address space
-MOST_SECONDS = 60  # for one picture
-MOST_SECONDS_UNPACKING = 120  # for the whole zip file
+MAX_SECONDS = 60  # for one picture
+MAX_SECONDS_UNPACKING = 120  # for the whole zip file
 PAUSE = 0.25  # seconds between chances to stop while it is unpacked
-MOST_NUMBERS = 2048**2  # of a covariance
+MAX_NUMBERS = 2048**2  # of a covariance
 STATISTICS = ("mu", "sigma")  # the arrays of pytorch-fid; a file may have others
 
 Message = dict[str, Any]
@@ -128,14 +128,14 @@ def _send(array: np.ndarray | None = None, **message: Any) -> None:
 
 
 def _send_pictures(archive: Path, folder: Path, most: int, seed: int, most_pixels: int) -> None:
-    with _alarm(MOST_SECONDS_UNPACKING):
+    with _alarm(MAX_SECONDS_UNPACKING):
         others = archives.unpack(archive, folder)
         found = image_folder.find(folder)
         files = [found[index] for index in image_folder.drawn(len(found), most, seed)]
         digest = image_folder.content_hash(folder, files)
     _send(count=len(files), available=len(found), left_out=image_folder.left_out(others), hash=digest)
     for name in files:
-        with announced(name), _alarm(MOST_SECONDS):
+        with announced(name), _alarm(MAX_SECONDS):
             picture = decode_whole(str(folder / name), most_pixels)
         if isinstance(picture, str):
             _send(reason=picture)
@@ -145,7 +145,7 @@ def _send_pictures(archive: Path, folder: Path, most: int, seed: int, most_pixel
 
 def _send_photographs(files: Sequence[str], longest: int, most_pixels: int) -> None:
     for name in files:
-        with announced(Path(name).name), _alarm(MOST_SECONDS):
+        with announced(Path(name).name), _alarm(MAX_SECONDS):
             picture = decode_whole(name, most_pixels) if image_folder.is_picture(name) else "it is not a picture"
         if isinstance(picture, str):
             _send(reason=picture)
@@ -171,11 +171,11 @@ def _alarm(seconds: int) -> Iterator[None]:
 def _send_statistics(path: Path) -> None:
     try:
         with ZipFile(path) as file:
-            if sum(file.getinfo(f"{name}.npy").file_size for name in STATISTICS) > archives.MOST_BYTES_EACH:
+            if sum(file.getinfo(f"{name}.npy").file_size for name in STATISTICS) > archives.MAX_BYTES_EACH:
                 raise ValueError("2048 features take 34 MB")
         with np.load(path, allow_pickle=False) as arrays:
             found = [np.asarray(arrays[name]) for name in STATISTICS]
-        if any(array.dtype.kind not in "biuf" or array.size > MOST_NUMBERS for array in found):
+        if any(array.dtype.kind not in "biuf" or array.size > MAX_NUMBERS for array in found):
             raise ValueError("other arrays")
     except (*archives.UNREADABLE, KeyError, TypeError, MemoryError) as error:
         raise UserError(f"{path.name} contains no statistics of pytorch-fid; choose another file.") from error

@@ -9,7 +9,7 @@ from ganopt.data.stored import Stored
 from ganopt.errors import UserError
 from ganopt.models.devices import send
 
-MOST_ON_GPU = 4 << 30  # bytes of pictures that are moved to a GPU as a whole, 87,000 of 128 pixels
+MAX_ON_GPU = 4 << 30  # bytes of pictures that are moved to a GPU as a whole, 87,000 of 128 pixels
 
 
 Source = Tensor | Stored  # uint8 (N, 3, side, side)
@@ -29,7 +29,7 @@ class RealPictures:
         self._device, self._pictures = device, pictures
         if isinstance(pictures, Stored):
             self.hash = pictures.hash
-            if device.type != "cpu" and pictures.size <= MOST_ON_GPU:
+            if device.type != "cpu" and pictures.size <= MAX_ON_GPU:
                 self._pictures = torch.from_numpy(pictures.mapped).to(device)
         else:
             self.hash = hashlib.sha256(pictures.contiguous().numpy().data).hexdigest()  # of all their bytes, in order

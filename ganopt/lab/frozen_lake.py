@@ -12,12 +12,12 @@ MAPS = {
     "4x4": ("SFFF", "FHFH", "FFFH", "HFFG"),
     "8x8": ("SFFFFFFF", "FFFFFFFF", "FFFHFFFF", "FFFFFHFF", "FFFHFFFF", "FHHFFFHF", "FHFFHFHF", "FFFHFFFG"),
 }
-FROZEN = 0.8  # share of frozen places on a random map
+FROZEN = 0.8  # share of frozen states on a random map
 
 
 @dataclass(frozen=True)
 class Lake:
-    """A square map; states are its places, row by row. An episode ends in a hole, at the goal, or after `limit` steps.
+    """A square map; states are its squares, row by row. An episode ends in a hole, at the goal, or after `limit` steps.
 
     On a slippery lake, a move goes where it is meant to, or to either side of that, with a third each.
     """
@@ -27,11 +27,11 @@ class Lake:
 
     @property
     def side(self) -> int:
-        """Places in a row."""
+        """States in a row."""
         return len(self.rows)
 
     @property
-    def places(self) -> str:
+    def letters(self) -> str:
         """The letters of all states."""
         return "".join(self.rows)
 
@@ -42,10 +42,10 @@ class Lake:
 
     def outcomes(self) -> list[list[tuple[int, ...]]]:
         """For each state and action, the equally likely next states. Holes and the goal are never left."""
-        side, places = self.side, self.places
+        side, letters = self.side, self.letters
 
         def move(state: int, action: int) -> int:
-            if places[state] in HOLE + GOAL:
+            if letters[state] in HOLE + GOAL:
                 return state
             row, column = divmod(state, side)
             row += (action == DOWN) - (action == UP)
@@ -64,12 +64,12 @@ class Lake:
         for state, actions in enumerate(self.outcomes()):
             for action, ends in enumerate(actions):
                 np.add.at(moves[state], list(ends), policy[state, action] / len(ends))
-        return float(np.linalg.matrix_power(moves, steps)[0, self.places.index(GOAL)])
+        return float(np.linalg.matrix_power(moves, steps)[0, self.letters.index(GOAL)])
 
     def best_policy(self, discount: float) -> np.ndarray:
         """The policy with the largest discounted reward, (states, 4), by value iteration."""
-        ends, goal = np.array(self.outcomes()), np.array([place == GOAL for place in self.places])
-        inside = np.array([place not in HOLE + GOAL for place in self.places])
+        ends, goal = np.array(self.outcomes()), np.array([letter == GOAL for letter in self.letters])
+        inside = np.array([letter not in HOLE + GOAL for letter in self.letters])
         q, before = np.zeros((self.side**2, 4)), None
         while before is None or np.abs(q - before).max() > 1e-10:
             before = q
@@ -79,7 +79,7 @@ class Lake:
     def shortest(self) -> int:
         """The steps of the shortest way to the goal if nothing is slippery."""
         calm, reached, steps = Lake(self.rows, False).outcomes(), {0}, 0
-        while self.places.index(GOAL) not in reached:
+        while self.letters.index(GOAL) not in reached:
             reached |= {end for state in reached for [end] in calm[state]}
             steps += 1
         return steps
@@ -91,9 +91,9 @@ def make_lake(name: str, slippery: bool, side: int, seed: int) -> Lake:
         return Lake(MAPS[name], slippery)
     chance = random.Random(seed)
     while True:
-        places = ["F" if chance.random() < FROZEN else HOLE for _ in range(side * side)]
-        places[0], places[-1] = START, GOAL
-        rows = tuple("".join(places[row * side : (row + 1) * side]) for row in range(side))
+        letters = ["F" if chance.random() < FROZEN else HOLE for _ in range(side * side)]
+        letters[0], letters[-1] = START, GOAL
+        rows = tuple("".join(letters[row * side : (row + 1) * side]) for row in range(side))
         if _can_be_crossed(rows):
             return Lake(rows, slippery)
 

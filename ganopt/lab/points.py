@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from ganopt.errors import UserError
 
 VOTES = {"y": 1.0, "n": -1.0, "?": 0.0}  # as in UCI's house-votes-84
-MOST_ROWS = 20_000
+MAX_ROWS = 20_000
 
 
 def blobs(count: int, chance: np.random.Generator, centres: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +65,7 @@ def read_csv(path: str) -> tuple[np.ndarray, np.ndarray, list[str]]:
     """
     try:
         with open(Path(path), newline="", encoding="utf-8-sig") as file:
-            rows = [row for _, row in zip(range(MOST_ROWS), csv.reader(file), strict=False) if row]
+            rows = [row for _, row in zip(range(MAX_ROWS), csv.reader(file), strict=False) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path} cannot be read as CSV; give a text file with a row per object.") from error
     if len({len(row) for row in rows}) != 1:

@@ -20,7 +20,7 @@ from ganopt.data import image_folder
 from ganopt.data.decode import MAX_PIXELS
 from ganopt.errors import UserError
 from ganopt.metrics import eyes, features, references, samples
-from ganopt.metrics.features import ALL, FEWEST, MOST, Extraction, Extractor
+from ganopt.metrics.features import ALL, MAX_PICTURES, MIN_PICTURES, Extraction, Extractor
 from ganopt.metrics.samples import Sample
 from ganopt.metrics.scores import Score, score, shuffled
 from ganopt.metrics.sliced_wasserstein import PICTURES
@@ -30,7 +30,7 @@ from ganopt.models.latents import MAX_SEED, format_seeds, latents
 from ganopt.models.sampling import draw, inference_copy
 
 FLOOR = "real against real"
-MOST_BEST_OF = 100
+MAX_BEST_OF = 100
 DRAWN = 1024  # faces that are drawn and judged at a time
 
 
@@ -51,12 +51,12 @@ class Plan:
     def __post_init__(self) -> None:
         draws = bool(self.models or self.against)
         for count in (self.count, self.reference_count):
-            if count != ALL and not FEWEST <= count <= MOST:
-                raise UserError(f"FID cannot be measured with {count} pictures; use {FEWEST} to {MOST}.")
+            if count != ALL and not MIN_PICTURES <= count <= MAX_PICTURES:
+                raise UserError(f"FID cannot be measured with {count} pictures; use {MIN_PICTURES} to {MAX_PICTURES}.")
         if draws and self.count == ALL:
             raise UserError("The faces of a model have no end; say how many to measure, as in --n 500.")
-        if not 1 <= self.best_of <= MOST_BEST_OF:
-            raise UserError(f"One of {self.best_of} faces cannot be taken; use 1 to {MOST_BEST_OF}.")
+        if not 1 <= self.best_of <= MAX_BEST_OF:
+            raise UserError(f"One of {self.best_of} faces cannot be taken; use 1 to {MAX_BEST_OF}.")
         if self.best_of > 1 and self.against:
             raise UserError("The best faces of two models have different seeds; use --best-of without --against.")
         if not 1 <= self.repeats <= 10:
@@ -111,7 +111,7 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
     else:
         extraction = features.of_path(plan.reference, extractor, plan.reference_count, most_pixels, plan.seed)
         reference = yield from counted(extraction, reference_share)
-        if len(reference.rows) >= 2 * FEWEST:  # there are no other real pictures: compare its halves
+        if len(reference.rows) >= 2 * MIN_PICTURES:  # there are no other real pictures: compare its halves
             halves = shuffled(reference.ordered).chunk(2)
             first, second = (samples.from_rows(FLOOR, half) for half in halves)
             yield Update(done, total, score([first], second))
@@ -125,7 +125,7 @@ def evaluate(plan: Plan, extractor: Extractor, most_pixels: int = MAX_PIXELS) ->
         yield Update(done, total, score(drawn, reference, teachers), (drawn[0], reference))
     for path, share in zip(plan.paths, shares, strict=True):
         sample = yield from counted(features.of_path(path, extractor, plan.count, most_pixels, plan.seed), share)
-        if isinstance(plan.reference, str) and FEWEST <= sample.count < min(plan.count, others.count):
+        if isinstance(plan.reference, str) and MIN_PICTURES <= sample.count < min(plan.count, others.count):
             smaller = dataclasses.replace(plan, count=sample.count)
             yield Update(done, total, _shipped_floor(smaller, reference, others))
         yield Update(done, total, score([sample], reference, teachers))
@@ -215,4 +215,4 @@ def _shipped_floor(plan: Plan, reference: Sample, others: Sample) -> Score:
 def _expected(path: Path, most: int) -> int:
     if features.is_statistics(path) and not os.path.isfile(path):
         raise UserError(f"There is no file {path}; check the name.")
-    return min(PICTURES if os.path.isfile(path) else image_folder.check(path, minimum=FEWEST).count, most)
+    return min(PICTURES if os.path.isfile(path) else image_folder.check(path, minimum=MIN_PICTURES).count, most)

@@ -15,7 +15,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor
 
-MOST_HELD = 256 << 20  # bytes of batches in progress or waiting, unless there is only one
+MAX_HELD = 256 << 20  # bytes of batches in progress or waiting, unless there is only one
 Output = TypeVar("Output", Tensor, tuple[Tensor, ...])
 
 
@@ -24,7 +24,7 @@ def extract(
 ) -> Iterator[Output | str]:
     """The network's output for each batch, in order, computed on the device and returned on the CPU.
 
-    Up to two batches per thread are read ahead of the results, within MOST_HELD. A text in place of a batch is yielded
+    Up to two batches per thread are read ahead of the results, within MAX_HELD. A text in place of a batch is yielded
     immediately, which gives the caller a chance to stop.
     """
 
@@ -48,7 +48,7 @@ def extract(
                     continue
                 waiting.append((pool.submit(run, batch), batch.nbytes))
                 held += batch.nbytes
-                while len(waiting) > 2 * threads or (held > MOST_HELD and len(waiting) > 1):
+                while len(waiting) > 2 * threads or (held > MAX_HELD and len(waiting) > 1):
                     future, size = waiting.popleft()
                     held -= size
                     yield future.result()

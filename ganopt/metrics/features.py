@@ -35,7 +35,7 @@ from ganopt.models.latents import format_seeds, latents
 from ganopt.models.sampling import draw, inference_copy
 
 BLOCK = 1000  # rows that are added to the covariance at a time
-FEWEST, MOST = 50, 50_000  # pictures in a sample of a model
+MIN_PICTURES, MAX_PICTURES = 50, 50_000  # pictures in a sample of a model
 ALL = sys.maxsize  # pictures of a folder or file, however many there are
 LARGEST_BATCH = 64 << 20  # bytes of pictures in a batch, unless it is a single picture
 CODE = ("models", *image_folder.DECODING, "data/isolated.py", "metrics")  # the code that features depend on
@@ -108,8 +108,8 @@ def choice(count: int, available: int, seed: int, *others: str) -> str:
 
 def _of_files(label: str, files: isolated.Upload, seed: int, extractor: Extractor) -> Extraction:
     """Pictures of any size, chosen with a seed."""
-    if files.count < FEWEST:
-        raise UserError(f"{label} contains {files.count} pictures; FID needs at least {FEWEST}.")
+    if files.count < MIN_PICTURES:
+        raise UserError(f"{label} contains {files.count} pictures; FID needs at least {MIN_PICTURES}.")
 
     def batches(size: int) -> Iterator[Tensor | str]:
         readable, reasons = 0, []
@@ -123,9 +123,9 @@ def _of_files(label: str, files: isolated.Upload, seed: int, extractor: Extracto
             while chunk := list(itertools.islice(same, most)):
                 readable += len(chunk)
                 yield torch.from_numpy(np.stack(chunk))
-        if readable < FEWEST:
+        if readable < MIN_PICTURES:
             why = f" ({len(reasons)} were skipped, the first because {reasons[0]})" if reasons else ""
-            raise UserError(f"Only {readable} pictures in {label} can be read{why}; FID needs at least {FEWEST}.")
+            raise UserError(f"Only {readable} pictures in {label} can be read{why}; FID needs at least {MIN_PICTURES}.")
 
     sample = yield from _sample(label, files.hash, files.count, lambda size: (batches(size), _unchanged), extractor)
     left_out = files.left_out and f"left out: {files.left_out}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ganopt.metrics.features import FEWEST
+from ganopt.metrics.features import MIN_PICTURES
 from ganopt.metrics.fid import NEIGHBOURS, diversity, fit, frechet_distance, kernel_distance, precision_and_recall
 from ganopt.metrics.samples import Sample
 from ganopt.metrics.sliced_wasserstein import sliced_wasserstein
@@ -101,7 +101,7 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
 def bias(sample: Sample, reference: Sample, points: int = 8) -> tuple[tuple[int, float], ...]:
     """FID as a function of the number of pictures, from subsets of one sample: pairs (n, FID)."""
     rows = shuffled(sample.ordered)[:2000]
-    counts = torch.linspace(FEWEST, len(rows), points).round().int().unique().tolist()
+    counts = torch.linspace(MIN_PICTURES, len(rows), points).round().int().unique().tolist()
     return tuple((count, frechet_distance(fit(rows[:count]), reference.gaussian)) for count in counts)
 
 

@@ -46,11 +46,11 @@ def summarise(pictures: Tensor) -> Tensor:
     """
     pictures = pictures[content_keys(pictures).argsort(stable=True)[:PICTURES]]
     levels = len(_pyramid(pictures[:1]))
-    places = torch.Generator().manual_seed(0)
+    chance = torch.Generator().manual_seed(0)
     patches: list[list[Tensor]] = [[] for _ in range(levels)]
     for some in pictures.split(CHUNK):
         for level, found in zip(_pyramid(some), patches, strict=True):
-            found.append(_patches(level, places))
+            found.append(_patches(level, chance))
     bases = _bases()
     return torch.stack([_bins(_normalised(torch.cat(found)), bases) for found in patches]).half()
 
@@ -134,7 +134,7 @@ def _patches(pictures: Tensor, random: torch.Generator) -> Tensor:
     left = torch.randint(width - PATCH + 1, (count, PATCHES, 1), generator=random)
     inside = torch.arange(PATCH)
     offsets = (inside[:, None] * width + inside).flatten()  # (49,)
-    places = (top * width + left + offsets).flatten(1)  # (N, PATCHES * 49)
+    indices = (top * width + left + offsets).flatten(1)  # (N, PATCHES * 49)
     flat = pictures.reshape(count, channels, height * width)
-    found = flat.gather(2, places[:, None].expand(-1, channels, -1))  # (N, 3, PATCHES * 49)
+    found = flat.gather(2, indices[:, None].expand(-1, channels, -1))  # (N, 3, PATCHES * 49)
     return found.unflatten(2, (PATCHES, PATCH**2)).transpose(1, 2).flatten(0, 1)

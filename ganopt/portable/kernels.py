@@ -43,8 +43,8 @@ def of_transposed(layer: nn.ConvTranspose2d) -> Kernel:
     if factor == 1:  # one group, whose outputs are all pixels
         ordered = codes.transpose(0, 2, 3, 1).reshape(1, 1, inputs, size**2 * channels)
         return Kernel(ordered, scales, np.ones(size**2 * channels, np.float32), size, ((0, 0, 1, 1),))
-    places = [_places(phase, factor) for phase in range(factor)]  # the same down and across
-    phases = [(down, across) for down in places for across in places]
+    indices = [_indices(phase, factor) for phase in range(factor)]  # the same down and across
+    phases = [(down, across) for down in indices for across in indices]
     groups = [[codes[:, :, y, x] for y in down for x in across] for down, across in phases]
     ordered = np.array(groups)  # (phases, 4, I, C)
     tops = [0 if 2 * phase >= factor else -1 for phase in range(factor)]
@@ -62,8 +62,8 @@ def repeated(values: np.ndarray, factor: int) -> np.ndarray:
     return np.tile(values, factor**2)
 
 
-def _places(phase: int, factor: int) -> tuple[int, int]:
-    """The places in a transposed kernel of twice the stride that give a phase from the two input pixels it reads."""
+def _indices(phase: int, factor: int) -> tuple[int, int]:
+    """The indices in a transposed kernel of twice the stride that give a phase from the two input pixels it reads."""
     first = (phase + factor // 2) % factor
     return first + factor, first
 

@@ -27,7 +27,7 @@ KINDS = ("shuffle", "big", "kd", "big-res", "kd-res")  # that have only these st
 
 @dataclass(frozen=True)
 class Program:
-    """The steps of a generator. Steps refer to flat arrays of int8, float16 or float32 by their places."""
+    """The steps of a generator. Steps refer to flat arrays of int8, float16 or float32 by their indices."""
 
     side: int
     steps: list[dict[str, Any]]
@@ -126,9 +126,9 @@ class _Writer:
         biases = by_phase(bias, kernel.factor)
         outputs = kernel.outputs * by_phase(np.broadcast_to(scale, bias.shape), kernel.factor)
         tensors = [kernel.codes, kernel.inputs, outputs, biases]
-        places = list(range(len(self.tensors), len(self.tensors) + len(tensors)))
+        indices = list(range(len(self.tensors), len(self.tensors) + len(tensors)))
         self.tensors += [np.ascontiguousarray(tensor).ravel() for tensor in tensors]
         self.steps.append(
             {"do": "convolve", "to": to, "from": source, "channels": len(biases) // kernel.factor**2}
-            | {"factor": kernel.factor, "windows": kernel.windows, "relu": relu, "tensors": places}
+            | {"factor": kernel.factor, "windows": kernel.windows, "relu": relu, "tensors": indices}
         )

@@ -23,12 +23,12 @@ from ganopt.training.recipe_text import shareable
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, read_recipe, write_state
 from ganopt.training.run_metrics import METRICS
 
-MOST_BYTES = 15 * 2**20  # in each part
+MAX_BYTES = 15 * 2**20  # in each part
 TEXTS = (CONFIG, METRICS)
 NETWORKS = tuple(FILES.values())
 
 
-def pack(runs: Path, parts: Path, most: int = MOST_BYTES) -> list[Path]:
+def pack(runs: Path, parts: Path, most: int = MAX_BYTES) -> list[Path]:
     """Write all runs in a folder as one zip file, split into parts of up to `most` bytes; returns their paths.
 
     Raises UserError if there is no run, or the parts cannot be written.

@@ -22,12 +22,12 @@ from ganopt.data.image_folder import MINIMUM
 from ganopt.errors import UserError
 from ganopt.files import write_error
 from ganopt.locks import LOCK, STOP, fcntl, is_locked, lock_file, lock_folder
-from ganopt.models.zoo import RUN, RUN_NAME
+from ganopt.models.zoo import RUN_NAME
+from ganopt.runs.needs import check_needs, needs
 from ganopt.runs.queue import LOG, PAUSE, PROCESS, launch
 from ganopt.runs.status import find, folder_of
 from ganopt.subprocesses import ONE_THREAD, run_module
 from ganopt.training.methods import resolved
-from ganopt.training.recipe_text import models
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import STATE, read_counters, read_recipe, write_recipe
 
@@ -106,10 +106,11 @@ def resume(
     """Resume a run up to its budget, or up to `minutes` in total; a run without a save starts again.
 
     `lr_decay` asks for a new schedule of the learning rates, which otherwise do not rise again.
-    Raises UserError if the run is active, or the limit is reached, as in `start`.
+    Raises UserError if the run is active, the limit is reached, as in `start`, or its pictures or the model that it
+    imitates are gone; then the run stays as it is.
     """
     folder = folder_of(runs, name)
-    read_recipe(folder)
+    check_needs(read_recipe(folder))
     if (folder / STATE).exists():
         read_counters(folder)
     budget = {"--minutes": minutes, "--lr-decay": lr_decay}
@@ -207,18 +208,6 @@ def _launch(folder: Path, limit: int | None, *options: str) -> None:
     threading.Thread(target=process.wait, daemon=True).start()  # or it would become a zombie when it ends
 
 
-def _needs(user: Path, folder: Path) -> bool:
-    """Whether the run in the folder `user` needs the model or the pictures of the one in `folder` to be resumed."""
-    try:
-        recipe = read_recipe(user)
-    except UserError:  # it cannot be resumed anyway
-        return False
-    named = (recipe.data, *models(recipe, saved=(user / STATE).exists()).values())
-    names = [name.removeprefix(synthetic.PREFIX) for name in named]
-    paths = [Path(name).absolute() for name in filter(None, names)]
-    return f"{RUN}{folder.name}" in names or any(folder.absolute() in (path, *path.parents) for path in paths)
-
-
 @contextlib.contextmanager
 def _inactive(runs: Path, name: str) -> Iterator[Path]:
     """The folder of a run, which cannot be resumed during the block.
@@ -226,7 +215,7 @@ def _inactive(runs: Path, name: str) -> Iterator[Path]:
     Raises UserError if the run is active, another run needs it, or the folder cannot be written.
     """
     folder = folder_of(runs, name)
-    if users := [run.name for run in find(runs) if run.name != name and _needs(run.folder, folder)]:
+    if users := [run.name for run in find(runs) if run.name != name and needs(run.folder, folder)]:
         raise UserError(f"'{users[0]}' needs '{name}' to be resumed; delete '{users[0]}' first.")
     try:
         lock = lock_file(folder / LOCK)

@@ -17,7 +17,7 @@ from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import read_recipe
 from ganopt.training.run_metrics import METRICS, Line, follow
 
-MOST_POINTS = 400  # in a curve; when it is full, pairs of points are averaged
+MAX_POINTS = 400  # in a curve; when it is full, pairs of points are averaged
 RECENT = 50  # steps over which the speed is measured
 TAIL = 2000  # bytes of a log that are shown
 REQUIRED = {"step", "images", "seconds", "memory", "progress"}  # in each line
@@ -57,8 +57,8 @@ class Watch:
         if len(self.pending) == self.width:
             self.points.append(_mean(self.pending))
             self.pending = []
-        if len(self.points) == MOST_POINTS:
-            self.points = [_mean(self.points[index : index + 2]) for index in range(0, MOST_POINTS, 2)]
+        if len(self.points) == MAX_POINTS:
+            self.points = [_mean(self.points[index : index + 2]) for index in range(0, MAX_POINTS, 2)]
             self.width *= 2
 
     @property

@@ -104,7 +104,8 @@ def launch(folder: Path, command: list[str], limit: int | None = None, **environ
     """Start a process that runs a command when it is the run's turn; None if the run is active already.
 
     The process outlives this one. Its output is appended to the folder's log. Raises UserError if `limit` runs are
-    active, also if several are launched at the same moment.
+    active, also if several are launched at the same moment, and OSError if it cannot be started; then the run's last
+    exit status stays.
     """
     with _locked_queue(folder.parent):
         if limit is not None:
@@ -113,9 +114,7 @@ def launch(folder: Path, command: list[str], limit: int | None = None, **environ
         if lock is None:
             return None
         with lock:  # until the process has inherited it, or where that is not possible, waits for it
-            for old in (EXIT, PROCESS, STOP):  # the old process id may belong to another process by now
-                (folder / old).unlink(missing_ok=True)
-            with open(folder / LOG, "ab") as output:
+            with open(folder / LOG, "ab") as output, _without_old(folder):
                 process = subprocess.Popen(
                     [sys.executable, "-m", "ganopt.runs.queue", str(folder), str(lock.descriptor), *command],
                     pass_fds=[lock.descriptor] if fcntl else [],
@@ -131,6 +130,20 @@ def launch(folder: Path, command: list[str], limit: int | None = None, **environ
         if not fcntl:
             _wait_while(process, lambda: not is_locked(folder / LOCK))
     return process
+
+
+@contextlib.contextmanager
+def _without_old(folder: Path) -> Iterator[None]:
+    """Remove what an earlier process of a run has left; if the block fails, its exit status is written again."""
+    ended = (folder / EXIT).read_bytes() if (folder / EXIT).exists() else None
+    for old in (EXIT, PROCESS, STOP):  # the old process id may belong to another process by now
+        (folder / old).unlink(missing_ok=True)
+    try:
+        yield
+    except OSError:
+        if ended is not None:
+            (folder / EXIT).write_bytes(ended)
+        raise
 
 
 def _wait_while(process: subprocess.Popen, condition: Callable[[], bool]) -> None:

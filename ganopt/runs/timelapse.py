@@ -20,9 +20,9 @@ from ganopt.training.run_folder import VERDICTS
 from ganopt.training.step import Verdicts
 from ganopt.viz.sheets import comparison, save_animation
 
-MOST_FRAMES = 60
+MAX_FRAMES = 60
 COLUMNS = 8
-SIDE, MOST_SIDE = 128, 1024  # pixels: of the enlarged faces, and the limit for previews
+SIDE, MAX_SIDE = 128, 1024  # pixels: of the enlarged faces, and the limit for previews
 NAME = re.compile("[0-9]{1,12}")  # of a preview without its suffix: the step
 
 
@@ -51,7 +51,7 @@ def previews(folder: Path, most: int) -> tuple[list[int], Tensor]:
 
 def save_film(folder: Path, path: Path) -> None:
     """Write a run's previews as an animated WebP of six faces in a row. Raises UserError as `previews` does."""
-    _, pictures = previews(folder, MOST_FRAMES)
+    _, pictures = previews(folder, MAX_FRAMES)
     save_animation(torch.cat(pictures.unbind(1), dim=-1), path, seconds=6.0)
 
 
@@ -67,7 +67,7 @@ def read_preview(path: Path) -> Tensor:
     try:
         with Image.open(path, formats=["PNG"]) as image:
             width, height = image.size
-            if width != len(FIXED_SEEDS) * height or height > MOST_SIDE:
+            if width != len(FIXED_SEEDS) * height or height > MAX_SIDE:
                 raise ValueError(f"{width} x {height} pixels")
             pixels = torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1)
     except FileNotFoundError:
@@ -85,7 +85,7 @@ def read_verdicts(preview: Path) -> tuple[Tensor, list[Verdicts]] | None:
     try:
         with Image.open(preview.parents[1] / VERDICTS / preview.name, formats=["PNG"]) as image:
             width, side = image.size
-            if side > MOST_SIDE or width > len(FIXED_SEEDS) * side or width % side:
+            if side > MAX_SIDE or width > len(FIXED_SEEDS) * side or width % side:
                 raise ValueError(f"{width} x {side} pixels")
             found = [Verdicts(**each) for each in json.loads(image.info[VERDICTS])]
             real = torch.stack(torch.from_numpy(np.array(image.convert("RGB"))).permute(2, 0, 1).split(side, dim=2))

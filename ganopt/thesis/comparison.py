@@ -18,7 +18,7 @@ from ganopt.thesis.model_facts import megabytes
 from ganopt.thesis.results import Records
 from ganopt.viz.charts import Plot, Point
 
-MOST_MODELS, MOST_SEEDS = 5, 16
+MAX_MODELS, MAX_SEEDS = 5, 16
 BRIGHTEST = 0.25  # the difference shown in the brightest colour of a map
 RAMP = ((0, 0, 4), (87, 16, 110), (188, 55, 84), (249, 142, 9), (252, 255, 164))  # its colours, evenly spaced
 
@@ -42,7 +42,7 @@ def compare(models: list[str], device: torch.device, seeds: list[Face]) -> Compa
     Smaller pictures are enlarged to the size of the largest by repeating pixels, which adds to their difference.
     Raises UserError for an unknown model, and for too many or too few models or seeds.
     """
-    for what, count, most in (("models", len(models), MOST_MODELS), ("seeds", len(seeds), MOST_SEEDS)):
+    for what, count, most in (("models", len(models), MAX_MODELS), ("seeds", len(seeds), MAX_SEEDS)):
         if not 1 <= count <= most:
             raise UserError(f"{count} {what} cannot be compared; choose 1 to {most}.")
     zoo.check_offered(models)
@@ -105,7 +105,7 @@ def presets() -> dict[str, list[str]]:
     sources.pop(teacher, None)  # if the only models are transfers
     if (source := next(iter(sources.values()), "")) in entries:
         found["Before and after transfer"] = [source, *(name for name, each in sources.items() if each == source)]
-    return {text: names[:MOST_MODELS] for text, names in found.items()}
+    return {text: names[:MAX_MODELS] for text, names in found.items()}
 
 
 def first_choice() -> list[str]:

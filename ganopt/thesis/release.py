@@ -22,7 +22,7 @@ from ganopt.data.decode import decode_whole
 from ganopt.errors import UserError, exit_on_user_error
 from ganopt.files import atomic_write, sha256
 from ganopt.metrics import eyes, features, inception_weights, references
-from ganopt.metrics.features import FEWEST
+from ganopt.metrics.features import MIN_PICTURES
 from ganopt.metrics.sliced_wasserstein import PICTURES, resized, sliced_wasserstein, summarise
 from ganopt.models import weights, zoo
 from ganopt.models.catalogue import ROLES, Entry, File, ModelRole, catalogue, lab_catalogue, write_catalogue
@@ -156,7 +156,7 @@ def swd_floors(others: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
     Takes pictures, uint8 (N, 3, 128, 128), and a summary.
     """
     most = min(len(others), PICTURES)
-    counts = [*range(min(FEWEST, most), most, FLOOR_STEP), most]
+    counts = [*range(min(MIN_PICTURES, most), most, FLOOR_STEP), most]
     floors = []
     for count in counts:
         some = others[image_folder.drawn(len(others), count, 0)]

@@ -99,18 +99,18 @@ def resume(
     folder: Path,
     pictures: Tensor | None = None,
     budget: dict[str, int | float | None] | None = None,
-    **places: str,
+    **overrides: str,
 ) -> Generator[Step]:
     """Resume the run in a folder from its last save, up to its budget or a new one; if that is spent, no step is left.
 
     A larger budget does not raise learning rates that have begun to fall: they stay until the new schedule is below
-    them. `lr_decay` in `budget` asks for a new schedule, from the full rates. `places` are new values for the settings
-    `data` and `device`. Raises UserError as `train` does, and if there is no run, it is at work, or its pictures have
-    changed.
+    them. `lr_decay` in `budget` asks for a new schedule, from the full rates. `overrides` are new values for the
+    settings `data` and `device`. Raises UserError as `train` does, and if there is no run, it is at work, or its
+    pictures have changed.
     """
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock_run(folder))
-        state = prepare_resume(folder, pictures, budget, **places)
+        state = prepare_resume(folder, pictures, budget, **overrides)
         if _progress(state) < 1:
             write_recipe(folder, state.recipe)
         if (folder / STATE).exists():  # the run may have been killed between saving the state and the weights
@@ -124,7 +124,7 @@ def prepare_resume(
     folder: Path,
     pictures: Tensor | None = None,
     budget: dict[str, int | float | None] | None = None,
-    **places: str,
+    **overrides: str,
 ) -> State:
     """The run in a folder as of its last save, for `resume` and dry runs; nothing is written to the folder.
 
@@ -132,7 +132,7 @@ def prepare_resume(
     """
     budget = budget or {}
     whole = dict.fromkeys(("steps", "images", "minutes")) if set(budget) - {"lr_decay"} else {}
-    recipe, notes, values = read_saved(folder, **(whole | budget | places))
+    recipe, notes, values = read_saved(folder, **(whole | budget | overrides))
     for note in notes:
         tqdm.write(note, file=sys.stderr)
     saved = read_state(folder) if (folder / STATE).exists() else None

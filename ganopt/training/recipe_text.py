@@ -70,15 +70,17 @@ def shareable(recipe: Recipe) -> dict[str, Any]:
 
 
 def argv(recipe: Recipe) -> list[str]:
-    """The command-line arguments for a recipe, without the settings that have their default."""
+    """The command-line arguments for a recipe, without the settings that have their default or no effect."""
     method = method_of(recipe)
     arguments = ["train", "--recipe", recipe.method] if recipe.method in from_scratch() else [recipe.method]
     critic, options = format_with_options(
         recipe.critics, {**method.defaults, "beta1": recipe.beta1, "beta2": recipe.beta2}
     )
     values = {"critic": critic} | {name: getattr(recipe, name) for name in settings_of(type(recipe))} | options
+    without_effect = recipe.without_effect()
     for name, value in values.items():
-        if value == method.default(name) or (name == "generator" and recipe.generator_from_origin):
+        is_fixed = name in without_effect or (name == "generator" and recipe.generator_from_origin)
+        if is_fixed or value == method.default(name):
             continue
         if isinstance(value, bool):
             arguments.append(option(name) if value else f"--no-{option(name)[2:]}")

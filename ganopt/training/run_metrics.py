@@ -18,7 +18,7 @@ from ganopt.files import atomic_write, write_error
 from ganopt.training.state import State
 
 METRICS = "metrics.jsonl"
-MOST_VALUE = 1e30  # a larger number counts as damaged
+MAX_VALUE = 1e30  # a larger number counts as damaged
 DELAY = 1.0  # seconds for which lines are held back on a GPU, which works on the next steps meanwhile
 
 Line = dict[str, Any]  # a line of the file
@@ -161,4 +161,4 @@ def parse_line(text: bytes) -> Line | None:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MOST_VALUE < value < MOST_VALUE
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and -MAX_VALUE < value < MAX_VALUE

@@ -45,8 +45,8 @@ TABS = {
     "Lab": build_lab,
     "About": build_about,
 }
-MOST_UPLOAD = "1gb"
-MOST_SESSIONS = 300  # kept in memory, 0.4 MB each; the least recently used ones are dropped
+MAX_UPLOAD = "1gb"
+MAX_SESSIONS = 300  # kept in memory, 0.4 MB each; the least recently used ones are dropped
 HEADER = """# ganopt
 Compact GANs for animal faces. Every face is drawn from a seed; a seed gives the same face on every machine.
 """
@@ -117,8 +117,8 @@ def launch(demo: PatchedBlocks, **settings: Any) -> None:
             ssr_mode=False,
             footer_links=[],
             show_error=False,
-            max_file_size=MOST_UPLOAD,
-            state_session_capacity=MOST_SESSIONS,
+            max_file_size=MAX_UPLOAD,
+            state_session_capacity=MAX_SESSIONS,
             app_kwargs={"exception_handlers": REFUSALS, "routes": [private_link.ROUTE, live.ROUTE]},
             prevent_thread_lock=True,
             **settings,

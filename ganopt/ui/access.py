@@ -6,26 +6,22 @@ $GANOPT_PRIVATE. All other requests are public, wherever they come from.
 
 import hmac
 import math
-import os
-import re
-from pathlib import Path
 
 import fastapi
 import gradio as gr
 
 from ganopt import environment
 from ganopt.errors import UserError
-from ganopt.files import cache_folder, runs_folder
+from ganopt.files import runs_folder
 from ganopt.models import zoo
 from ganopt.models.networks import parameters_of
 from ganopt.runs.queue import check_limit
 from ganopt.training.recipes import Recipe
+from ganopt.ui.folders import without_folders
 
 PUBLIC_MINUTES = 5
 PUBLIC_BATCH, PUBLIC_PARAMETERS, PUBLIC_RUNS, PUBLIC_QUEUE, PUBLIC_FIDS = 32, 7_000_000, 20, 4, 8
 TOKEN_HEADER = "X-Ganopt-Token"
-# an absolute path up to its last part, and not a part of an address, of a tag or of a name such as big/8
-FOLDERS = re.compile(r"""(?<![\w/:<.~-])(?:[A-Za-z]:)?[\\/](?:[^\s"'\\/<>()]+[\\/])+""")
 
 
 def is_public(request: gr.Request) -> bool:
@@ -52,13 +48,6 @@ def cookie_name(demo: gr.Blocks) -> str:
 def visible(text: str, request: gr.Request) -> str:
     """A text of the server as the sender of a request may see it: for public visitors, without its folders."""
     return without_folders(text) if is_public(request) else text
-
-
-def without_folders(text: str) -> str:
-    """A text in which each absolute path is reduced to its last part, or to what follows the folder of runs."""
-    for folder in (runs_folder(), cache_folder().absolute(), Path.cwd()):  # their subfolders may contain spaces
-        text = re.sub(rf"(?<![\w.-]){re.escape(f'{folder}{os.sep}')}", "", text)
-    return FOLDERS.sub("", text)
 
 
 def check_private(request: gr.Request, action: str, instead: str = "run ganopt on your own machine") -> None:

@@ -20,7 +20,7 @@ from ganopt.models import zoo
 from ganopt.models.sampling import save_png, to_image
 from ganopt.thesis.model_facts import megabytes
 
-MOST_LETTERS = 100  # of the name of a file for download
+MAX_LETTERS = 100  # of the name of a file for download
 ERROR = "Error"  # the title of all error messages
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # for events that are not endpoints
 Event = gr.events.Dependency
@@ -65,7 +65,7 @@ class Scratch:
         folder = self.folder / str(number)
         folder.mkdir(parents=True)
         stem, _, suffix = name.rpartition(".")
-        plain = re.sub(r"[^\w.-]+", "-", stem)[:MOST_LETTERS].strip("-")
+        plain = re.sub(r"[^\w.-]+", "-", stem)[:MAX_LETTERS].strip("-")
         return folder / f"{plain}.{suffix}"
 
 

@@ -14,7 +14,7 @@ from ganopt.models.latents import format_seeds, label, parse_faces
 from ganopt.models.sampling import save_png
 from ganopt.thesis import comparison as comparing
 from ganopt.thesis import tables
-from ganopt.thesis.comparison import MOST_MODELS, MOST_SEEDS, Comparison
+from ganopt.thesis.comparison import MAX_MODELS, MAX_SEEDS, Comparison
 from ganopt.thesis.model_facts import are_measured, facts, savings
 from ganopt.ui import figures, gpu
 from ganopt.ui.address import Address, Parameters, parse, query_of, show_after, tab_of
@@ -101,7 +101,7 @@ def _handlers(device: torch.device, scratch: Scratch, unchanged: tuple) -> tuple
     """Handlers that draw a comparison: always, if there is none, and if the address asks for another one."""
 
     def draw(models: list[str], seeds: str, wanted: tuple[str, str]) -> tuple:
-        compared = gpu.compare(models or [], device, parse_faces(seeds, MOST_SEEDS))
+        compared = gpu.compare(models or [], device, parse_faces(seeds, MAX_SEEDS))
         shown, panel = (compared.models, compared.seeds), gr.Column(visible=len(compared.models) > 1)
         said, sheet, lines, faces, saved = _show(compared, device, scratch)
         gallery = gr.Gallery(faces, columns=len(lines), selected_index=None)  # no outline: it would be of an old pair
@@ -117,7 +117,7 @@ def _handlers(device: torch.device, scratch: Scratch, unchanged: tuple) -> tuple
     def draw_linked(models: list[str], seeds: str, wanted: tuple[str, str], drawn: tuple, query: str) -> tuple:
         if tab_of(parse(query)) != "compare":
             return unchanged
-        is_there = drawn == (models, parse_faces(seeds, MOST_SEEDS)) and wanted == ("", "")
+        is_there = drawn == (models, parse_faces(seeds, MAX_SEEDS)) and wanted == ("", "")
         return unchanged if is_there else draw(models, seeds, wanted)
 
     return draw, draw_first, draw_linked
@@ -132,7 +132,7 @@ def _add_endpoints(gallery: gr.Gallery, device: torch.device, scratch: Scratch) 
 
         Returns a summary, a sheet of all faces, facts about each model, and the faces as PNG files, one row per seed.
         """
-        compared = gpu.compare(models, device, parse_faces(seeds, MOST_SEEDS))
+        compared = gpu.compare(models, device, parse_faces(seeds, MAX_SEEDS))
         said, sheet, lines, faces, _ = _show(compared, device, scratch)
         return said, as_file(sheet), lines, as_pictures(gallery, faces)
 
@@ -153,13 +153,13 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, lis
         choices,
         value=comparing.first_choice(),
         multiselect=True,
-        max_choices=MOST_MODELS,
+        max_choices=MAX_MODELS,
         label="Models",
         info="All are compared with the first; sizes as float16",
         elem_id="compare-models",
     )
     seeds = gr.Textbox(
-        FIRST_SEEDS, label="Seeds", info=f"Up to {MOST_SEEDS}, as in 0-5, 42", max_lines=1, elem_id="compare-seeds"
+        FIRST_SEEDS, label="Seeds", info=f"Up to {MAX_SEEDS}, as in 0-5, 42", max_lines=1, elem_id="compare-seeds"
     )
     button = gr.Button("Compare", variant="primary", elem_id="compare")
     events = [

@@ -32,8 +32,8 @@ from ganopt.ui.fid_results import curve_html, heads, progress_html, table_of
 from ganopt.ui.figures import html_table
 from ganopt.ui.messages import beside, sentence_place
 
-MOST_PICTURES = 5000  # in a sample
-MOST_REPEATS = 3
+MAX_PICTURES = 5000  # in a sample
+MAX_REPEATS = 3
 NO_MODEL = "none"
 AS_IMAGES, AS_REFERENCE = "images to evaluate", "the reference"
 READY = "Press <b>Measure</b>. Without a GPU, this takes a minute or two."
@@ -59,7 +59,7 @@ def build_fid(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         repeats: int,
         seed: int,
         against: str,
-        own: str | None,
+        upload: str | None,
         role: str,
         request: gr.Request,
     ) -> Iterator[tuple]:
@@ -69,22 +69,21 @@ def build_fid(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
             count=int(count),
             repeats=int(repeats),
             seed=int(seed or 0),
-            **_sources(reference or "", own, role == AS_REFERENCE),
+            **_sources(reference or "", upload, role == AS_REFERENCE),
         )
         session = request.session_hash
         stopped.discard(session)
-        yield "Starting.", "", gr.DownloadButton(visible=False), ""
+        kept = (gr.skip(),) * 3  # the results of the last measurement, until this one has some
+        yield "Starting.", *kept
         for text, table, path, points in _measure(plan, device, scratch, lambda: session in stopped):
-            curve = curve_html(points) if points else gr.skip()
-            file = gr.DownloadButton(value=path, visible=True) if path else gr.skip()
-            yield text, html_table(table) if table else gr.skip(), file, curve
+            yield (text, *(_shown(table, path, points) if table else kept))
 
     def request_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
 
     show_after(button.click(_link, inputs[:3], link, queue=False, **QUIET), "fid", link)
     button.click(
-        beside(show, outputs),
+        beside(show, outputs, idle={outputs[0]: READY}),
         inputs,
         [*outputs, problem],
         api_visibility="private",
@@ -109,27 +108,27 @@ def _add_endpoints(models: list[str], reference: str, device: torch.device, scra
         repeats: int = 1,
         seed: int = 0,
         against: str = "",
-        own: dict | None = None,
-        own_as_reference: bool = False,
+        upload: dict | None = None,
+        upload_as_reference: bool = False,
     ) -> Iterator[dict]:
-        """Measure models, or uploaded pictures (`own`, a zip file), against a reference; progress is streamed.
+        """Measure models, or uploaded pictures (`upload`, a zip file), against a reference; progress is streamed.
 
-        In the result, `said` is the progress, `rows` are the results in the columns of `headers`, `notes` say which
+        In the result, `status` is the progress, `rows` are the results in the columns of `headers`, `notes` say which
         figures are absent and why, `csv` is a file of the rows, and `curve` is FID against the number of pictures.
         """
         zoo.check_offered([*models, *filter(None, [against])])
-        check_number("count", count, features.FEWEST, MOST_PICTURES)
-        check_number("repeats", repeats, 1, MOST_REPEATS)
-        sources = _sources(reference, str(uploaded_path(own)) if own else None, own_as_reference)
+        check_number("count", count, features.MIN_PICTURES, MAX_PICTURES)
+        check_number("repeats", repeats, 1, MAX_REPEATS)
+        sources = _sources(reference, str(uploaded_path(upload)) if upload else None, upload_as_reference)
         if sources["reference"] == reference and reference not in (known := references.names()):
             raise UserError(f"Unknown reference {reference[:80]!r}; use one of {', '.join(known)}.")
         names = tuple(dict.fromkeys(models))
         plan = Plan(models=names, against=against, count=count, repeats=repeats, seed=seed, **sources)
-        result: dict[str, Any] = {"said": "", "headers": heads([]), "rows": [], "notes": "", "csv": None, "curve": []}
+        result: dict[str, Any] = {"status": "", "headers": heads([]), "rows": [], "notes": "", "csv": None, "curve": []}
         for text, table, path, points in _measure(plan, device, scratch, lambda: False):
             changes: dict[str, Any] = {"csv": path and as_file(path), "curve": points}
             changes |= {"headers": table.heads, "rows": table.rows, "notes": table.notes} if table else {}
-            result |= {"said": text} | {name: value for name, value in changes.items() if value}
+            result |= {"status": text} | {name: value for name, value in changes.items() if value}
             yield result
 
     add_endpoint("fid", fid, "measure")
@@ -144,9 +143,9 @@ def _controls() -> tuple[list[Any], gr.Button, gr.Button]:
     choices = model_choices()
     models = gr.CheckboxGroup(choices, value=names[:1], label="Models", elem_id="fid-models")
     reference = gr.Dropdown(known, value=next(iter(known), None), label="Reference", elem_id="fid-reference")
-    count = gr.Slider(features.FEWEST, MOST_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
+    count = gr.Slider(features.MIN_PICTURES, MAX_PICTURES, 500, step=50, label="Pictures (n)", elem_id="fid-count")
     repeats = gr.Slider(
-        1, MOST_REPEATS, 1, step=1, label="Samples per model", info="Two or more show the spread over seeds"
+        1, MAX_REPEATS, 1, step=1, label="Samples per model", info="Two or more show the spread over seeds"
     )
     with gr.Accordion("More settings", open=False):
         seed = gr.Number(0, label="First seed", precision=0, minimum=0)
@@ -178,7 +177,7 @@ def _from_link(parameters: Parameters) -> tuple:
     if reference and reference not in references.names():
         gr.Warning(f"The reference '{reference[:60]}' in the link does not exist; choose one.")
         reference = ""
-    is_count = count.isdecimal() and features.FEWEST <= int(count) <= MOST_PICTURES
+    is_count = count.isdecimal() and features.MIN_PICTURES <= int(count) <= MAX_PICTURES
     return (
         gr.CheckboxGroup(model_choices(), value=models) if models else gr.skip(),
         reference or gr.skip(),
@@ -196,11 +195,16 @@ def _results() -> list[Component]:
     return [status, table, file, curve]
 
 
-def _sources(reference: str, own: str | None, own_as_reference: bool) -> dict[str, Any]:
+def _shown(table: Table, path: str, points: list[dict]) -> tuple:
+    """The values of the outputs but the status."""
+    return html_table(table), gr.DownloadButton(value=path, visible=True), curve_html(points) if points else ""
+
+
+def _sources(reference: str, upload: str | None, upload_as_reference: bool) -> dict[str, Any]:
     """The arguments of `Plan` for a reference and an uploaded file, which is measured or replaces the reference."""
-    if own and own_as_reference:
-        return {"reference": Path(own)}
-    return {"reference": reference, "paths": (Path(own),) if own else ()}
+    if upload and upload_as_reference:
+        return {"reference": Path(upload)}
+    return {"reference": reference, "paths": (Path(upload),) if upload else ()}
 
 
 def _measure(

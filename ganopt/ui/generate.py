@@ -8,7 +8,7 @@ import torch
 
 from ganopt.metrics import eyes
 from ganopt.models import model_cache, zoo
-from ganopt.models.latents import MAX_SEED, file_stem, format_seeds, label, parse_faces, parse_seeds
+from ganopt.models.latents import MAX_SEED, file_stem, format_seeds, label, parse_faces, parse_seeds, say_repeats
 from ganopt.models.networks import parameters_of
 from ganopt.thesis.model_facts import megabytes, on_disk
 from ganopt.ui import gpu
@@ -26,7 +26,7 @@ from ganopt.ui.explore import MAX_SCALE, MIN_SCALE, build_explore, build_find
 from ganopt.ui.messages import beside, sentence_place
 from ganopt.viz.sheets import save_zip
 
-MOST_FACES = 64  # in one call
+MAX_FACES = 64  # in one call
 BEST_OF = 4  # faces that are drawn for each one that is chosen by its eyes
 FIRST_SEEDS = "0-15"
 # JavaScript for a range of seeds from a random or the current first seed; it runs in the browser, so that the later of
@@ -99,7 +99,7 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, gr.
     )
     count = gr.Slider(
         1,
-        MOST_FACES,
+        MAX_FACES,
         16,
         step=1,
         label="Number of faces",
@@ -139,7 +139,7 @@ def _add_endpoints(model: str, gallery: gr.Gallery, device: torch.device, scratc
         """Choose the seeds whose faces have eyes that match best: at most 256 seeds -> the text of `count` of them."""
         zoo.check_offered([model])
         check_number("scale", scale, MIN_SCALE, MAX_SCALE)
-        check_number("count", count, 1, MOST_FACES)
+        check_number("count", count, 1, MAX_FACES)
         return _best(model, seeds, count, scale, device)
 
     add_endpoint("generate", generate, "draw")
@@ -148,17 +148,17 @@ def _add_endpoints(model: str, gallery: gr.Gallery, device: torch.device, scratc
 
 def _draw(model: str, seeds: str, scale: float, device: torch.device, scratch: Scratch) -> tuple:
     """Faces as the value of a gallery, a summary, the path of a zip file of all faces, and (seeds, model, scale)."""
-    numbers = parse_faces(seeds, MOST_FACES)
+    numbers = parse_faces(seeds, MAX_FACES)
     faces = gpu.faces(model, device, numbers, scale)
     archive = scratch.path(f"{model}-seeds-{format_seeds(numbers)}.zip")
     save_zip(faces.pictures, [file_stem(number) for number in numbers], archive)
     images = captioned(faces.pictures, [label(number) for number in numbers])
-    return images, _facts(model, faces, device), str(archive), (numbers, model, scale)
+    return images, _facts(model, faces, device) + say_repeats(seeds, numbers), str(archive), (numbers, model, scale)
 
 
 def _best(model: str, seeds: str, count: int, scale: float, device: torch.device) -> str:
     """Of some seeds the `count` whose faces have eyes that match best, as text."""
-    numbers = parse_seeds(seeds, BEST_OF * MOST_FACES)
+    numbers = parse_seeds(seeds, BEST_OF * MAX_FACES)
     judge = eyes.of_model(model)
     pictures = gpu.faces(model, device, numbers, scale).pictures
     return format_seeds([numbers[index] for index in judge.best(pictures, count)])

@@ -26,7 +26,7 @@ except ImportError:
         return task
 
 
-DRAWING, LOADING, MOST = 20, 30, 120  # seconds: of a task that draws, of Inception's start, of any task
+DRAWING, LOADING, MAX_SECONDS = 20, 30, 120  # seconds: of a task that draws, of Inception's start, of any task
 PICTURES = 100  # that Inception sees in a second at least
 
 
@@ -48,7 +48,7 @@ def _find(model: str, device: torch.device, photograph: torch.Tensor) -> Generat
 
 def _seconds(plan: evaluation.Plan, device: torch.device) -> int:
     samples = plan.repeats * (len(plan.models) + bool(plan.against)) + len(plan.paths)
-    return min(LOADING + samples * plan.count // PICTURES, MOST)
+    return min(LOADING + samples * plan.count // PICTURES, MAX_SECONDS)
 
 
 faces = _on_gpu(model_cache.faces)

@@ -30,8 +30,8 @@ from ganopt.ui import access
 from ganopt.ui.common import ERROR
 
 POLLS = 50  # per second, by the idle queue
-MOST_WAITING = 1000  # calls; further ones get the error that the queue is full
-MOST_BYTES = 4_000_000_000  # of files made for visitors or uploaded by them
+MAX_WAITING = 1000  # calls; further ones get the error that the queue is full
+MAX_BYTES = 4_000_000_000  # of files made for visitors or uploaded by them
 PAUSE = 60  # seconds between checks of these files
 PATIENCE = 60  # seconds for which a running call goes on without anybody who reads its progress
 UNHEARD = f"Nobody has read the progress of this call for {PATIENCE} s, so it was ended; read it from the start."
@@ -183,7 +183,7 @@ def drop_generated_session(states: StateHolder, session: str | None, call: str |
         states.time_last_used.pop(session, None)
 
 
-def limit_files(blocks: gr.Blocks, most: int = MOST_BYTES) -> None:
+def limit_files(blocks: gr.Blocks, most: int = MAX_BYTES) -> None:
     """Delete the oldest files that were made for visitors or uploaded, until the rest take at most `most` bytes.
 
     Without it, Gradio only deletes files by age, so a single visitor can fill the disk within an hour.
@@ -212,7 +212,7 @@ class PatchedBlocks(gr.Blocks):
 
     def queue(self, *arguments: Any, **named: Any) -> "PatchedBlocks":
         # `Blocks` calls this itself; a second call to set the limit would slow the start by 0.35 s
-        super().queue(*arguments, **{"max_size": MOST_WAITING} | named)
+        super().queue(*arguments, **{"max_size": MAX_WAITING} | named)
         for patch in (poll_less, name_sessions, end_unheard, drop_orphaned_messages, clean_warnings):
             patch(self._queue)
         return self

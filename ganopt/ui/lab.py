@@ -19,18 +19,21 @@ from ganopt.training.recipes.settings import option_type
 from ganopt.ui import access, lab_view
 from ganopt.ui.address import Address, Parameters, query_of, tab_of
 from ganopt.ui.api import add_endpoint, as_file
-from ganopt.ui.common import QUIET, Scratch, preset_buttons, show_errors
+from ganopt.ui.common import QUIET, Scratch, preset_buttons
+from ganopt.ui.current import Turns
+from ganopt.ui.messages import alert, beside, sentence_place, session_of_call
 
 FIRST = 5  # settings that are always visible
 INTRODUCTION = """Small systems of networks around the GAN, arranged by how their networks are trained. Each one runs
 here, with the known right answer beside the measured one."""
 READY = "A finished run, with the default settings. Press <b>Start</b> for one of your own."
+AGAIN = "Press <b>Start</b> to try again."
 CLOSING = """In all of these, part of a model is optimised without labels on much data, the rest on little."""
 
 
 def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
     """Build the tab. Only one experiment runs at a time, for all visitors together."""
-    known, stopped = all_experiments(), set[str | None]()
+    known, stopped, turns = all_experiments(), set[str | None](), Turns()
     with gr.Column(elem_id="lab-overview") as overview:
         cards = _overview(known)
     with gr.Column(visible=False, elem_id="lab-opened") as opened:
@@ -38,29 +41,30 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         with gr.Row(elem_classes="sides"):
             with gr.Column(scale=1, min_width=280, elem_classes="controls"):
                 forms = {name: _Form(each) for name, each in known.items()}
+                problem = sentence_place("lab-problem")
             with gr.Column(scale=3, min_width=320):
                 outputs = lab_view.build_outputs()
                 words = gr.Markdown(elem_id="lab-words", elem_classes="reading", latex_delimiters=lab_view.LATEX)
-    views = [overview, opened, *(form.column for form in forms.values()), words, *outputs]
+    views = [overview, opened, *(form.column for form in forms.values()), problem, words, *outputs]
 
     def open_experiment(name: str) -> dict[Any, Any]:
+        turns.end(session_of_call())  # a run of another experiment is no longer shown
         columns = {form.column: gr.Column(visible=each == name) for each, form in forms.items()}
         shown = dict(zip(outputs, lab_view.show(finished(name), READY), strict=True))
         both = {overview: gr.Column(visible=False), opened: gr.Column(visible=True)}
-        return both | columns | {words: lab_view.words(known[name])} | shown
+        return both | columns | {problem: "", words: lab_view.words(known[name])} | shown
 
     def request_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
 
     for name, form in forms.items():
         opening = cards[name].click(partial(open_experiment, name), None, views, **QUIET)
-        query = query_of("lab", lab=name)
-        opening.success(None, js=f"() => ganopt.shown('lab', {query!r})", api_visibility="private")
+        opening.success(None, js=f"() => ganopt.shown('lab', {query_of('lab', lab=name)!r})", api_visibility="private")
         form.start.click(None, form.controls, js=form.address(), api_visibility="private")
         form.start.click(
-            _starter(known[name], form, stopped, scratch, len(outputs)),
+            beside(_starter(known[name], form, stopped, turns, scratch), outputs, idle={outputs[0]: AGAIN}),
             form.controls,
-            outputs,
+            [*outputs, problem],
             api_visibility="private",
             concurrency_id="lab",
             concurrency_limit=1,
@@ -72,12 +76,16 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
     closing.success(None, js="() => ganopt.shown('lab', 'tab=lab')", api_visibility="private")
     controls = [control for form in forms.values() for control in form.controls]
 
-    @show_errors
     def from_link(parameters: Parameters) -> dict[Any, Any]:
         name = parameters.get("lab", "")
         if tab_of(parameters) != "lab" or name not in known:
+            if tab_of(parameters) == "lab" and name:
+                gr.Warning(f"The experiment '{name[:60]}' in the link does not exist; choose one.")
             return {overview: gr.skip()}
-        values = vars(known[name].parse(parameters.get("lab_settings", "")[:1000]))
+        try:
+            values = vars(known[name].parse(parameters.get("lab_settings", "")[:1000]))
+        except UserError as error:
+            return open_experiment(name) | {problem: alert(str(error))}
         filled = {forms[name].by_name[each]: value for each, value in values.items() if each in forms[name].by_name}
         return open_experiment(name) | filled
 
@@ -86,20 +94,28 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
 
 
 def _starter(
-    experiment: Experiment, form: "_Form", stopped: set[str | None], scratch: Scratch, outputs: int
-) -> Callable:
-    """A handler that runs an experiment with the settings in its form, until its session is one of `stopped`."""
+    experiment: Experiment, form: "_Form", stopped: set[str | None], turns: Turns, scratch: Scratch
+) -> Callable[..., Iterator[tuple]]:
+    """A handler that runs an experiment with the settings in its form, until its session is one of `stopped`.
 
-    @show_errors
+    It also ends, and shows nothing more, as soon as it has no more turn.
+    """
+
     def start(request: gr.Request, *values: Any) -> Iterator[tuple]:
         config, session = experiment.configure(form.values(values)), request.session_hash
         stopped.discard(session)
-        yield lab_view.show(None, "Starting.")
-        last = None
-        for last in lab_view.run(experiment, config, access.is_public(request), lambda: session in stopped):
-            yield (gr.skip(),) * outputs if last is None else lab_view.show_frame(*last)
-        assert last is not None
-        yield lab_view.show_end(*last, experiment, scratch)
+        with turns.take(session) as is_shown:
+            yield lab_view.keep("Starting.")
+            last = None
+            for last in lab_view.run(
+                experiment, config, access.is_public(request), lambda: session in stopped or not is_shown()
+            ):
+                if not is_shown():
+                    yield lab_view.keep()  # or Gradio would show the last frame again at the end
+                    return
+                yield lab_view.keep() if last is None else lab_view.show_frame(*last)
+            assert last is not None
+            yield lab_view.show_end(*last, experiment, scratch)
 
     return start
 
@@ -193,8 +209,8 @@ def _add_endpoint(scratch: Scratch) -> None:
         """Run an experiment of the Lab by its name, such as gan-1d or q-learning; progress is streamed.
 
         `settings` are those of the form, by the names that `python -m ganopt lab NAME --help` lists, with underscores.
-        In the result, `said` is the progress, `figures` are rows of name, measured, right answer and whether it is met,
-        `series` are the curves of each chart, and at the end `picture` is a PNG file and `csv` a file of the curves.
+        In the result, `status` is the progress, `figures` are rows of name, measured, right answer and whether it is
+        met, `series` are the curves of each chart, and at the end `picture` is a PNG file and `csv` one of the curves.
         """
         experiment = find_experiment(name)
         if hidden := set(settings or {}) & set(experiment.files):
@@ -214,4 +230,4 @@ def _add_endpoint(scratch: Scratch) -> None:
 
 def _without_pictures(shown: tuple[Frame, str]) -> dict[str, Any]:
     values = export.plain(shown[0])
-    return {"said": shown[1], **{name: values[name] for name in ("figures", "axis", "series")}}
+    return {"status": shown[1], **{name: values[name] for name in ("figures", "axis", "series")}}

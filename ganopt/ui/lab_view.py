@@ -44,13 +44,18 @@ def words(experiment: Experiment) -> str:
 
 
 def show(shown: Mapping[str, Any] | None, said: str) -> tuple:
-    """The values of the outputs for a frame as plain values; without one, only the status, HTML, changes."""
+    """The values of the outputs for a status, HTML, and a frame as plain values, if there is one."""
     hidden = (gr.DownloadButton(visible=False),) * 2
     if shown is None:
-        return said, gr.skip(), gr.skip(), gr.skip(), *hidden
+        return said, "", "", "", *hidden
     pictures = "".join(_picture(title, svg) for title, svg in shown["pictures"].items())
     curves = plots(charts.lines(title, curves, shown["axis"]) for title, curves in shown["series"].items())
     return said, pictures, _figures(shown["figures"]), curves, *hidden
+
+
+def keep(said: str = "") -> tuple:
+    """The values with which the outputs stay as they are, perhaps with another status."""
+    return said or gr.skip(), *(gr.skip(),) * 5
 
 
 def _picture(title: str, svg: str) -> str:

@@ -21,7 +21,8 @@ from ganopt.thesis.model_facts import megabytes
 from ganopt.ui import access, gpu
 from ganopt.ui.address import Address, Parameters, query_of, show_after
 from ganopt.ui.common import QUIET, Scratch, model_choices, refresh_models, title_of
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.current import show_current
+from ganopt.ui.messages import sentence_place
 
 PATH = "live"
 WORDS = """## A student in your browser
@@ -50,7 +51,7 @@ def build_live(address: Address, tab: gr.Tab, device: torch.device, scratch: Scr
         return _facts(model, device)
 
     shown = [tab.select, model.change]
-    gr.on(shown, beside(show_facts, [facts]), model, [facts, problem], concurrency_id="draw", **QUIET)
+    show_current(shown, show_facts, [model], [facts], problem, concurrency_id="draw", show_progress="hidden")
     changed = model.change(_frame, model, frame, **QUIET)
     show_after(changed.success(lambda name: query_of("live", live=name), model, link, **QUIET), "live", link)
     address.read(_from_link, model)

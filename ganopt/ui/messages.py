@@ -3,7 +3,8 @@
 import functools
 import html
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import gradio as gr
@@ -18,18 +19,22 @@ def sentence_place(name: str = "") -> gr.HTML:
     return gr.HTML(elem_id=name or None, elem_classes=["bare", "sentence"], padding=False)
 
 
-def beside(handler: Callable[..., Any], outputs: Sequence[Any]) -> Callable[..., Any]:
+def beside(
+    handler: Callable[..., Any], outputs: Sequence[Any], idle: Mapping[Any, Any] = MappingProxyType({})
+) -> Callable[..., Any]:
     """A handler, also a generator function, for `outputs` and one more, a `sentence_place`, for its UserErrors.
 
-    The outputs keep their last good values. The sentence stays until the next try.
+    The outputs keep their last good values, but those that have told some progress get their values in `idle`. The
+    sentence stays until the next try.
     """
 
     def added(values: Any) -> tuple:
         return (*(values if isinstance(values, (tuple, list)) and len(outputs) > 1 else (values,)), "")
 
-    def failed(error: Exception) -> tuple:
+    def failed(error: Exception, has_begun: bool = False) -> tuple:
         text = error.message if isinstance(error, gr.Error) else str(error)
-        return (*(gr.skip() for _ in outputs), alert(text))
+        reset = idle if has_begun else {}
+        return (*(reset.get(output, gr.skip()) for output in outputs), alert(text))
 
     @functools.wraps(handler)
     def call(*arguments: Any, **keywords: Any) -> tuple:
@@ -40,16 +45,30 @@ def beside(handler: Callable[..., Any], outputs: Sequence[Any]) -> Callable[...,
 
     @functools.wraps(handler)
     def iterate(*arguments: Any, **keywords: Any) -> Iterator[tuple]:
+        has_begun = False
         try:
-            yield from map(added, handler(*arguments, **keywords))
+            for values in handler(*arguments, **keywords):
+                has_begun = True
+                yield added(values)
         except (UserError, gr.Error) as error:
-            yield failed(error)
+            yield failed(error, has_begun)
 
     return iterate if inspect.isgeneratorfunction(handler) else call
 
 
 def alert(text: str) -> str:
     """A sentence as HTML that a screen reader reads at once, as the sender of the current request may see it."""
-    request = LocalContext.request.get(None)
-    text = access.visible(text, request) if isinstance(request, gr.Request) else access.without_folders(text)
+    request = _request_of_call()
+    text = access.visible(text, request) if request else access.without_folders(text)
     return f'<p role="alert">{html.escape(text)}</p>'
+
+
+def session_of_call() -> str | None:
+    """The session of the current call; None outside of a call."""
+    request = _request_of_call()
+    return request.session_hash if request else None
+
+
+def _request_of_call() -> gr.Request | None:
+    request = LocalContext.request.get(None)
+    return request if isinstance(request, gr.Request) else None

@@ -20,7 +20,7 @@ from ganopt.ui.messages import beside, sentence_place
 from ganopt.ui.requests import UPLOAD
 
 SIDE = 128  # pixels of a cropped picture
-MOST_SHOWN = 60
+MAX_SHOWN = 60
 FEW = 40
 ADVICE = f"""Upload at least 16 pictures, or better {FEW} and more, of one animal. The face should fill the square, with
 the eyes level and just above the middle; leave out pictures in which it is turned away, small, dark or blurred."""
@@ -75,7 +75,8 @@ def build_my_pets(data: gr.Dropdown, files: gr.File) -> gr.State:
     reading = private | {"concurrency_id": "preview", "concurrency_limit": 2, "trigger_mode": "always_last"}
     gr.on([data.change, files.change], beside(preview, previewed), [data, files], [*previewed, problem], **reading)
     chosen = [editor, opened, shown, *sliders]
-    gallery.select(beside(open_crop, chosen), [crops, cells], [*chosen, problem], **private)
+    opening = private | {"trigger_mode": "always_last"}  # of two quick clicks
+    gallery.select(beside(open_crop, chosen), [crops, cells], [*chosen, problem], **opening)
     changed = [crops, cells, gallery, shown]
     for slider in sliders:
         inputs = [crops, cells, opened, *sliders]
@@ -102,10 +103,10 @@ def _read(files: list[Path]) -> tuple[list[tuple[str, np.ndarray]], dict[str, st
 
 def _named(files: list[Path]) -> Iterator[tuple[str, np.ndarray | str]]:
     if files[0].suffix.lower() != ".zip":
-        chosen = files[:MOST_SHOWN]
+        chosen = files[:MAX_SHOWN]
         yield from zip(map(str, chosen), isolated.photographs(chosen, LONGEST), strict=True)
         return
-    with isolated.opened(files[0], MOST_SHOWN, UPLOAD_PIXELS) as updates:
+    with isolated.opened(files[0], MAX_SHOWN, UPLOAD_PIXELS) as updates:
         *_, upload = updates
         assert upload is not None
         for number, picture in enumerate(upload.pictures, 1):
@@ -116,7 +117,7 @@ def _named(files: list[Path]) -> Iterator[tuple[str, np.ndarray | str]]:
 
 def _say(count: int, left_out: dict[str, str], files: int) -> str:
     """What is shown, and what is left out and why, as HTML."""
-    first = f"The first {MOST_SHOWN} pictures" if max(count, files) > MOST_SHOWN else f"{count} pictures"
+    first = f"The first {MAX_SHOWN} pictures" if max(count, files) > MAX_SHOWN else f"{count} pictures"
     sentences = [f"{first} as they will be cropped; click on one to crop it by hand."] if count else []
     if 16 <= count < FEW:
         sentences.append(f"{FEW} or more would give better faces.")

@@ -21,7 +21,7 @@ from ganopt.runs.status import Run, find
 from ganopt.subprocesses import run_module
 from ganopt.thesis.experiments import EXPERIMENTS
 from ganopt.training import profiling
-from ganopt.training.methods import METHODS, Method, check, find_method, recipe
+from ganopt.training.methods import METHODS, Method, check, check_given, find_method, recipe
 from ganopt.training.profiling import TrainingCost
 from ganopt.training.recipes import Recipe
 from ganopt.training.recipes.critics import OWN_DEFAULTS
@@ -118,7 +118,9 @@ def make_recipe(request: RunRequest, public: bool) -> Recipe:
         "save_every": saves,
         "preview_every": frequent if request.minutes <= SHORT else 100,
     }
-    made = recipe(method.name, **values | {name: value for name, value in request.more.items() if value is not None})
+    given = {name: value for name, value in request.more.items() if value is not None}
+    made = recipe(method.name, **values | given)
+    check_given(made, given)
     if not made.needs_pictures:
         if request.second_critic:
             raise UserError("Without pictures there is no critic; choose some, or no second critic.")
@@ -183,10 +185,11 @@ def _cost_text(minutes: float, cost: TrainingCost) -> str:
 def start(request: RunRequest, files: Sequence[Upload], name: str, public: bool) -> tuple[str, str]:
     """Start a run; returns a message and its name."""
     made, runs = make_recipe(request, public), runs_folder()
+    if files and not made.needs_pictures:
+        raise UserError(f"The uploaded pictures have no effect {made.without_effect()['data']}; leave them out.")
     limit = access.PUBLIC_QUEUE if public else None
-    folder = manager.start(runs, name or None, made, files if made.needs_pictures else [], limit)
-    uploaded = folder if files and made.needs_pictures else None
-    name, left_out = folder.name, _left_out(made, uploaded)
+    folder = manager.start(runs, name or None, made, files, limit)
+    name, left_out = folder.name, _left_out(made, folder if files else None)
     if public:
         manager.forget(runs, access.PUBLIC_RUNS)
     training = [run.name for run in find(runs) if run.status == "training" and run.name != name]

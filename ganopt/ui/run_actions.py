@@ -14,7 +14,8 @@ from ganopt.runs import manager, monitor, timelapse
 from ganopt.runs.status import folder_of
 from ganopt.training.recipe_text import argv, parse, shareable
 from ganopt.ui import access
-from ganopt.ui.common import QUIET, Event, Scratch, show_errors
+from ganopt.ui.common import QUIET, Event, Scratch
+from ganopt.ui.current import show_current
 from ganopt.ui.messages import alert, beside, sentence_place
 
 
@@ -28,8 +29,9 @@ def build_run_actions(
     with gr.Accordion("Film", open=False):
         _film_part(chosen, scratch)
     with gr.Accordion("Command and log", open=False) as accordion:
-        text = gr.HTML(elem_id="run-log", elem_classes="bare")
-        gr.on([accordion.expand, chosen.change, status.change], _command_and_log, chosen, text, **QUIET)
+        text, problem = gr.HTML(elem_id="run-log", elem_classes="bare"), sentence_place("log-problem")
+        changed = [accordion.expand, chosen.change, status.change]
+        show_current(changed, _command_and_log, [chosen], [text], problem, show_progress="hidden")
     with gr.Accordion("Publish on the Hugging Face Hub", open=False, visible=False) as publishing:
         _publish_part(chosen)
     with gr.Accordion("Rename or delete", open=False, visible=False) as changing:
@@ -54,7 +56,7 @@ def _film_part(chosen: gr.Radio, scratch: Scratch) -> None:
         return [str(path) for path in paths]
 
     films = [moving, still]
-    button.click(beside(make, films), chosen, [*films, problem], api_visibility="private")
+    show_current(button.click, make, [chosen], films, problem)
     chosen.change(lambda: (None, None, ""), None, [*films, problem], **QUIET)  # they are of another run
 
 
@@ -114,7 +116,6 @@ def _change_part(chosen: gr.Radio, requested: gr.State, show_after: Callable[[Ev
     show_after(confirm.click(beside(delete_run, deleted), to_delete, [*deleted, problem], **QUIET))
 
 
-@show_errors
 def _command_and_log(name: str | None, request: gr.Request) -> str:
     """The command line for a run, and the end of its log, as HTML. Public visitors do not see the paths of folders."""
     if not name:

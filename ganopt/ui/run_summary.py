@@ -57,7 +57,8 @@ def request_of(recipe: Recipe) -> tuple[RunRequest, list[str]]:
         {},
         recipe.critics[1].kind if len(recipe.critics) > 1 else "",
     )
-    known = {name: _value(recipe, name) for name in form_settings() if name in method_of(recipe).settings}
+    effective = method_of(recipe).settings.keys() - recipe.without_effect().keys()
+    known = {name: _value(recipe, name) for name in form_settings() if name in effective}
     try:
         usual = requests.make_recipe(asked, public=False)
     except UserError:  # for example, the model that it started from is gone
@@ -65,7 +66,7 @@ def request_of(recipe: Recipe) -> tuple[RunRequest, list[str]]:
     more = {name: value for name, value in known.items() if value != _value(usual, name)}
     asked = dataclasses.replace(asked, more=more)
     again = requests.make_recipe(asked, public=False)
-    return asked, [name for name, value in _all(recipe).items() if value != _all(again)[name]]
+    return asked, [name for name, value in _all(recipe).items() if name in effective and value != _all(again)[name]]
 
 
 def settings_again(name: str, public: bool) -> list:

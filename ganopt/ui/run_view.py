@@ -84,14 +84,15 @@ def build_run_view(address: Address, tab: gr.Tab, scratch: Scratch) -> RunView:
         return ()
 
     inputs = [requested, scrubber, other, seen]
+    latest = QUIET | {"queue": False, "trigger_mode": "always_last"}  # also of two quick clicks
 
     def show_after(event: Event) -> Event:
-        return event.success(show, inputs, shown, queue=False, **QUIET)
+        return event.success(show, inputs, shown, **latest)
 
     for event in (timer.tick, scrubber.input, other.input, tab.select):
-        event(show, inputs, shown, queue=False, **QUIET)
+        event(show, inputs, shown, **latest)
     chosen.input(None, chosen, js=LINK, api_visibility="private")
-    show_after(chosen.input(lambda name: name, chosen, requested, queue=False, **QUIET))
+    show_after(chosen.input(lambda name: name, chosen, requested, **latest))
     show_after(stop.click(beside(stop_run, []), chosen, problem, **QUIET))
     show_after(resume.click(beside(resume_run, []), [chosen, more], problem, **QUIET))
     # the timer is never stopped, as an update takes only milliseconds

@@ -79,7 +79,7 @@ def build_train(address: Address, tab: gr.Tab, device: torch.device, scratch: Sc
     private: dict[str, Any] = {"api_visibility": "private"}
     costs, started = [cost], [message, run_view.requested, inputs[NAME]]
     costed: dict[str, Any] = {"concurrency_id": "cost", "concurrency_limit": 1, "trigger_mode": "always_last"} | private
-    estimate.click(beside(show_cost, costs), inputs, [*costs, cost_problem], **costed)
+    estimate.click(beside(show_cost, costs, idle={cost: ""}), inputs, [*costs, cost_problem], **costed)
     filled = [each for index, each in enumerate(inputs) if index not in (FILES, NAME, CROPS)]
     again = run_view.again.click(
         beside(fill_again, [*filled, message]), run_view.chosen, [*filled, message, problem], api_visibility="private"

@@ -11,8 +11,9 @@ from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.ui import access, requests
-from ganopt.ui.common import QUIET, title_of
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.common import title_of
+from ganopt.ui.current import show_current
+from ganopt.ui.messages import sentence_place
 from ganopt.ui.requests import FOLDER, NONE, UPLOAD
 
 
@@ -35,7 +36,7 @@ def say_pictures(data: gr.Dropdown, files: gr.File, folder: gr.Textbox) -> None:
         return html.escape(requests.pictures_text(place, paths, access.is_public(request)))
 
     chosen = [data.change, files.change, folder.blur, folder.submit]
-    gr.on(chosen, beside(count, [pictures]), [data, files, folder], [pictures, problem], **QUIET)
+    show_current(chosen, count, [data, files, folder], [pictures], problem, show_progress="hidden")
 
 
 def check_pictures(

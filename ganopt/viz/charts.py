@@ -65,11 +65,11 @@ def scatter(plot: Plot) -> str:
         f"H{x(point.size):.1f}V{y(point.fid):.1f}" for point in others
     )
     parts.append(_line(f"{stairs}H{RIGHT}", "class='front' stroke-width='2'"))
-    places = [(x(point.size), y(point.fid), point.name) for point in plot.points]
-    parts += [f"<circle cx='{across:.1f}' cy='{down:.1f}' r='4' fill='currentColor'/>" for across, down, _ in places]
+    positions = [(x(point.size), y(point.fid), point.name) for point in plot.points]
+    parts += [f"<circle cx='{across:.1f}' cy='{down:.1f}' r='4' fill='currentColor'/>" for across, down, _ in positions]
     ends = [*(x(point.size) for point in others), RIGHT]
     steps = [(x(point.size), end, y(point.fid) - 1, y(point.fid) + 1) for point, end in zip(front, ends, strict=True)]
-    parts += _labels(places, steps)
+    parts += _labels(positions, steps)
     return f"<svg viewBox='0 0 {WIDTH} {HEIGHT}' role='img' aria-label='{title}'>{''.join(parts)}</svg>"
 
 
@@ -148,16 +148,16 @@ def _rows(values: list[float], narrowest: float = 1) -> list[float]:
     return [step * index for index in range(math.floor(least / step), math.floor(most / step) + 2)]
 
 
-def _labels(places: list[tuple[float, float, str]], lines: Sequence[tuple[float, ...]]) -> list[str]:
+def _labels(positions: list[tuple[float, float, str]], lines: Sequence[tuple[float, ...]]) -> list[str]:
     """The names beside their points, placed so that they cover no point, line or other name if possible.
 
     Lines are given as boxes (left, right, top, bottom).
     """
-    taken = [*lines, *((across - 4, across + 4, down - 4, down + 4) for across, down, _ in places)]
+    taken = [*lines, *((across - 4, across + 4, down - 4, down + 4) for across, down, _ in positions)]
     # (0 right or 1 left of the point, half lines below the best height); the left counts as much as three half lines
     ways = sorted(itertools.product((0, 1), range(-18, 19)), key=lambda way: 3 * way[0] + abs(way[1]))
     texts = []
-    for across, down, name in sorted(places, key=lambda place: place[1]):
+    for across, down, name in sorted(positions, key=lambda place: place[1]):
         width = LETTER * len(name)
         sides, best = (across + 6, across - 6 - width), down - SIZE - 4
         corners = [(sides[side], best + LINE / 2 * halves) for side, halves in ways]

@@ -140,22 +140,22 @@ class Drawing:
         return columns * across + GAP, rows * down + GAP + self._legend_rows(columns * across) * HEAD
 
     def _legend_rows(self, width: float) -> int:
-        return 1 + max((row for _, row, *_ in self._legend_places(width)), default=-1)
+        return 1 + max((row for _, row, *_ in self._legend_entries(width)), default=-1)
 
-    def _legend_places(self, width: float) -> list[tuple[float, int, int, str]]:
-        """For each entry of the legend: place, row, colour and text."""
-        places, left, row, font = [], float(GAP), 0, ImageFont.load_default(12)
+    def _legend_entries(self, width: float) -> list[tuple[float, int, int, str]]:
+        """For each entry of the legend: left edge, row, colour and text."""
+        entries, left, row, font = [], float(GAP), 0, ImageFont.load_default(12)
         for colour, text in self.legend:
             wide = 18 + 1.1 * font.getlength(text) + 14
             if left > GAP and left + wide > width:
                 left, row = GAP, row + 1
-            places.append((left, row, colour, text))
+            entries.append((left, row, colour, text))
             left += wide
-        return places
+        return entries
 
     def _draw(self, pen: SvgPen | PixelPen) -> None:
         (across, down), columns = self._step(), min(self.columns, len(self.panels))
-        for left, row, colour, text in self._legend_places(columns * across):
+        for left, row, colour, text in self._legend_entries(columns * across):
             middle = GAP + HEAD * row + 6.0
             pen.rectangle(left, middle - 5, 10, 10, colour, 1)
             pen.text(left + 16, middle, text, 12, "start")

@@ -145,6 +145,6 @@ def _dashes(points: np.ndarray, pattern: list[float]) -> list[np.ndarray]:
     on, off = pattern[0], pattern[1] if len(pattern) > 1 else pattern[0]
     pieces = []
     for start in np.arange(0, lengths[-1], on + off):
-        places = np.linspace(start, min(start + on, lengths[-1]), 3)
-        pieces.append(np.stack([np.interp(places, lengths, points[:, axis]) for axis in (0, 1)], 1))
+        distances = np.linspace(start, min(start + on, lengths[-1]), 3)
+        pieces.append(np.stack([np.interp(distances, lengths, points[:, axis]) for axis in (0, 1)], 1))
     return pieces

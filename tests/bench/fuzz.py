@@ -29,7 +29,7 @@ from PIL import Image, PngImagePlugin
 from ganopt.data import image_folder
 from ganopt.data.decode import FORMATS, decode_whole
 from ganopt.errors import UserError
-from ganopt.metrics.features import FEWEST
+from ganopt.metrics.features import MIN_PICTURES
 from ganopt.models.latents import parse_seeds
 from ganopt.ui import compare, fid, generate, run_view
 from ganopt.ui.address import TABS, parse, tab_of
@@ -201,7 +201,7 @@ def links(count: int, draw: random.Random, folder: Path) -> Case:
             tab_of(parameters) in TABS
             and set(selected) <= set(known)
             and (not isinstance(scale, float) or 0 < scale < 100)
-            and (not isinstance(number, int) or number >= FEWEST)
+            and (not isinstance(number, int) or number >= MIN_PICTURES)
             and all(said(str(each.message)) == end for each in caught)
         )
         yield end if is_valid else "wrong", query

@@ -28,7 +28,7 @@ from tests.conftest import _inception_state
 
 STEPS = 20
 CPU = torch.device("cpu")
-MOST_FACES = 50_000  # whose FID is measured
+MAX_FACES = 50_000  # whose FID is measured
 
 
 def draw_pictures(folder: Path, count: int, side: int) -> None:
@@ -62,7 +62,7 @@ def train(folder: Path, side: int) -> str:
 def fid(folder: Path, count: int) -> str:
     begun = time.monotonic()
     extractor = features.load_extractor(CPU, source=os.environ["GANOPT_INCEPTION"])
-    seeds = range(min(count, MOST_FACES))
+    seeds = range(min(count, MAX_FACES))
     sample = features.finish(features.of_model(str(folder / "model.safetensors"), seeds, extractor))
     return f"{time.monotonic() - begun:.0f} s, statistics of {sample.count:,} faces, {len(sample.rows):,} rows kept"
 

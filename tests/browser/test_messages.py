@@ -14,10 +14,14 @@ PARAMETERS = {  # with what else is in the link
     "compare_seeds": "&compare=cats-teacher,cats-student",
     "pair": "&compare=cats-teacher,cats-student",
     "pair_seed": "&compare=cats-teacher,cats-student",
+    "face": "&seeds=0",
     "train": "",
     "fid": "",
     "fid_n": "&tab=fid",
     "fid_reference": "&tab=fid",
+    "live": "",
+    "lab": "",
+    "lab_settings": "&lab=q-learning",
     "tab": "",
 }
 SILENT = {"scale", "pair", "pair_seed", "tab"}  # the default is shown instead

@@ -88,7 +88,8 @@ def test_generate_refuses_bad_models(model, tmp_path):
 def test_a_seed_that_is_repeated_is_drawn_once(model, tmp_path, capsys):
     main(["generate", "--model", model, "--seeds", "1,1,1", "--out", str(tmp_path / "out"), "--device", "cpu"])
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["seed-0001.png", "sheet.png"]
-    assert capsys.readouterr().out == f"1 face and sheet.png are in {tmp_path / 'out'}.\n"
+    said = f"1 face and sheet.png are in {tmp_path / 'out'}. Repeated seeds are drawn once.\n"
+    assert capsys.readouterr().out == said
 
 
 def test_a_pipe_is_no_model_and_no_statistics(tmp_path):

@@ -250,20 +250,20 @@ def test_links_are_left_out_and_never_followed(archive, tmp_path, face):
 
 
 def test_too_many_pictures_are_refused(archive, refuses, monkeypatch, nothing_is_unpacked):
-    monkeypatch.setattr(archives, "MOST_FILES", 3)
+    monkeypatch.setattr(archives, "MAX_FILES", 3)
     pack(archive, {f"{index}.png": b"" for index in range(4)})
     with refuses("cats.zip contains more than 3 pictures"):
         unpack(archive)
 
 
 def test_as_many_pictures_as_allowed_are_taken(archive, monkeypatch):
-    monkeypatch.setattr(archives, "MOST_FILES", 3)
+    monkeypatch.setattr(archives, "MAX_FILES", 3)
     pack(archive, {f"{index}.{suffix}": b"" for index in range(3) for suffix in ("png", "png.cat", "txt")})
     assert len(unpack(archive)) == 6
 
 
 def test_too_many_folders_are_refused(archive, refuses, monkeypatch, nothing_is_unpacked):
-    monkeypatch.setattr(archives, "MOST_FOLDERS", 3)
+    monkeypatch.setattr(archives, "MAX_FOLDERS", 3)
     pack(archive, {"a/b/c.png": b"", "d/e/f.png": b""})
     with refuses("cats.zip contains more than 3 folders"):
         unpack(archive)
@@ -272,13 +272,13 @@ def test_too_many_folders_are_refused(archive, refuses, monkeypatch, nothing_is_
 @pytest.mark.parametrize(
     ("limit", "value", "sentence"),
     [
-        ("MOST_BYTES", 2999, "cats.zip unpacks to more than"),
-        ("MOST_BYTES_EACH", 999, "cats.zip contains a file of more than"),
+        ("MAX_BYTES", 2999, "cats.zip unpacks to more than"),
+        ("MAX_BYTES_EACH", 999, "cats.zip contains a file of more than"),
         ("RATIO_FROM", 2999, "cats.zip unpacks to over 1 times its size"),
     ],
 )
 def test_sizes_are_refused_before_anything_is_unpacked(archive, refuses, monkeypatch, request, limit, value, sentence):
-    monkeypatch.setattr(archives, "MOST_RATIO", 1)
+    monkeypatch.setattr(archives, "MAX_RATIO", 1)
     pack(archive, {f"{index}.png": bytes(1000) for index in range(3)})
     monkeypatch.setattr(archives, limit, value + 1)
     assert len(unpack(archive)) == 3
@@ -328,7 +328,7 @@ def test_overlapping_pictures_count_each(archive, refuses, monkeypatch, nothing_
     with ZipFile(archive, "w") as zipped:
         zipped.writestr("a.png", content)
         zipped.filelist.append(nested)
-    monkeypatch.setattr(archives, "MOST_BYTES", 1999)
+    monkeypatch.setattr(archives, "MAX_BYTES", 1999)
     with refuses("cats.zip unpacks to more than"):
         unpack(archive)
 
@@ -353,7 +353,7 @@ def test_a_lie_with_a_fitting_checksum_gives_what_the_header_says(archive):
 def test_what_really_streams_out_is_counted(archive, refuses, monkeypatch, face):
     """Today's zipfile holds every stream to its header; a reader that did not would be stopped all the same."""
     pack(archive, {"a.png": face, "b.png": face})
-    monkeypatch.setattr(archives, "MOST_BYTES", 5_000_000)
+    monkeypatch.setattr(archives, "MAX_BYTES", 5_000_000)
     monkeypatch.setattr(ZipFile, "open", lambda zipped, member: io.BytesIO(bytes(3_000_000)))
     with refuses("cats.zip unpacks to more than 0.005 GB"):
         unpack(archive)

@@ -37,13 +37,13 @@ def test_the_encoder_s_gradient_is_the_tasks_sum_and_each_head_has_only_its_own(
 def test_two_patches_lie_as_they_are_labelled_with_a_gap(side):
     rows = torch.arange(side).view(1, 1, side, 1).expand(200, 1, side, side)
     x = torch.cat((rows, rows.transpose(2, 3), rows), 1).float()  # rows, columns
-    middle, other, places, corners = pretext.patches(x, chance())
+    middle, other, positions, corners = pretext.patches(x, chance())
     size = middle.shape[-1]
-    assert set(places.tolist()) == set(range(8)) and len(set(map(tuple, corners[:, 0].tolist()))) > 3
+    assert set(positions.tolist()) == set(range(8)) and len(set(map(tuple, corners[:, 0].tolist()))) > 3
     apart = other[:, :2, 0, 0] - middle[:, :2, 0, 0]
-    for index, (row, column) in enumerate(pretext.PLACES):
+    for index, (row, column) in enumerate(pretext.POSITIONS):
         for axis, direction in enumerate((row - 1, column - 1)):
-            steps = apart[places == index, axis]
+            steps = apart[positions == index, axis]
             assert (steps.abs() < size).all() if not direction else (direction * steps >= size + pretext.GAP).all()
 
 

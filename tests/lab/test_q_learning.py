@@ -21,11 +21,11 @@ class TestLake:
         gymnasium = pytest.importorskip("gymnasium")
         theirs = gymnasium.make("FrozenLake-v1", map_name=name, is_slippery=slippery).unwrapped
         lake = make_lake(name, slippery, 0, 0)
-        assert [row.decode() for row in theirs.desc.ravel()] == [*lake.places]
+        assert [row.decode() for row in theirs.desc.ravel()] == [*lake.letters]
         for state, actions in enumerate(lake.outcomes()):
             for action, ends in enumerate(actions):
-                inside = lake.places[state] not in HOLE + GOAL
-                expected = {(end, float(inside and lake.places[end] == GOAL)) for end in ends}
+                inside = lake.letters[state] not in HOLE + GOAL
+                expected = {(end, float(inside and lake.letters[end] == GOAL)) for end in ends}
                 assert {(end, reward) for _, end, reward, _ in theirs.P[state][action]} == expected
 
     @pytest.mark.parametrize(("name", "steps", "success"), [("4x4", 100, 0.740), ("8x8", 200, 0.863)])
@@ -41,7 +41,7 @@ class TestLake:
             state = 0
             for _ in range(20):
                 state = chance.choice(outcomes[state][policy[state].argmax()])
-            won += lake.places[state] == GOAL
+            won += lake.letters[state] == GOAL
         assert won / 4000 == pytest.approx(lake.success(policy, 20), abs=0.03)
 
     def test_a_random_map_can_be_crossed_and_repeats(self):

@@ -10,7 +10,7 @@ from ganopt.metrics import features
 @pytest.fixture
 def few(monkeypatch) -> None:
     """Ten pictures are enough."""
-    monkeypatch.setattr(features, "FEWEST", 10)
+    monkeypatch.setattr(features, "MIN_PICTURES", 10)
 
 
 @pytest.fixture

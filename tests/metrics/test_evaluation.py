@@ -39,7 +39,7 @@ def checkpoints(tmp_path_factory, draw_faces, thin_inception) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GANOPT_CACHE", str(folder / "cache"))
         patch.setenv("GANOPT_CHECKPOINTS", str(folder / "checkpoints"))
-        patch.setattr(release, "FEWEST", 10)
+        patch.setattr(release, "MIN_PICTURES", 10)
         release.ship_reference("drawings", folder / "held-out", folder / "training", str(thin_inception))
     return folder / "checkpoints"
 
@@ -49,7 +49,7 @@ def place(checkpoints, monkeypatch) -> None:
     """Those checkpoints, where ten pictures are enough."""
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(checkpoints))
     for module in (evaluation, features, scores):
-        monkeypatch.setattr(module, "FEWEST", 10)
+        monkeypatch.setattr(module, "MIN_PICTURES", 10)
 
 
 @pytest.fixture

@@ -67,7 +67,7 @@ def test_few_batches_are_taken_ahead(threads):
 
 
 def test_of_large_batches_fewer_are_taken_ahead(monkeypatch):
-    monkeypatch.setattr(extraction, "MOST_HELD", 200)  # bytes: two batches
+    monkeypatch.setattr(extraction, "MAX_HELD", 200)  # bytes: two batches
     taken: list[int] = []
     for done, rows in enumerate(extract(batches(20, taken), Slow(), CPU)):
         assert len(taken) <= done + 3 and rows[0, 0] == done

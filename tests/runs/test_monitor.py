@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ganopt.runs import monitor
-from ganopt.runs.monitor import MOST_POINTS, Watch, curves, follow, recipe_of
+from ganopt.runs.monitor import MAX_POINTS, Watch, curves, follow, recipe_of
 from ganopt.runs.queue import PROCESS
 from ganopt.training import methods
 from ganopt.training.recipes import Recipe
@@ -30,7 +30,7 @@ def test_all_steps_are_averaged_into_few_points(tmp_path):
     watch.refresh()
     write(tmp_path, range(1001, 3001), "a")
     watch.refresh()
-    assert watch.last["step"] == 3000 and watch.width == 8 and MOST_POINTS / 2 <= len(watch.points) < MOST_POINTS
+    assert watch.last["step"] == 3000 and watch.width == 8 and MAX_POINTS / 2 <= len(watch.points) < MAX_POINTS
     assert [point["step"] for point in watch.points[:2]] == [4.5, 12.5]  # means of 1 to 8, 9 to 16
     assert [point["real"] for point in watch.points[:2]] == [9, 25]
     assert watch.images_per_second == pytest.approx(32)

@@ -156,7 +156,7 @@ MEASURED = ("dogs-transfer", "cats-student")
 def test_models_are_measured_and_stand_in_the_tables(trained, checkpoints, extractor, tmp_path, monkeypatch):
     monkeypatch.setenv("GANOPT_CHECKPOINTS", str(checkpoints))
     for module in (evaluation, features):
-        monkeypatch.setattr(module, "FEWEST", 10)
+        monkeypatch.setattr(module, "MIN_PICTURES", 10)
     monkeypatch.setattr(measurements, "BEST_OF", (1, 2))
     results = tmp_path / "results.json"
     list(measure(trained, extractor, results, list(MEASURED), count=10))

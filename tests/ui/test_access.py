@@ -103,6 +103,13 @@ def call(demo: gr.Blocks, handler: str, values: list, headers: dict[str, str], s
     return end
 
 
+def shown(demo: gr.Blocks, handler: str, values: list, headers: dict[str, str], session: str) -> str:
+    """What the page shows after the answer of a handler."""
+    [answering] = [each.name for each in demo.fns.values() if (each.name or "").lstrip("_") == handler]
+    assert call(demo, answering, values, headers, session)["success"]
+    return sentence(call(demo, f"show_{handler}", [None, *values], headers, session))
+
+
 def owner(demo: gr.Blocks) -> dict[str, str]:
     return {access.TOKEN_HEADER: demo.token}
 
@@ -213,10 +220,7 @@ def test_hidden_actions_are_refused_for_visitors(demo, runs, monkeypatch):
     refused = call(demo, "publish", ["mine", "me/cats", "token", True], visitor, session)["output"]["data"][0]
     assert "cannot publish runs" in refused and not published
     assert [path.name for path in runs.iterdir() if path.name != ".queue"] == ["mine"]
-    texts = [
-        call(demo, "_command_and_log", ["mine"], headers, session)["output"]["data"][0]
-        for headers in (visitor, owner(demo))
-    ]
+    texts = [shown(demo, "command_and_log", ["mine"], headers, session) for headers in (visitor, owner(demo))]
     assert ["/home/me/secret" in text for text in texts] == [False, True]
     done = call(demo, "publish", ["mine", "me/cats", "token", True], owner(demo), session)["output"]["data"][0]
     assert "Published at" in done and "hub.example" in done
@@ -250,7 +254,8 @@ def test_the_page_checks_the_names_of_runs_itself(demo, monkeypatch, runs):
     monkeypatch.setattr(gr.Radio, "preprocess", lambda self, value: value)  # as if Gradio did not
     (runs.parent / "outside").mkdir(exist_ok=True)
     (runs.parent / "outside" / "log.txt").write_text("secret")
-    for handler, values in (("make", []), ("_command_and_log", []), ("resume_run", [""]), ("stop_run", [])):
-        answer = call(demo, handler, ["../outside", *values], VISITOR, "stranger")
-        said = sentence(answer)
-        assert re.search("There is no run|A run's name", said) and "secret" not in said, answer
+    answers = [sentence(call(demo, "stop_run", ["../outside"], VISITOR, "stranger"))]
+    answers += [shown(demo, name, ["../outside"], VISITOR, "stranger") for name in ("make", "command_and_log")]
+    answers.append(sentence(call(demo, "resume_run", ["../outside", ""], VISITOR, "stranger")))
+    for said in answers:
+        assert re.search("There is no run|A run's name", said) and "secret" not in said, said

@@ -33,8 +33,8 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def address(folder, three_models, thin_inception):
     """The address of a page with three tiny models."""
-    places = {name: str(folder / name) for name in ("GANOPT_RUNS", "GANOPT_CACHE", "GRADIO_TEMP_DIR")}
-    with served(GANOPT_CHECKPOINTS=str(three_models), GANOPT_INCEPTION=str(thin_inception), **places) as (address, _):
+    settings = {name: str(folder / name) for name in ("GANOPT_RUNS", "GANOPT_CACHE", "GRADIO_TEMP_DIR")}
+    with served(GANOPT_CHECKPOINTS=str(three_models), GANOPT_INCEPTION=str(thin_inception), **settings) as (address, _):
         yield address
 
 
@@ -111,9 +111,9 @@ def test_pair(client):
 
 def test_fid(client, archive):
     arguments = {"models": ["cats-teacher"], "count": 50, "against": "cats-student"}
-    found = client.predict(**arguments, own=archive, own_as_reference=True, api_name="/fid")
+    found = client.predict(**arguments, upload=archive, upload_as_reference=True, api_name="/fid")
     rows = [dict(zip(found["headers"], row, strict=True)) for row in found["rows"]]
-    assert found["said"].startswith("Done") and rows[-1]["Pictures of"] == "cats-teacher" and rows[-1]["n"] == "50"
+    assert found["status"].startswith("Done") and rows[-1]["Pictures of"] == "cats-teacher" and rows[-1]["n"] == "50"
     assert float(rows[-1]["fid50"]) > 0 and float(rows[-1]["FID to teacher"]) > 0
     assert Path(found["csv"]).read_text().startswith("Pictures of,n,fid50")
 
@@ -157,8 +157,8 @@ def test_train(client, archive, folder):
         ("fid", {"models": ["nobody"]}, "Unknown model"),
         ("fid", {"models": []}, "Unknown reference ''"),
         ("fid", {"reference": "/etc"}, "Unknown reference"),
-        ("fid", {"own": {"path": "/etc/passwd"}}, "must be uploaded first"),
-        ("fid", {"own": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "must be uploaded first"),
+        ("fid", {"upload": {"path": "/etc/passwd"}}, "must be uploaded first"),
+        ("fid", {"upload": {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}}, "must be uploaded first"),
         ("cost", {"minutes": float("nan")}, "'minutes' is not valid"),
         ("cost", {"settings": {"source": "x"}}, "Unknown setting 'source'"),
         ("cost", {"settings": {"batch": "many"}}, "--batch is 'many'; it must be a whole number"),
@@ -199,8 +199,8 @@ def test_an_unreadable_body_is_refused(address, path, body):
 
 
 def test_a_full_disk_is_a_sentence(folder, three_models, small_disk):
-    places = {"GANOPT_RUNS": str(folder / "none"), "GRADIO_TEMP_DIR": str(small_disk("64k"))}
-    with served(folder / "log", GANOPT_CHECKPOINTS=str(three_models), **places) as (address, _):
+    settings = {"GANOPT_RUNS": str(folder / "none"), "GRADIO_TEMP_DIR": str(small_disk("64k"))}
+    with served(folder / "log", GANOPT_CHECKPOINTS=str(three_models), **settings) as (address, _):
         event, answer = call(f"{address}/gradio_api/call/v2/generate", {"seeds": "0-63"})
     assert event == "error" and "server's disk is full" in answer["error"]
     assert "Traceback" not in (folder / "log").read_text()

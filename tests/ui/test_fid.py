@@ -63,8 +63,8 @@ def test_huge_pictures_are_one_sentence_and_little_memory(tmp_path, draw_faces, 
         for index in range(50):
             archive.write(huge, f"{index}.png")
     assert (tmp_path / "huge.zip").stat().st_size < 15_000_000
-    places = {"GANOPT_CHECKPOINTS": three_models, "GANOPT_INCEPTION": thin_inception, "GANOPT_RUNS": tmp_path / "runs"}
-    environment = module_environment(**{name: str(place) for name, place in places.items()})
+    paths = {"GANOPT_CHECKPOINTS": three_models, "GANOPT_INCEPTION": thin_inception, "GANOPT_RUNS": tmp_path / "runs"}
+    environment = module_environment(**{name: str(path) for name, path in paths.items()})
     command = [sys.executable, "-c", PAGE, str(tmp_path), ordinary, str(tmp_path / "huge.zip")]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

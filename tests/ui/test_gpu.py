@@ -55,7 +55,7 @@ client = Client(address, verbose=False)
 for name in ("generate", "map", "walk", "compare", "pair"):
     client.predict(api_name=f"/{name}")
 try:
-    client.predict(own=handle_file("spaces.py"), own_as_reference=True, api_name="/fid")
+    client.predict(upload=handle_file("spaces.py"), upload_as_reference=True, api_name="/fid")
 except AppError as error:
     print(error)
 spaces.left[0] = 3

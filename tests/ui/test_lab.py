@@ -28,7 +28,7 @@ def client(demo):
     return Client(demo.local_url, verbose=False)
 
 
-MOST_BYTES = {"spot-the-fake": 320_000}  # twelve faces as PNG
+MAX_BYTES = {"spot-the-fake": 320_000}  # twelve faces as PNG
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -40,13 +40,13 @@ def test_a_finished_run_comes_with_the_project(name):
         ElementTree.fromstring(svg)
     with Image.open(FINISHED / f"{name}.png") as image:
         assert image.width <= 400
-    assert sum(path.stat().st_size for path in FINISHED.glob(f"{name}.*")) < MOST_BYTES.get(name, 120_000)
+    assert sum(path.stat().st_size for path in FINISHED.glob(f"{name}.*")) < MAX_BYTES.get(name, 120_000)
 
 
 def test_the_endpoint_streams_a_run_and_leaves_files(client):
     job = client.submit("q-learning", {"episodes": 300}, api_name="/lab")
     result = job.result(timeout=120)
-    assert result["said"].startswith("Done, after") and result["figures"][0][0] == "value of the start"
+    assert result["status"].startswith("Done, after") and result["figures"][0][0] == "value of the start"
     assert [*result["series"]] == ["Share of episodes that reach the goal"]
     with Image.open(result["picture"]) as image:
         assert image.format == "PNG"

@@ -16,6 +16,17 @@ def test_a_download_is_named_after_its_content(three_models, monkeypatch, tmp_pa
     model_cache._generator.cache_clear()
 
 
+def test_a_seed_that_is_repeated_is_drawn_once(three_models, monkeypatch, tmp_path):
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", str(three_models))
+    model_cache._generator.cache_clear()
+    cpu, scratch = torch.device("cpu"), Scratch(tmp_path)
+    for text, count, is_said in (("1,1,1", 1, True), ("2-4, 3", 3, True), ("2-4", 3, False)):
+        images, facts, _, (seeds, *_) = generate._draw("cats-teacher", text, 1.0, cpu, scratch)
+        assert len(images) == len(seeds) == count
+        assert facts.endswith(" on cpu. Repeated seeds are drawn once.") == is_said
+    model_cache._generator.cache_clear()
+
+
 def test_a_name_from_outside_cannot_lead_elsewhere_and_old_files_are_removed(tmp_path):
     scratch = Scratch(tmp_path, keep=2)
     paths = [scratch.path(name) for name in ("../../etc/passwd.zip", "run:my cats.png", f"{'9' * 500}.zip", "é.csv")]

@@ -66,11 +66,21 @@ def test_my_pets_are_transferred_with_both_critics_and_frequent_previews():
         (RunRequest("transfer", 1, "pictures", "run:gone"), ("run:gone",)),
         (RunRequest("transfer", 1, "pictures", "cats-teacher", more={"freeze_g": 4}), ("layers",)),
         (RunRequest("distill", 1, "pictures", "nobody"), ("nobody",)),
+        (
+            RunRequest("distill", 1, "", "cats-teacher", "big/64", more={"alpha": 0.0, "lr_d": 1e-3}),
+            ("--lr-d", "there is no critic"),
+        ),
     ],
 )
 def test_an_invalid_request_is_one_sentence(run_request, fragments, refuses):
     with refuses(*fragments):
         private_recipe(run_request)
+
+
+def test_uploaded_pictures_without_effect_are_refused(refuses, tmp_path):
+    student = RunRequest("distill", 1, "", "cats-teacher", network="big/64", more={"alpha": 0.0})
+    with refuses("uploaded pictures have no effect at --alpha 0"):
+        requests.start(student, [tmp_path / "cat.png"], "", False)
 
 
 def test_a_model_without_a_critic_is_refused_as_a_source(refuses, three_models, monkeypatch, tmp_path):

@@ -36,6 +36,12 @@ def test_a_run_is_asked_for_again_with_the_same_settings(asked, tmp_path):
     assert set(again.more) <= set(asked.more)
 
 
+def test_a_setting_without_effect_is_not_asked_for_again(tmp_path):
+    recipe = requests.make_recipe(RunRequest("distill", 3, origin="cats-teacher", more={"alpha": 0.0}, **TINY), False)
+    odd = dataclasses.replace(recipe, critics=(dataclasses.replace(recipe.critics[0], lr=0.1),))
+    assert run_summary.request_of(odd) == run_summary.request_of(recipe)
+
+
 def test_what_the_form_does_not_have_is_named(tmp_path):
     asked = RunRequest("r1", 5, "sample:cats-teacher", **TINY)
     recipe = dataclasses.replace(requests.make_recipe(asked, public=False), beta1=0.5, n_critic=3)

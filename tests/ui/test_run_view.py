@@ -54,7 +54,12 @@ def test_a_run_at_its_end_is_saving_and_one_that_was_just_resumed_is_starting(ru
     ):
         os.utime(folder / older, (1000, 1000))
         os.utime(folder / newer, (2000, 2000))
-        assert f"<b>one</b> {doing}." in run_view._status(run, monitor.Watch(folder).refresh(), "")
+        watch = monitor.Watch(folder).refresh()
+        assert f"<b>one</b> {doing}." in run_view._status(run, watch, "")
+        shown = run_view._status(run, watch, f"first\n\n  Reading <pictures>{'.' * 200}\n \n")
+        assert (
+            f"{doing}. Reading &lt;pictures&gt;{'.' * 142}" in shown and "first" not in shown and "." * 143 not in shown
+        )
 
 
 def test_the_verdicts_of_a_preview_are_shown_and_real_pictures_only_where_they_may_be_seen(runs, pictures, tmp_path):

@@ -3,6 +3,7 @@
 import json
 import shutil
 import sys
+import tempfile
 import time
 import zipfile
 from pathlib import Path
@@ -93,21 +94,27 @@ def call(page: Any, handler: str, values: list, headers: dict[str, str]) -> str:
     return answers
 
 
+def log_of(page: Any, run: Path, headers: dict[str, str]) -> str:
+    """The command and the log of a run as they are shown."""
+    return call(page, "_command_and_log", [run.name], headers) + call(
+        page, "show_command_and_log", [None, run.name], headers
+    )
+
+
 def test_the_view_of_a_run(page, finished, failed, folder):
     call(page, "show", ["", 100, "", {}], {})  # so that Gradio knows the runs
     for run in (finished, failed):
-        for handler, values in (("show", [run.name, 100, "", {}]), ("_command_and_log", [run.name])):
-            answer = call(page, handler, values, {})
+        for answer in (call(page, "show", [run.name, 100, "", {}], {}), log_of(page, run, {})):
             assert shows_no_folder(answer, folder), answer
-    log = call(page, "_command_and_log", [finished.name], {})
+    log = log_of(page, finished, {})
     assert "Done at step" in log and f", in {finished.name}." in log
-    assert "z.png is damaged" in call(page, "_command_and_log", [failed.name], {})
+    assert "z.png is damaged" in log_of(page, failed, {})
 
 
 def test_the_owner_sees_folders(page, finished, folder):
     owner = {access.TOKEN_HEADER: page.token}
     call(page, "show", ["", 100, "", {}], owner)  # so that Gradio knows the run
-    assert f"in {finished}" in call(page, "_command_and_log", [finished.name], owner)
+    assert f"in {finished}" in log_of(page, finished, owner)
 
 
 def test_the_page_and_its_description(page, finished, folder):
@@ -121,7 +128,7 @@ def test_answers_and_errors_of_the_api(client, finished, folder):
         ("/generate", {"seeds": "0"}),
         ("/cost", {"minutes": 1} | TINY),
         ("/fid", {"models": ["run:with spaces"], "count": 50}),
-        ("/fid", {"models": [], "count": 50, "own": archive}),
+        ("/fid", {"models": [], "count": 50, "upload": archive}),
         ("/fid", {"models": ["run:none"], "count": 50}),
         ("/train", {"minutes": 1, "data": str(folder)} | TINY),
         ("/train", {"minutes": 1, "name": "with spaces", "files": [archive]} | TINY),
@@ -142,6 +149,25 @@ def test_answers_and_errors_of_the_api(client, finished, folder):
     ("text", "shown"),
     [
         ("Saved in /srv/ganopt/runs/a b.", "Saved in a b."),
+        ("The folder of /srv/ganopt/runs is full.", "The folder of runs is full."),
+        (
+            "There is no folder /data/My Pictures/our cats/2024; choose another.",
+            "There is no folder 2024; choose another.",
+        ),
+        ("/data/cats (old)/(a)/x.png is damaged.", "x.png is damaged."),
+        ("(see /data/cats (old)/x.png)", "(see x.png)"),
+        ("'/data/cats and dogs of mine/x.png' is damaged.", "'x.png' is damaged."),
+        ('"C:\\My Pictures\\cats, dogs\\x y.png"', '"x y.png"'),
+        ("file:///data/me/x.png, file://localhost/data/me/y.png", "x.png, y.png"),
+        ("error:/data/me/x.png --data=/data/me/cats", "error:x.png --data=cats"),
+        ("\\\\server\\share\\x.png", "x.png"),
+        ("/data/me/r1 is a big/8, but the student a kd/4.", "r1 is a big/8, but the student a kd/4."),
+        ("/data/me/x.safetensors or big/8", "x.safetensors or big/8"),
+        ("/srv/check points, mine/models/x.json is damaged.", "x.json is damaged."),
+        ("/home/some body, PhD/secret/x.png", "x.png"),
+        ("In /home/some body, PhD. /home/some body, PhD and /home/some body, PhD2", "In ~. ~ and some body, PhD2"),
+        ("/tmp/of a, b/ganopt-temporary-1/made/x.webp", "x.webp"),
+        ("/var/cache of me/ganopt/features/x.npz", "x.npz"),
         ("C:\\Users\\me\\x.png is damaged.", "x.png is damaged."),
         ("('/home/me/x.png')", "('x.png')"),
         ("big/8 and me/cats at https://hub.example/me/cats, 1 / 2, </b>", None),
@@ -150,4 +176,15 @@ def test_answers_and_errors_of_the_api(client, finished, folder):
 )
 def test_paths_are_reduced_to_their_last_part(text, shown, monkeypatch):
     monkeypatch.setenv("GANOPT_RUNS", "/srv/ganopt/runs")
+    monkeypatch.setenv("GANOPT_CHECKPOINTS", "/srv/check points, mine")
+    monkeypatch.setenv("GANOPT_CACHE", "/var/cache of me/ganopt")
+    monkeypatch.setenv("HOME", "/home/some body, PhD")
+    monkeypatch.setattr(tempfile, "tempdir", "/tmp/of a, b")
     assert access.without_folders(text) == (text if shown is None else shown)
+
+
+def test_a_page_in_the_root_folder_keeps_addresses(monkeypatch):
+    monkeypatch.chdir("/")
+    monkeypatch.setenv("HOME", "/")
+    text = "models of me/cats at https://hub.example/me/cats"
+    assert access.without_folders(text) == text

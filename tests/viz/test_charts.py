@@ -24,19 +24,19 @@ def test_a_scatter_is_an_image_with_each_name_in_it_and_none_on_another_or_on_a_
     texts = {text.text: text for text in image.iter("text")}
     assert {point.name for point in POINTS} | {"fid500 against <cats>", "real against real 21.20"} <= set(texts)
     assert image.get("aria-label") == "fid500 against <cats>"
-    places = {name: (float(text.get("x")), float(text.get("y"))) for name, text in texts.items()}
-    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in places.values())
+    positions = {name: (float(text.get("x")), float(text.get("y"))) for name, text in texts.items()}
+    assert all(0 <= x <= WIDTH and 0 <= y <= HEIGHT for x, y in positions.values())
     circles = [(float(circle.get("cx")), float(circle.get("cy"))) for circle in image.iter("circle")]
     (front,) = (path.get("d") for path in image.iter("path") if path.get("class") == "front")
     rows = [float(y) for y in re.findall(r"[,V]([0-9.]+)", front)]
     columns = [float(x) for x in re.findall(r"[MH]([0-9.]+)", front)]
     for point in POINTS:
-        left, baseline = places[point.name]
+        left, baseline = positions[point.name]
         right, top = left + 6.5 * len(point.name), baseline - 10
         assert not any(left < x < right and top < y < baseline for x, y in circles)
         steps = zip(columns, columns[1:], rows, strict=False)
         assert not any(left < end and start < right and top < y < baseline for start, end, y in steps)
-        others = (places[other.name] for other in POINTS if other is not point)
+        others = (positions[other.name] for other in POINTS if other is not point)
         assert not any(left <= x < right and top < y <= baseline for x, y in others)
     teacher, small, *_, tiny = circles
     assert tiny[0] < small[0] < teacher[0] and teacher[1] > small[1] > tiny[1]  # y runs down

@@ -12,7 +12,7 @@ from ganopt.errors import UserError
 from ganopt.lab.digits.networks import CLASSES, SIDE
 from ganopt.viz.drawings import Panel, Pixels
 
-FEWEST = 16
+MIN_DIGITS = 16
 
 
 def read_digits(path: str) -> tuple[Tensor, Tensor | None]:
@@ -22,8 +22,8 @@ def read_digits(path: str) -> tuple[Tensor, Tensor | None]:
     their labels are the names of the folders that they are in, if all are from 0 to 9. Raises UserError for others.
     """
     pictures, labels = _read_folder(Path(path)) if Path(path).is_dir() else _read_file(Path(path))
-    if len(pictures) < FEWEST:
-        raise UserError(f"{path} contains {len(pictures)} digits; at least {FEWEST} are needed.")
+    if len(pictures) < MIN_DIGITS:
+        raise UserError(f"{path} contains {len(pictures)} digits; at least {MIN_DIGITS} are needed.")
     return torch.from_numpy(pictures).float()[:, None] / 127.5 - 1, labels
 
 
@@ -44,7 +44,7 @@ def sheet_panel(title: str, pictures: Tensor, columns: int = 4, scale: int = 2) 
 
 
 def _read_folder(folder: Path) -> tuple[np.ndarray, Tensor | None]:
-    found = image_folder.load(folder, SIDE, minimum=FEWEST)
+    found = image_folder.load(folder, SIDE, minimum=MIN_DIGITS)
     names = [Path(folder.name, name).parent.name for name in found.files]
     known = {str(digit): digit for digit in range(CLASSES)}
     labels = torch.tensor([known[name] for name in names]) if set(names) <= set(known) else None

@@ -12,7 +12,7 @@ from ganopt.lab.digits.networks import LATENT, DigitClassifier, DigitCritic, Dig
 from ganopt.lab.networks import set_gradients
 from ganopt.training.adam import LeanAdam
 
-MOST_SHIFT = 2  # pixels in each direction
+MAX_SHIFT = 2  # pixels in each direction
 
 
 def keras_adam(network: nn.Module, rate: float, beta1: float = 0.9) -> Adam:
@@ -90,7 +90,7 @@ def train_classifier(
 def shifted(pictures: Tensor, chance: torch.Generator) -> Tensor:
     """Pictures (N, 1, H, W), each moved by up to two pixels in each direction; what moves in is black (-1)."""
     count, _, height, width = pictures.shape
-    padded = functional.pad(pictures, (MOST_SHIFT,) * 4, value=-1.0)
-    down, across = torch.randint(2 * MOST_SHIFT + 1, (2, count, 1), generator=chance)
+    padded = functional.pad(pictures, (MAX_SHIFT,) * 4, value=-1.0)
+    down, across = torch.randint(2 * MAX_SHIFT + 1, (2, count, 1), generator=chance)
     rows, columns = down + torch.arange(height), across + torch.arange(width)
     return padded[torch.arange(count)[:, None, None], 0, rows[:, :, None], columns[:, None, :]][:, None]

@@ -15,7 +15,7 @@ from ganopt.lab.networks import perceptron
 
 CODE, CHANNELS = 128, (16, 32, 32)
 GAP = 1  # pixels between the cells of two patches
-PLACES = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
+POSITIONS = [(row, column) for row in range(3) for column in range(3) if (row, column) != (1, 1)]
 Encode = Callable[[Tensor], Tensor]
 
 
@@ -39,7 +39,7 @@ class Encoder(nn.Module):
 
 
 def patches(x: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Two patches of each picture: the middle one, another, and which of the 8 places that has, 0 to 7 (N,).
+    """Two patches of each picture: the middle one, another, and which of the 8 positions that has, 0 to 7 (N,).
 
     The patches, (N, 3, size, size), are in the cells of a 3x3 grid with a gap, and each is moved at random inside its
     cell, so that lines that go on over an edge do not give the place away. Last, their corners (N, 2, 2).
@@ -48,11 +48,11 @@ def patches(x: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor, Tensor,
     cell = side // 3
     jitter = max(cell // 4, 1)
     size = cell - jitter - GAP
-    places = torch.randint(len(PLACES), (count,), generator=chance)
-    cells = torch.stack((torch.ones(count, 2, dtype=torch.long), torch.tensor(PLACES)[places]), 1)  # (N, 2, 2)
+    positions = torch.randint(len(POSITIONS), (count,), generator=chance)
+    cells = torch.stack((torch.ones(count, 2, dtype=torch.long), torch.tensor(POSITIONS)[positions]), 1)  # (N, 2, 2)
     corners = cell * cells + torch.randint(jitter + 1, (count, 2, 2), generator=chance)
     found = [_cut(x, corner, size) for corner in corners.unbind(1)]
-    return found[0], found[1], places, corners
+    return found[0], found[1], positions, corners
 
 
 def _cut(x: Tensor, corner: Tensor, size: int) -> Tensor:
@@ -67,9 +67,9 @@ def turned(x: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
 
 
 def _position(encode: Encode, head: nn.Module, x: Tensor, chance: torch.Generator) -> Tensor:
-    middle, other, places, _ = patches(x, chance)
+    middle, other, positions, _ = patches(x, chance)
     one, two = encode(torch.cat((middle, other))).chunk(2)
-    return cross_entropy(head(torch.cat((one, two), 1)), places)
+    return cross_entropy(head(torch.cat((one, two), 1)), positions)
 
 
 def _rotation(encode: Encode, head: nn.Module, x: Tensor, chance: torch.Generator) -> Tensor:
@@ -98,7 +98,7 @@ class Tasks(nn.Module):
         self.encoder = Encoder(chance)
         sizes = {
             "rotation": (CODE, 64, 4),
-            "position": (2 * CODE, 64, len(PLACES)),
+            "position": (2 * CODE, 64, len(POSITIONS)),
             "autoencoder": (CODE, 256, 3 * (side // 2) ** 2),
         }
         self.heads = nn.ModuleDict({task: perceptron(sizes[task], chance) for task in tasks})

@@ -16,11 +16,11 @@ ACROSS, DOTS = 6, 150  # pictures in a row, and most dots
 def funnel(sizes: Sequence[int]) -> Drawing:
     """Encoder and decoder, from the sizes of the encoder's layers; a layer's height is the logarithm of its size."""
     layers = (*sizes, *sizes[-2::-1])
-    heights, places = np.log10(np.add(layers, 1)), np.arange(len(layers))
-    outline = np.concatenate((np.stack((places, heights), 1), np.stack((places, -heights), 1)[::-1]))
-    bars = [Curve(np.array([(x, -y), (x, y)]), BLUE, 5) for x, y in zip(places, heights, strict=True)]
+    heights, positions = np.log10(np.add(layers, 1)), np.arange(len(layers))
+    outline = np.concatenate((np.stack((positions, heights), 1), np.stack((positions, -heights), 1)[::-1]))
+    bars = [Curve(np.array([(x, -y), (x, y)]), BLUE, 5) for x, y in zip(positions, heights, strict=True)]
     low = -float(heights.max()) - 0.4
-    words = [Label((float(x), low), f"{size:,}") for x, size in zip(places, layers, strict=True)]
+    words = [Label((float(x), low), f"{size:,}") for x, size in zip(positions, layers, strict=True)]
     box = (-0.6, len(layers) - 0.4, low - 0.4, -low)
     panel = Panel("encoder, code, decoder", box, [Curve(outline, INK, 1), *bars, *words], (420, 200))
     return Drawing("Layers of the networks", [panel], 1)

@@ -17,7 +17,7 @@ from ganopt.lab.networks import adam, descend, perceptron
 from ganopt.training.recipes import falling_rate
 from ganopt.viz.drawings import BLUE, GREEN, Curve, Drawing, Mark, Panel
 
-MOST_TESTED, RATE, FRAMES = 500, 3e-3, 5  # digits held out, Adam's rate, frames a student
+MAX_TESTED, RATE, FRAMES = 500, 3e-3, 5  # digits held out, Adam's rate, frames a student
 DRAWING = 0.1  # of the progress
 PAPER, GAIN, PROMISED = 0.986, 0.02, 5  # of threes in Hinton et al.; least gain, and students from which it is promised
 BIASES = torch.arange(0, 12, 0.1)  # tried for the logit of a digit that is left out
@@ -64,13 +64,13 @@ def run(config: DistilClassifier) -> Iterator[Frame | None]:
     else:
         pictures, labels = shipped.drawn_digits(shipped.BATCH, chance)
         yield view.frame("Drawn digits", 0.0, pictures)
-        needed = MOST_TESTED + config.transfer + 20 * config.labelled
+        needed = MAX_TESTED + config.transfer + 20 * config.labelled
         while len(pictures) < needed:
             more = shipped.drawn_digits(shipped.BATCH, chance)
             pictures, labels = torch.cat((pictures, more[0])), torch.cat((labels, more[1]))
             drawn = min(len(pictures) / needed, 1.0)
             yield view.frame(f"{len(pictures):,} digits are drawn", DRAWING * drawn, pictures)
-    tested = min(MOST_TESTED, len(pictures) // 4)
+    tested = min(MAX_TESTED, len(pictures) // 4)
     test, rest = (pictures[:tested], labels[:tested]), (pictures[tested:], labels[tested:])
     for number in range(config.students):
         few, unlabelled = _split(config, *rest, torch.Generator().manual_seed(config.seed + 1000 * number + 1))

@@ -16,7 +16,7 @@ from ganopt.training.recipes import falling_rate
 from ganopt.viz.drawings import BLUE, GREEN, INK, ORANGE, Arrows, Curve, Drawing, Mark, Panel
 
 FRAMES = 60
-MOST_ERROR = 0.05  # of a critic that has learned its task
+MAX_ERROR = 0.05  # of a critic that has learned its task
 SEEN = 0.05  # of the largest p + q, below which a critic sees too few points to be judged
 EDGE = 0.15  # from a jump of a density, nearer to which a smooth critic cannot be right
 VIEW = (-3.5, 4.5)
@@ -124,7 +124,7 @@ class _View:
         """The figures; those of equilibrium are promised only for settings that reach it."""
         config = self.config
         if config.train == "critic only":
-            return {"largest |D - p/(p+q)|": Figure(error, exact=0, tolerance=MOST_ERROR if progress == 1 else None)}
+            return {"largest |D - p/(p+q)|": Figure(error, exact=0, tolerance=MAX_ERROR if progress == 1 else None)}
         promised = progress == 1 and dataclasses.replace(config, seed=0) == Gan1d()
         far, uneven = (0.1, 0.05) if promised else (None, None)
         return {

@@ -10,7 +10,7 @@ from ganopt.lab.contract import Config, Experiment, Figure, Frame, setting
 from ganopt.lab.frozen_lake import GOAL, HOLE, MAPS, Lake, make_lake
 from ganopt.viz.drawings import INK, PINK, TEAL, Arrows, Cells, Curve, Dots, Drawing, Label, Mark, Panel
 
-EVERY, MOST_FRAMES = 100, 100  # episodes in a frame, unless that would give more frames
+EVERY, MAX_FRAMES = 100, 100  # episodes in a frame, unless that would give more frames
 WALK = 20  # steps of the test walk, at most
 AIMS = np.array(((-1, 0), (0, 1), (1, 0), (0, -1)))  # of the actions left, down, right, up, in columns and rows down
 
@@ -38,8 +38,8 @@ def run(config: QLearning) -> Iterator[Frame | None]:
     chance = random.Random(config.seed)
     lake = make_lake(config.map, config.slippery, config.side, config.seed)
     view = _View(config, lake)
-    q = [[0.0] * 4 for _ in lake.places]
-    epsilon, won, every = config.epsilon, 0, max(EVERY, config.episodes // MOST_FRAMES)
+    q = [[0.0] * 4 for _ in lake.letters]
+    epsilon, won, every = config.epsilon, 0, max(EVERY, config.episodes // MAX_FRAMES)
     yield view.frame(q, 0, 0.0, epsilon)
     for episode in range(1, config.episodes + 1):
         won += _episode(config, lake, view.outcomes, q, epsilon, chance)
@@ -50,7 +50,7 @@ def run(config: QLearning) -> Iterator[Frame | None]:
             yield view.frame(q, episode, won / count, epsilon)
             won = 0
     way = [0]
-    while len(way) <= WALK and lake.places[way[-1]] not in HOLE + GOAL:
+    while len(way) <= WALK and lake.letters[way[-1]] not in HOLE + GOAL:
         action = _best(q[way[-1]], config.ties, chance)
         way.append(chance.choice(view.outcomes[way[-1]][action]))
         yield view.walk_frame(q, way, done=False)
@@ -61,14 +61,14 @@ def _episode(
     config: QLearning, lake: Lake, outcomes: list, q: list[list[float]], epsilon: float, chance: random.Random
 ) -> bool:
     """Act and learn for one episode: Q(s, a) += rate (r + discount max Q(s', .) - Q(s, a)). Whether it was won."""
-    state, places = 0, lake.places
+    state, letters = 0, lake.letters
     for _ in range(lake.limit):
         action = chance.randrange(4) if chance.random() < epsilon else _best(q[state], config.ties, chance)
         ends = outcomes[state][action]
         after = ends[0] if len(ends) == 1 else ends[chance.randrange(3)]
-        reward = places[after] == GOAL
+        reward = letters[after] == GOAL
         q[state][action] += config.rate * (reward + config.discount * max(q[after]) - q[state][action])
-        if reward or places[after] == HOLE:
+        if reward or letters[after] == HOLE:
             return reward
         state = after
     return False
@@ -105,7 +105,7 @@ class _View:
 
     def walk_frame(self, q: list[list[float]], way: list[int], done: bool) -> Frame:
         """The frame of a walk through some states."""
-        end = {GOAL: "reaches the goal", HOLE: "ends in a hole"}.get(self.lake.places[way[-1]], "goes on")
+        end = {GOAL: "reaches the goal", HOLE: "ends in a hole"}.get(self.lake.letters[way[-1]], "goes on")
         said = f"The test walk {end} after {len(way) - 1} steps; epsilon has come to {self.epsilon:.3f}."
         return self._make(q, said, 1.0 if done else 0.95 + 0.05 * len(way) / (WALK + 3), way, done)
 
@@ -145,18 +145,18 @@ class _View:
         value, exact = float(q[0].max()), config.discount ** (steps - 1)
         figures = {"value of the start": Figure(value, exact, 0.05 if promised else None)}
         if way:
-            won = self.lake.places[way[-1]] == GOAL
+            won = self.lake.letters[way[-1]] == GOAL
             figures["the test walk reaches the goal (1: yes)"] = Figure(float(won), 1, 0 if promised else None)
             figures["steps of the test walk"] = Figure(len(way) - 1, steps, 0 if promised else None)
         return figures
 
     def _drawing(self, q: np.ndarray, way: list[int]) -> Drawing:
         """The map with the best actions and their values, and the table."""
-        side, places = self.lake.side, self.lake.places
+        side, letters = self.lake.side, self.lake.letters
         middles = np.stack((np.arange(side * side) % side, np.arange(side * side) // side), 1) + 0.5
-        known = [s for s, place in enumerate(places) if place not in HOLE + GOAL and q[s].max() > 0]
+        known = [s for s, letter in enumerate(letters) if letter not in HOLE + GOAL and q[s].max() > 0]
         aims = AIMS[q.argmax(1)] * 0.32
-        holes = np.array([0.45 * (place == HOLE) for place in places]).reshape(side, side)
+        holes = np.array([0.45 * (letter == HOLE) for letter in letters]).reshape(side, side)
         marks: list[Mark] = [Cells(0.75 * q.max(1).reshape(side, side)), Cells(holes, INK)]
         marks += [Arrows((middles - aims)[known], (middles + aims)[known], INK, 1.5)]
         marks += [Label((side - 0.5, side - 0.5), "goal")]
@@ -165,7 +165,7 @@ class _View:
         board = Panel("Map: value and direction of the best action", (0, side, side, 0), marks, (280, 280))
         table: list[Mark] = [Cells(0.75 * q, TEAL)]
         if side == 4:
-            inside = [s for s in range(16) if places[s] not in HOLE + GOAL]
+            inside = [s for s in range(16) if letters[s] not in HOLE + GOAL]
             table += [Label((a + 0.5, s + 0.5), f"{q[s, a]:.2f}", 11) for s in inside for a in range(4)]
         rows = Panel("Q: left, down, right, up; a row per place", (0, 4, side * side, 0), table, (280, 280))
         legend = [(TEAL, "value, up to 1"), (INK, "hole")] + ([(PINK, "test walk")] if way else [])

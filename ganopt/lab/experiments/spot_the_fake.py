@@ -19,7 +19,7 @@ from ganopt.models.latents import latents
 from ganopt.models.sampling import draw
 from ganopt.viz.drawings import Area, Drawing, Mark, Panel, Pixels
 
-FACES, FEWEST, SHOWN = 12, 4, 96  # faces, least of either kind, and their side in pixels
+FACES, MIN_EACH, SHOWN = 12, 4, 96  # faces, least of either kind, and their side in pixels
 TEACHER = "cats-teacher"  # draws the other faces where there are no photographs
 
 
@@ -49,7 +49,7 @@ def numbers(text: str) -> set[int]:
 def order(seed: int) -> np.ndarray:
     """Which of the twelve faces are fakes, bool (12,): from four to eight of them."""
     chance = np.random.default_rng(seed)
-    return chance.permutation(FACES) < chance.integers(FEWEST, FACES - FEWEST + 1)
+    return chance.permutation(FACES) < chance.integers(MIN_EACH, FACES - MIN_EACH + 1)
 
 
 def score(chosen: set[int], fake: np.ndarray) -> tuple[int, int, int]:

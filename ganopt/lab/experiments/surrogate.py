@@ -16,7 +16,7 @@ from ganopt.lab.networks import adam, descend, perceptron
 from ganopt.training.recipes import falling_rate
 from ganopt.viz.drawings import INK, TEAL, Curve, Dots, Drawing, Mark, Panel
 
-FEWEST = 50  # calls; then twice as many, and so on
+MIN_CALLS = 50  # calls; then twice as many, and so on
 CHUNK = 16  # calls at a time
 FRAMES = 10  # while the costly model is called
 SHOWN = 400  # objects in a panel
@@ -28,7 +28,7 @@ class Surrogate(Config):
 
     costly: str = setting("known function", "what is costly to call", choices=[*COSTLY])
     calls: int = setting(
-        800, f"most calls to learn from; also half of them, and so on down to {FEWEST}", low=FEWEST, high=20_000
+        800, f"most calls to learn from; also half of them, and so on down to {MIN_CALLS}", low=MIN_CALLS, high=20_000
     )
     tested: int = setting(1000, "further calls, on which R^2 is measured", low=50, high=10_000)
     hidden: int = setting(64, "units in each of the surrogate's two hidden layers", low=1, high=512)
@@ -98,8 +98,8 @@ def run(config: Surrogate) -> Iterator[Frame | None]:
 
 
 def call_counts(most: int) -> list[int]:
-    """Numbers of calls, ascending: the most, and halves of it as long as they are FEWEST or more."""
-    halves = itertools.takewhile(lambda count: count >= FEWEST, (most >> power for power in range(64)))
+    """Numbers of calls, ascending: the most, and halves of it as long as they are MIN_CALLS or more."""
+    halves = itertools.takewhile(lambda count: count >= MIN_CALLS, (most >> power for power in range(64)))
     return sorted(halves)
 
 

@@ -15,7 +15,7 @@ from ganopt.lab.encoders.objects import CHUNK, FACES, FIRST_SEED, drawn
 from ganopt.viz.drawings import Area, Drawing, Mark, Panel, Pixels
 
 SHOWN, COMPARED = 32, 16  # pixels at the side of a face in the atlas, and when faces are compared
-MOST_WIDE = 640  # pixels of the atlas, unless its faces would be smaller than SMALLEST
+MAX_WIDE = 640  # pixels of the atlas, unless its faces would be smaller than SMALLEST
 LARGEST, SMALLEST, FEW = 48, 20, 12  # pixels of a face on the page; most columns of faces in full
 EVERY = 4  # chunks of faces in a frame
 
@@ -70,5 +70,5 @@ def atlas(faces: Faces, nearest: np.ndarray, columns: int) -> Drawing:
         address = faces.address(index)
         link = urlencode({"tab": "generate"} | address)
         marks.append(Area((column, column + 1, row + 1, row), f"seed {address['seeds']} of {address['model']}", link))
-    size = min(max(MOST_WIDE // columns, SMALLEST), LARGEST)
+    size = min(max(MAX_WIDE // columns, SMALLEST), LARGEST)
     return Drawing("Faces", [Panel("", (0, columns, rows, 0), marks, (size * columns, size * rows))], 1)

@@ -16,6 +16,7 @@ from ganopt.models.latents.faces import (  # noqa: F401 - for other packages
     parse_faces,
     parse_seeds,
     point_of,
+    say_repeats,
     slerp,
 )
 from ganopt.models.latents.points import Point, encode_latent  # noqa: F401

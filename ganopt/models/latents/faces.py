@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,7 +34,7 @@ def latents(faces: Sequence[Face]) -> Tensor:
 
 
 def parse_seeds(text: str, limit: int) -> list[int]:
-    """Parse a list of seeds such as `0-8, 42, 100-103`, in the order written, at most `limit` of them.
+    """Parse a list of seeds such as `0-8, 42, 100-103`, each once, in the order written, at most `limit` of them.
 
     Raises UserError for any other text.
     """
@@ -46,19 +46,33 @@ def parse_faces(text: str, limit: int) -> list[Face]:
 
     Raises UserError for any other text.
     """
-    return _parse(text, limit, lambda part: [parse_point(part)] if part.startswith(BEGINNINGS) else _seeds(part))
+    return _parse(text, limit, _faces)
+
+
+def say_repeats(text: str, faces: Sequence[Face]) -> str:
+    """A sentence, with a space before it, if some of the faces in a text are written more than once; else ""."""
+    written = sum(len(_faces(part)) for part in _parts(text))
+    return " Repeated seeds are drawn once." if written > len(faces) else ""
+
+
+def _parts(text: str) -> Iterator[str]:
+    return filter(None, re.split(r"[,;\s]+", re.sub(DASH, "-", text.strip())))
 
 
 def _parse(text: str, limit: int, parse: Callable[[str], Sequence[Any]]) -> list[Any]:
-    faces: list[Any] = []
-    for part in filter(None, re.split(r"[,;\s]+", re.sub(DASH, "-", text.strip()))):
-        found = parse(part)
-        if len(faces) + len(found) > limit:
+    faces: dict[Any, None] = {}
+    for found in map(parse, _parts(text)):
+        if len(found) <= limit:
+            faces.update(dict.fromkeys(found))
+        if max(len(found), len(faces)) > limit:
             raise UserError(f"These are more than {limit} seeds; use fewer at a time.")
-        faces.extend(found)
     if not faces:
         raise UserError("There are no seeds; write some, as in 0-8, 42.")
-    return faces
+    return [*faces]
+
+
+def _faces(part: str) -> Sequence[Face]:
+    return [parse_point(part)] if part.startswith(BEGINNINGS) else _seeds(part)
 
 
 def _seeds(part: str) -> range:

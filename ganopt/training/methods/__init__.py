@@ -5,6 +5,7 @@ from ganopt.training.methods.registry import (  # noqa: F401 - for other package
     METHODS,
     Method,
     check,
+    check_given,
     find_method,
     from_scratch,
     method_of,

@@ -23,8 +23,13 @@ from ganopt.training.methods import registry
 from ganopt.training.methods.presets import DCGAN
 from ganopt.training.methods.registry import Method, architecture_of, new_networks
 from ganopt.training.recipes import Recipe, setting
+from ganopt.training.recipes.critics import OPTIONS
+from ganopt.training.recipes.settings import settings_of
 from ganopt.training.state import Networks, State
 from ganopt.training.step import adversarial_loss
+
+# settings that need a critic or real pictures, beside those of critics
+FOR_CRITICS = ("critic", "inherit_critic", "n_critic", "share_fakes", "data", "classes", "flip", "images")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +58,18 @@ class Distill(Recipe):
     @property
     def needs_pictures(self) -> bool:
         return self.alpha > 0
+
+    def without_effect(self) -> dict[str, str]:
+        """Also those that are for a critic or for imitation, where there is none."""
+        found = super().without_effect()
+        if not self.needs_pictures:
+            of_critics = {*OPTIONS} - settings_of(Distill).keys()  # the generator has betas too
+            found |= dict.fromkeys([*FOR_CRITICS, *sorted(of_critics)], "at --alpha 0, where there is no critic")
+        if self.alpha == 1:
+            found |= dict.fromkeys(("pixel", "feature"), "at --alpha 1, where the teacher is not imitated")
+        if self.start:
+            found["inherit"] = "beside --start, which sets all weights"
+        return found
 
 
 def pixel_loss(student: Tensor, teacher: Tensor, kind: str) -> Tensor:

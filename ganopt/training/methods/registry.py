@@ -14,10 +14,10 @@ from ganopt.data.real_pictures import Source
 from ganopt.errors import UserError
 from ganopt.models import weights, zoo
 from ganopt.models.devices import pick_device
-from ganopt.models.networks import Architecture, Role, build_critic, build_generator
+from ganopt.models.networks import Architecture, Role, build_critic, build_generator, parse_architecture
 from ganopt.training.recipes import CriticSettings, Recipe
 from ganopt.training.recipes.critics import OPTIONS, OWN_DEFAULTS, parse_critics
-from ganopt.training.recipes.settings import settings_of
+from ganopt.training.recipes.settings import option, settings_of
 from ganopt.training.state import Loss, Networks, State
 from ganopt.training.step import adversarial_loss
 
@@ -115,6 +115,21 @@ def recipe(method: str, **settings: Any) -> Recipe:
     own = {"critics", *settings_of(found.recipe)}
     values = {name: value for name, value in {**found.defaults, **settings}.items() if name in own}
     return found.recipe(method=method, **values)
+
+
+def check_given(recipe: Recipe, given: Mapping[str, Any]) -> None:
+    """Raise UserError if a setting that a user has given has no effect in a recipe; 0 and False ask for none."""
+    for name, reason in recipe.without_effect().items():
+        if given.get(name):
+            raise UserError(f"{option(name)} has no effect {reason}; leave it out.")
+    if given.get("critic"):
+        named = recipe.critics[0].architecture
+        used = parse_architecture(method_of(recipe).resolve(recipe).critics[0].architecture, "critic")
+        if parse_architecture(named, "critic", used.side) != used:
+            raise UserError(
+                f"The first critic is that of {recipe.origin}, a {used}, not a {named}; name that one first in "
+                "--critic, or leave it out."
+            )
 
 
 def architecture_of(model: str, role: Role) -> str:

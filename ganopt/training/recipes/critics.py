@@ -39,7 +39,7 @@ class CriticSettings:
             raise _wrong_weight(self.architecture, str(self.weight))
         if unknown := set(self.augment) - set(POLICIES):
             raise UserError(f"Unknown augmentation '{min(unknown)}'; choose from {', '.join(POLICIES)}.")
-        if self.penalty and LOSSES[self.loss].penalty and self.batch_norm:
+        if self.has_penalty and self.batch_norm:
             raise UserError(
                 f"The scores of {self.architecture} depend on the other pictures of a batch, so that a gradient "
                 "penalty would be wrong; use --penalty 0."
@@ -49,6 +49,11 @@ class CriticSettings:
     def kind(self) -> str:
         """The kind of its network, as in `plain-critic`."""
         return _kind(self.architecture)
+
+    @property
+    def has_penalty(self) -> bool:
+        """Whether it is trained with a gradient penalty, which needs a weight and a loss that has one."""
+        return self.penalty > 0 and LOSSES[self.loss].penalty is not None
 
     @property
     def batch_norm(self) -> bool:

@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.models.networks import parse_architecture
 from ganopt.training.recipes.critics import CriticSettings
@@ -90,6 +91,18 @@ class Recipe:
     def side(self) -> int:
         """Side of the pictures, in pixels."""
         return parse_architecture(self.generator, "generator").side
+
+    def without_effect(self) -> dict[str, str]:
+        """The settings, by their names for users, that have no effect with these others, each with the reason."""
+        found = {}
+        if not any(critic.has_penalty for critic in self.critics):
+            found["penalty"] = "with a loss that has no gradient penalty"
+            found["penalty_every"] = "without a gradient penalty"
+        if all(critic.batch_norm for critic in self.critics):
+            found["critic_chunk"] = "with a critic whose batches cannot be split"
+        if self.data.startswith(PREFIX):
+            found["classes"] = "with faces that a model draws"
+        return found
 
     def progress(self, steps: int, images: int, seconds: float) -> float:
         """The share of the budget that is spent; 1 or more at the end."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from ganopt.data import isolated
-from ganopt.data.crops import MOST_ZOOM, Crop, cropped
+from ganopt.data.crops import MAX_ZOOM, Crop, cropped
 from ganopt.errors import UserError
 from ganopt.models import zoo
 from ganopt.models.latents import encode_latent, reach
@@ -23,6 +23,7 @@ from ganopt.thesis import comparison
 from ganopt.ui import gpu
 from ganopt.ui.address import query_of
 from ganopt.ui.common import QUIET
+from ganopt.ui.current import Turns
 from ganopt.ui.explore.figures import figure
 from ganopt.ui.messages import beside, sentence_place
 
@@ -43,7 +44,7 @@ class Find:
 
 def build_find(model: gr.Dropdown, device: torch.device) -> Find:
     """Build it. Only one search runs at a time, for all visitors together. `model` is the one that is searched."""
-    photo, found = gr.State(None), gr.State(None)  # uint8 (3, H, W); (model, name, scale)
+    photo, found, turns = gr.State(None), gr.State(None), Turns()  # uint8 (3, H, W); (model, name, scale)
     with gr.Accordion("Find my pet", open=False, elem_id="find"):
         gr.Markdown(INTRODUCTION)
         with gr.Row(elem_classes="sides"):
@@ -59,27 +60,35 @@ def build_find(model: gr.Dropdown, device: torch.device) -> Find:
                 use = gr.Button("Explore this face", visible=False, elem_id="find-use")
     result, private = [pictures, said, use, found], dict[str, Any](api_visibility="private")
 
-    def read(path: str | None) -> tuple:
+    def read(path: str | None, request: gr.Request) -> tuple:
         picture = _read(Path(path)) if path else None
         if picture is None:
             return (gr.skip(),) * 9
+        turns.end(request.session_hash)
         shown = figure({"Your photograph": cropped(picture, Crop(), 128)})
         return picture, None, gr.Column(visible=True), 50, 50, 1, shown, ADVICE, gr.Button(visible=False)
 
-    def show_crop(photo: Any, *values: float) -> tuple:
+    def show_crop(request: gr.Request, photo: Any, *values: float) -> tuple:
         if photo is None:
             return gr.skip(), gr.skip(), gr.skip()
+        turns.end(request.session_hash)  # a search with another crop is no longer shown
         shown = figure({"Your photograph": cropped(photo, Crop(*values), 128)})
         return shown, ADVICE, gr.Button(visible=False)
 
-    def find(model: str, photo: Any, *values: float) -> Iterator[tuple]:
+    def find(request: gr.Request, model: str, photo: Any, *values: float) -> Iterator[tuple]:
         if photo is None:
             raise UserError("The photograph is from an expired session; upload it again.")
         side = parse_architecture(zoo.entry(model).architecture).side
-        yield from _find(model, torch.from_numpy(cropped(photo, Crop(*values), side)), device)
+        with turns.take(request.session_hash) as is_shown:
+            for shown in _find(model, torch.from_numpy(cropped(photo, Crop(*values), side)), device):
+                if not is_shown():
+                    yield (gr.skip(),) * 4  # or Gradio would show the last values again at the end
+                    return
+                yield shown
 
     reading = [photo, file, crop, *sliders, *result[:3]]
-    file.upload(beside(read, reading), file, [*reading, problem], show_progress="minimal", **private)
+    uploading = private | {"show_progress": "minimal", "trigger_mode": "always_last"}
+    file.upload(beside(read, reading), file, [*reading, problem], **uploading)
     for slider in sliders:
         slider.release(
             beside(show_crop, result[:3]),
@@ -89,7 +98,7 @@ def build_find(model: gr.Dropdown, device: torch.device) -> Find:
             **QUIET,
         )
     searching = private | {"concurrency_id": "find", "concurrency_limit": 1, "show_progress": "hidden"}
-    button.click(beside(find, result), [model, photo, *sliders], [*result, problem], **searching)
+    button.click(beside(find, result, idle={said: ADVICE}), [model, photo, *sliders], [*result, problem], **searching)
     return Find(use, found)
 
 
@@ -98,7 +107,7 @@ def crop_sliders(name: str) -> list[gr.Slider]:
     return [
         gr.Slider(0, 100, 50, step=1, label="Left to right, %", elem_id=f"{name}-x"),
         gr.Slider(0, 100, 50, step=1, label="Top to bottom, %", elem_id=f"{name}-y"),
-        gr.Slider(1, MOST_ZOOM, 1, step=0.05, label="Zoom", elem_id=f"{name}-zoom"),
+        gr.Slider(1, MAX_ZOOM, 1, step=0.05, label="Zoom", elem_id=f"{name}-zoom"),
     ]
 
 
@@ -122,7 +131,7 @@ def _read(path: Path) -> np.ndarray:
 def _find(model: str, photograph: Tensor, device: torch.device) -> Iterator[tuple]:
     """Search, and yield both pictures with the progress strip, what is said, the button, and the face that is found."""
     hidden, strip = gr.Button(visible=False), list[Tensor]()
-    yield figure({"Your photograph": photograph}), "Searching among seeds.", hidden, None
+    yield gr.skip(), "Searching among seeds.", gr.skip(), gr.skip()
     result: Search | None = None
     with contextlib.closing(gpu.find(model, device, photograph)) as updates:
         for result in updates:

@@ -20,7 +20,7 @@ from ganopt.ui.messages import beside, sentence_place
 from ganopt.viz.sheets import save_animation
 
 MIN_SCALE, MAX_SCALE = 0, 2
-FEWEST_FRAMES, MOST_FRAMES = 3, 48
+MIN_FRAMES, MAX_FRAMES = 3, 48
 MIN_SPACING = 0.05
 ARROWS = {"← left": (-1, 0), "↑ up": (0, -1), "↓ down": (0, 1), "→ right": (1, 0)}
 FOCUS = "() => ganopt.focusOn('#explore')"
@@ -38,6 +38,7 @@ def build_explore(
     """
     chosen = gr.State(("", 1.0, ""))  # model and scale of the clicked face, and the faces of the gallery
     centre, link = gr.State(Point()), gr.Textbox(visible=False, label="link")  # of the map
+    opening_problem = sentence_place("explore-problem")  # not in the panel, which it does not open
     with gr.Column(visible=False, elem_id="explore") as panel:
         title = gr.HTML(elem_id="explored", elem_classes=["prose", "bare"])
         with gr.Row():
@@ -62,7 +63,7 @@ def build_explore(
         return event(beside(handler, outputs), inputs, [*outputs, problem], **common)
 
     def open_on(event: Any, handler: Any, inputs: list, focus: str) -> None:
-        opened = draw_on(event, handler, inputs, opening, map_problem)
+        opened = draw_on(event, handler, inputs, opening, opening_problem)
         show_after(opened, "generate", link).success(None, js=focus)
 
     open_on(gallery.select, handlers.open_clicked, [drawn, spacing], FOCUS)
@@ -159,7 +160,7 @@ def _add_endpoints(model: str, device: torch.device, scratch: Scratch, cells: gr
     ) -> tuple[dict, list[dict]]:
         """Draw a walk from one seed to another: an animated WebP file, and its frames as PNG files."""
         zoo.check_offered([model])
-        check_number("frames", frames, FEWEST_FRAMES, MOST_FRAMES)
+        check_number("frames", frames, MIN_FRAMES, MAX_FRAMES)
         check_number("scale", scale, MIN_SCALE, MAX_SCALE)
         path, faces = _walk(model, device, scratch, str(first), str(last), frames, scale)
         return as_file(path), as_pictures(strip, faces)
@@ -202,7 +203,7 @@ def _walk_part() -> tuple[gr.Textbox, gr.Textbox, gr.Slider, gr.Button, gr.Image
     with gr.Row():
         first = gr.Textbox(label="From", max_lines=1, elem_id="walk-from", min_width=100)
         last = gr.Textbox(label="To", max_lines=1, elem_id="walk-to", min_width=100)
-    frames = gr.Slider(FEWEST_FRAMES, MOST_FRAMES, 24, step=1, label="Frames")
+    frames = gr.Slider(MIN_FRAMES, MAX_FRAMES, 24, step=1, label="Frames")
     button = gr.Button("Walk", variant="primary", elem_id="walk")
     film = gr.Image(
         label="Film",
