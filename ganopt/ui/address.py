@@ -32,6 +32,7 @@ class Address:
     demo: gr.Blocks
     query: gr.Textbox  # of the address, since the page was loaded or Back or Forward was pressed
     arrived: Event  # after which it is read
+    tabs: gr.Tabs
     lab_linked: gr.Button  # pressed when the address names an experiment of the Lab
 
     def read(self, handler: Callable[[Parameters], Any], outputs: Any) -> Event:
@@ -57,7 +58,7 @@ def build_address(demo: gr.Blocks, tabs: gr.Tabs) -> Address:
     for script in (SCRIPT, DOWNLOADS):
         demo.load(None, js=script, api_visibility="private")
     arrived = gr.on([demo.load, back.click], None, None, query, js="() => location.search", api_visibility="private")
-    address = Address(demo, query, arrived, lab_linked)
+    address = Address(demo, query, arrived, tabs, lab_linked)
     # without a link, the tab that a quick visitor has opened meanwhile stays open
     address.read(lambda parameters: gr.Tabs(selected=tab_of(parameters)) if parameters else gr.skip(), tabs)
     return address

@@ -123,8 +123,9 @@
   };
 
   // Gradio's own event comes late and out of order
+  const openTab = () => document.querySelector("[role=tab][aria-selected=true]")?.textContent.trim().toLowerCase();
   const watchTab = () => {
-    const tab = document.querySelector("[role=tab][aria-selected=true]")?.textContent.trim().toLowerCase();
+    const tab = openTab();
     if (!tab || tab === open) return;
     open = tab;
     write();
@@ -134,6 +135,7 @@
   new MutationObserver(() => { name(); markChoices(); watchTab(); }).observe(document.body, watched);
 
   window.ganopt = {
+    isOpen: name => openTab() === name,
     shown: (tab, query) => { queries[tab] = query; if (tab === open) write(); },
     forgetChoices: () => document.querySelectorAll("[data-choice]").forEach(area => area.remove()),
     focusOn: selector => {

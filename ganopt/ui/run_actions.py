@@ -18,11 +18,13 @@ from ganopt.ui.common import QUIET, Event, Scratch
 from ganopt.ui.current import show_current
 from ganopt.ui.messages import alert, beside, sentence_place
 
+TICK = 2  # seconds between updates of the log
+
 
 def build_run_actions(
-    chosen: gr.Radio, status: gr.HTML, requested: gr.State, scratch: Scratch, show_after: Callable[[Event], Event]
+    chosen: gr.Radio, requested: gr.State, scratch: Scratch, show_after: Callable[[Event], Event]
 ) -> tuple[gr.Accordion, ...]:
-    """Build the accordions below a run. `chosen` is its name, `status` how far it is, and `requested` shows another.
+    """Build the accordions below a run. `chosen` is its name, and `requested` shows another.
 
     Returns the private accordions, which are hidden until it is known that the request is private.
     """
@@ -30,7 +32,10 @@ def build_run_actions(
         _film_part(chosen, scratch)
     with gr.Accordion("Command and log", open=False) as accordion:
         text, problem = gr.HTML(elem_id="run-log", elem_classes="bare"), sentence_place("log-problem")
-        changed = [accordion.expand, chosen.change, status.change]
+        timer = gr.Timer(TICK, active=False)  # only while the log can be seen
+        for event, is_open in ((accordion.expand, True), (accordion.collapse, False)):
+            event(None, None, timer, js=f"() => ({{ __type__: 'update', active: {str(is_open).lower()} }})", **QUIET)
+        changed = [accordion.expand, chosen.change, timer.tick]
         show_current(changed, _command_and_log, [chosen], [text], problem, show_progress="hidden")
     with gr.Accordion("Publish on the Hugging Face Hub", open=False, visible=False) as publishing:
         _publish_part(chosen)

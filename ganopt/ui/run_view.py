@@ -29,6 +29,7 @@ TICK = 2  # seconds between updates
 NO_RUN = "There are no runs yet. Press <b>Start</b> to see faces appear here during training."
 LATEST = 100  # per cent of the previews
 ALONE = ("no other run", "")
+WATCH = "() => ({ __type__: 'update', active: ganopt.isOpen('train') })"  # not while another tab is open
 LINK = "name => ganopt.shown('train', new URLSearchParams({ tab: 'train', train: name }).toString())"
 PARTS = (
     *("hint", "panel", "chosen", "status", "summary", "faces", "scrubber", "stop", "resume", "links", "weights"),
@@ -56,7 +57,7 @@ def build_run_view(address: Address, tab: gr.Tab, scratch: Scratch) -> RunView:
     hint = gr.HTML(NO_RUN, elem_id="no-run")
     with gr.Column(visible=False) as panel:
         parts, more, resume, again, problem = _panel()
-    chosen, status, _, _, scrubber, stop, *_, other, _, _ = parts
+    chosen, _, _, _, scrubber, stop, *_, other, _, _ = parts
     shown = [hint, panel, *parts, seen]
 
     def show(requested: str, position: int, other: str, seen: dict[str, Any], request: gr.Request) -> list:
@@ -95,8 +96,7 @@ def build_run_view(address: Address, tab: gr.Tab, scratch: Scratch) -> RunView:
     show_after(chosen.input(lambda name: name, chosen, requested, **latest))
     show_after(stop.click(beside(stop_run, []), chosen, problem, **QUIET))
     show_after(resume.click(beside(resume_run, []), [chosen, more], problem, **QUIET))
-    # the timer is never stopped, as an update takes only milliseconds
-    tab.select(lambda: gr.Timer(active=True), None, timer, **QUIET)
+    address.tabs.change(None, None, timer, js=WATCH, api_visibility="private")
     show_after(address.read(_from_link, requested))
 
     def show_requested(event: Event) -> Event:
@@ -104,7 +104,7 @@ def build_run_view(address: Address, tab: gr.Tab, scratch: Scratch) -> RunView:
         return shown.success(None, chosen, js=LINK, api_visibility="private")
 
     with panel:
-        private = build_run_actions(chosen, status, requested, scratch, show_requested)
+        private = build_run_actions(chosen, requested, scratch, show_requested)
     return RunView(requested, chosen, again, show_requested, private)
 
 

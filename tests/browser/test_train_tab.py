@@ -13,6 +13,7 @@ from ganopt.models import zoo
 from ganopt.runs import monitor
 from ganopt.runs.queue import PROCESS
 from ganopt.runs.status import read
+from ganopt.ui.run_view import TICK
 from tests.browser.conftest import end_runs
 
 pytest.importorskip("fcntl", reason="needs file locks")
@@ -194,6 +195,21 @@ def test_a_second_run_waits_for_the_first_and_later_takes_its_settings(tab, fold
     tab.get_by_role("option", name="first", exact=True).click()
     tab.locator("#run-curves svg text", has_text="second: real").first.wait_for()
     assert tab.locator("#run-curves svg text", has_text="first: real").count()
+
+
+def test_the_page_asks_for_news_of_runs_only_while_the_tab_is_open(tab):
+    def asked(request) -> bool:
+        return "run/predict" in request.url
+
+    tab.wait_for_event("request", asked)
+    tab.get_by_role("tab", name="About").click()
+    tab.wait_for_timeout(500)  # until an update on its way has been answered
+    later: list = []
+    tab.on("request", lambda request: later.append(request) if asked(request) else None)
+    tab.wait_for_timeout(2500 * TICK)
+    assert not later
+    tab.get_by_role("tab", name="Train").click()
+    tab.wait_for_event("request", asked)
 
 
 @contextlib.contextmanager
