@@ -10,7 +10,7 @@ import torch
 
 from ganopt import __version__
 from ganopt.errors import shell_command
-from ganopt.models.latents import format_seeds, label, parse_faces
+from ganopt.models.latents import format_seeds, label, parse_faces, say_repeats
 from ganopt.models.sampling import save_png
 from ganopt.thesis import comparison as comparing
 from ganopt.thesis import tables
@@ -106,6 +106,7 @@ def _handlers(device: torch.device, scratch: Scratch, unchanged: tuple) -> tuple
         said, sheet, lines, faces, saved = _show(compared, device, scratch)
         gallery = gr.Gallery(faces, columns=len(lines), selected_index=None)  # no outline: it would be of an old pair
         pair = pair_at(shown, index_of(shown, wanted))
+        said += say_repeats(seeds, compared.seeds)
         return said, sheet, _headings(lines, saved), gallery, shown, panel, ("", ""), *pair
 
     def draw_first(models: list[str], seeds: str, wanted: tuple[str, str], drawn: tuple) -> tuple:
@@ -134,7 +135,7 @@ def _add_endpoints(gallery: gr.Gallery, device: torch.device, scratch: Scratch) 
         """
         compared = gpu.compare(models, device, parse_faces(seeds, MAX_SEEDS))
         said, sheet, lines, faces, _ = _show(compared, device, scratch)
-        return said, as_file(sheet), lines, as_pictures(gallery, faces)
+        return said + say_repeats(seeds, compared.seeds), as_file(sheet), lines, as_pictures(gallery, faces)
 
     def pair(first: str = models[0], second: str = models[-1], seed: int = 0) -> tuple[list[dict], str]:
         """Compare the faces of two models for one seed: both faces and a difference map as PNG files, and a summary."""

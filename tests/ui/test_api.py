@@ -93,8 +93,13 @@ def test_walk(client):
 
 def test_compare(client):
     models = ["cats-teacher", "dogs-transfer"]
-    facts, sheet, known, pictures = client.predict(models, "0-1", api_name="/compare")
-    assert "4 faces" in facts and is_png(sheet) and known[0][0] == "Cats, <teacher>"
+    facts, sheet, known, pictures = client.predict(models, "0-1, 1", api_name="/compare")
+    assert (
+        "4 faces" in facts
+        and facts.endswith(" Repeated seeds are drawn once.")
+        and is_png(sheet)
+        and known[0][0] == "Cats, <teacher>"
+    )
     assert [re.sub(r"[\d.]+$", "", each["caption"]) for each in pictures] == [
         "seed ",
         "seed 0 · L1 ",
