@@ -50,7 +50,7 @@ def build_generate(address: Address, tab: gr.Tab, device: torch.device, scratch:
         with gr.Column(scale=3, min_width=320, elem_id="drawn"):
             gr.Markdown("Click a face to explore the latent space around it.")
             gallery = face_gallery("Faces", "faces", columns=4)
-    find = build_find(model, device)
+    find = build_find(model, device, scratch)
     drawn = gr.State(([], "", 1.0))  # the seeds, model and scale in the gallery
     link = gr.Textbox(visible=False, label="link")
 

@@ -153,6 +153,14 @@ def follow(tab, query: str) -> None:
     tab.evaluate(show, f"?{query}")
 
 
+def check_accessible(page) -> None:
+    """Fail if axe finds something serious on a page."""
+    driver = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
+    found = driver.Axe().run(page).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert not [(each["id"], node["target"], node["html"]) for each in serious for node in each["nodes"]]
+
+
 def draw_first_faces(tab) -> None:
     """Draw the faces that the page shows at first."""
     tab.locator("#seeds input, #seeds textarea").fill("0-15")

@@ -4,11 +4,13 @@ import io
 
 import numpy as np
 import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
 from PIL import Image
 
-from ganopt.models.latents import encode_latent, inversion, latent
+from ganopt.models.latents import encode_latent, inversion, latent, parse_faces
 from ganopt.ui.address import parse
-from tests.browser.conftest import draw_first_faces, follow
+from tests.browser.conftest import check_accessible, draw_first_faces, follow
 from tests.browser.test_history import wait_for
 
 
@@ -40,6 +42,7 @@ def test_a_photograph_is_cropped_found_and_explored(tab, draw_face, tmp_path):
     tab.locator("#find-said", has_text="The nearest of the seeds 0-63").wait_for()
     assert tab.locator("#find-pictures .found img").count() == 2
     assert tab.locator("#find-pictures .found-strip img").count() == 8
+    check_accessible(tab)
     link = parse(tab.locator("#find-said a").get_attribute("href"))
     tab.locator("#find-use").click()
     tab.get_by_role("heading", name="Around found").wait_for()
@@ -51,12 +54,12 @@ def test_a_photograph_is_cropped_found_and_explored(tab, draw_face, tmp_path):
 def test_a_found_face_is_a_face_like_any_other(tab):
     name = encode_latent(latent(1))
     follow(tab, f"seeds={name}&face={name}")
-    tab.get_by_role("heading", name="Around found").wait_for()
+    value = "([end, name]) => document.querySelector(`#walk-${end} :is(input, textarea)`).value === name"
+    tab.wait_for_function(value, arg=["from", name])
     tab.get_by_role("button", name="right").click()
     tab.locator("#own-said", has_text="x0.25y0").wait_for()
     tab.locator("#own-to").click()
-    value = "name => document.querySelector('#walk-to :is(input, textarea)').value === name"
-    tab.wait_for_function(value, arg=f"{name}x0.25y0")
+    tab.wait_for_function(value, arg=["to", f"{name}x0.25y0"])
     tab.locator("#walk").click()
     tab.locator("#film img").wait_for()
     follow(tab, f"compare=cats-teacher,cats-student&compare_seeds={name}")
@@ -88,7 +91,17 @@ def test_a_cell_of_the_map_is_enlarged_saved_and_linked(tab, visit):
         assert np.array_equal(np.asarray(saved.convert("RGB")), np.asarray(shown))
     with visit(tab.url) as again:
         again.locator("#own-said", has_text="x6.5y0").wait_for()
-    driver = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
-    found = driver.Axe().run(tab).response["violations"]
-    serious = [each for each in found if each["impact"] in ("serious", "critical")]
-    assert not [(each["id"], node["target"], node["html"]) for each in serious for node in each["nodes"]]
+    check_accessible(tab)
+
+
+def test_a_program_finds_the_face_too(tiny_page, draw_face, tmp_path):
+    draw_face(3, (300, 200)).save(tmp_path / "my pet.png")
+    client = Client(tiny_page.local_url, verbose=False, download_files=str(tmp_path))
+    found = client.predict(handle_file(tmp_path / "my pet.png"), "cats-teacher", zoom=1.5, api_name="/find")
+    assert parse_faces(found["face"], 1) and found["distance"] > 0 and "nearest of the seeds 0-63" in found["status"]
+    with Image.open(found["picture"]) as picture:
+        assert picture.size == (32, 32)
+    for values, sentence in (({"zoom": 99.0}, "'zoom' must be"), ({"model": "x"}, "Unknown model"), ({}, "upload one")):
+        photograph = {"photograph": handle_file(tmp_path / "my pet.png")} if values else {}
+        with pytest.raises(AppError, match=sentence):
+            client.predict(**photograph, **values, api_name="/find")

@@ -1,8 +1,6 @@
 """The page by keyboard and with a screen reader, and at widths between those of a phone and of a desk."""
 
-import pytest
-
-from tests.browser.conftest import follow, resized
+from tests.browser.conftest import check_accessible, follow, resized
 
 
 def count(tab, faces: int) -> None:
@@ -15,10 +13,7 @@ def test_a_face_is_announced_by_its_caption_and_enter_leads_to_what_it_opens(tab
     tab.locator("#map img").nth(24).wait_for()
     tab.wait_for_function("document.activeElement.id === 'explore'")
     assert not tab.get_by_role("button", name="Thumbnail").filter(has_text="seed").count()
-    driver = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-playwright-python is missing")
-    found = driver.Axe().run(tab).response["violations"]
-    serious = [each for each in found if each["impact"] in ("serious", "critical")]
-    assert not [(each["id"], node["target"], node["html"]) for each in serious for node in each["nodes"]]
+    check_accessible(tab)
 
 
 def test_sliders_draw_after_a_key_and_enter(tab):

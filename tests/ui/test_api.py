@@ -18,7 +18,7 @@ from ganopt.ui.api import check_number
 from ganopt.ui.common import optional_number, optional_text
 from tests.browser.conftest import served
 
-ENDPOINTS = {"/generate", "/best", "/map", "/walk", "/compare", "/pair", "/fid", "/lab", "/cost", "/train"}
+ENDPOINTS = {"/generate", "/best", "/map", "/walk", "/find", "/compare", "/pair", "/fid", "/lab", "/cost", "/train"}
 DOCUMENT = (Path(__file__).parents[2] / "docs/python.md").read_text()
 SECTION = DOCUMENT.partition("## From a program")[2].partition("\n## ")[0]
 SERVED = "http://127.0.0.1:7860"  # there

@@ -19,10 +19,12 @@ from ganopt.models import zoo
 from ganopt.models.latents import encode_latent, reach
 from ganopt.models.latents.inversion import Search
 from ganopt.models.networks import parse_architecture
+from ganopt.models.sampling import save_png, to_image
 from ganopt.thesis import comparison
 from ganopt.ui import gpu
 from ganopt.ui.address import query_of
-from ganopt.ui.common import QUIET
+from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
+from ganopt.ui.common import QUIET, Scratch
 from ganopt.ui.current import Turns
 from ganopt.ui.explore.figures import figure
 from ganopt.ui.messages import beside, sentence_place
@@ -42,7 +44,7 @@ class Find:
     found: gr.State
 
 
-def build_find(model: gr.Dropdown, device: torch.device) -> Find:
+def build_find(model: gr.Dropdown, device: torch.device, scratch: Scratch) -> Find:
     """Build it. Only one search runs at a time, for all visitors together. `model` is the one that is searched."""
     photo, found, turns = gr.State(None), gr.State(None), Turns()  # uint8 (3, H, W); (model, name, scale)
     with gr.Accordion("Find my pet", open=False, elem_id="find"):
@@ -75,12 +77,11 @@ def build_find(model: gr.Dropdown, device: torch.device) -> Find:
         shown = figure({"Your photograph": cropped(photo, Crop(*values), 128)})
         return shown, ADVICE, gr.Button(visible=False)
 
-    def find(request: gr.Request, model: str, photo: Any, *values: float) -> Iterator[tuple]:
+    def search(request: gr.Request, model: str, photo: Any, *values: float) -> Iterator[tuple]:
         if photo is None:
             raise UserError("The photograph is from an expired session; upload it again.")
-        side = parse_architecture(zoo.entry(model).architecture).side
         with turns.take(request.session_hash) as is_shown:
-            for shown in _find(model, torch.from_numpy(cropped(photo, Crop(*values), side)), device):
+            for shown in _find(model, _square(photo, model, *values), device):
                 if not is_shown():
                     yield (gr.skip(),) * 4  # or Gradio would show the last values again at the end
                     return
@@ -98,8 +99,39 @@ def build_find(model: gr.Dropdown, device: torch.device) -> Find:
             **QUIET,
         )
     searching = private | {"concurrency_id": "find", "concurrency_limit": 1, "show_progress": "hidden"}
-    button.click(beside(find, result, idle={said: ADVICE}), [model, photo, *sliders], [*result, problem], **searching)
+    button.click(beside(search, result, idle={said: ADVICE}), [model, photo, *sliders], [*result, problem], **searching)
+    _add_endpoint(model.value, device, scratch)
     return Find(use, found)
+
+
+def _add_endpoint(model: str, device: torch.device, scratch: Scratch) -> None:
+    def find(
+        photograph: dict | None = None, model: str = model, x: float = 50, y: float = 50, zoom: float = 1
+    ) -> dict[str, Any]:
+        """Find the face of a model that is most like a photograph. The photograph is deleted as soon as it is read.
+
+        `x` and `y`, in %, and `zoom` say which square of it is taken; 50, 50 and 1 are the largest one in the middle.
+        Returns its name, which may be given in place of a seed, its distance to the photograph, what that means, and
+        the face as a PNG file.
+        """
+        if photograph is None:
+            raise UserError("There is no photograph; upload one.")
+        zoo.check_offered([model])
+        for name, value, low, high in (("x", x, 0, 100), ("y", y, 0, 100), ("zoom", zoom, 1, MAX_ZOOM)):
+            check_number(name, value, low, high)
+        picture = _square(_read(uploaded_path(photograph)), model, x, y, zoom)
+        *_, result = gpu.find(model, device, picture)
+        save_png(to_image(result.picture), path := scratch.path(f"{model}-found.png"))
+        said = {"distance": result.distance, "status": " ".join(reach.say(result, model))}
+        return {"face": encode_latent(result.latent), **said, "picture": as_file(path)}
+
+    add_endpoint("find", find, "find")
+
+
+def _square(photograph: np.ndarray, model: str, *crop: float) -> Tensor:
+    """A photograph as it is compared with the faces of a model: uint8 (3, side, side)."""
+    side = parse_architecture(zoo.entry(model).architecture).side
+    return torch.from_numpy(cropped(photograph, Crop(*crop), side))
 
 
 def crop_sliders(name: str) -> list[gr.Slider]:
