@@ -18,7 +18,7 @@ from ganopt.ui.common import QUIET, Event, Scratch
 from ganopt.ui.current import show_current
 from ganopt.ui.messages import alert, beside, sentence_place
 
-TICK = 2  # seconds between updates of the log
+TICK = 2  # seconds between updates
 
 
 def build_run_actions(

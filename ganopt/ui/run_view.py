@@ -21,11 +21,10 @@ from ganopt.ui import access, requests, run_results
 from ganopt.ui.address import Address, Parameters
 from ganopt.ui.common import QUIET, Event, Scratch, optional_number
 from ganopt.ui.messages import beside, sentence_place
-from ganopt.ui.run_actions import build_run_actions
+from ganopt.ui.run_actions import TICK, build_run_actions
 from ganopt.ui.run_curves import curves
 from ganopt.ui.run_summary import summary
 
-TICK = 2  # seconds between updates
 NO_RUN = "There are no runs yet. Press <b>Start</b> to see faces appear here during training."
 LATEST = 100  # per cent of the previews
 ALONE = ("no other run", "")

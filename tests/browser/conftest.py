@@ -161,11 +161,16 @@ def check_accessible(page) -> None:
     assert not [(each["id"], node["target"], node["html"]) for each in serious for node in each["nodes"]]
 
 
+def draw_seeds(tab, seeds: str, count: int) -> None:
+    """Draw the faces of some seeds."""
+    tab.locator("#seeds input, #seeds textarea").fill(seeds)
+    tab.get_by_role("button", name="Draw", exact=True).click()
+    tab.wait_for_function("count => document.querySelectorAll('#faces img').length === count", arg=count)
+
+
 def draw_first_faces(tab) -> None:
     """Draw the faces that the page shows at first."""
-    tab.locator("#seeds input, #seeds textarea").fill("0-15")
-    tab.get_by_role("button", name="Draw", exact=True).click()
-    tab.wait_for_function("document.querySelectorAll('#faces img').length === 16")
+    draw_seeds(tab, "0-15", 16)
     tab.locator("#faces .caption-label", has_text="seed 15").wait_for()
 
 

@@ -11,7 +11,7 @@ from ganopt.metrics import eyes
 from ganopt.models import model_cache, zoo
 from ganopt.models.devices import pick_device
 from ganopt.models.latents import parse_seeds
-from tests.browser.conftest import draw_first_faces, resized
+from tests.browser.conftest import draw_first_faces, draw_seeds, resized
 
 MODEL = next(iter(zoo.catalogue()), "")
 pytestmark = pytest.mark.skipif(not MODEL, reason="checkpoints/ contains no models")
@@ -39,12 +39,6 @@ def same(shown: np.ndarray, expected: np.ndarray) -> bool:
     return shown.shape == expected.shape and np.abs(shown.astype(int) - expected).max() <= 1
 
 
-def draw_faces(page, seeds: str, count: int) -> None:
-    page.locator("#seeds input, #seeds textarea").fill(seeds)
-    page.get_by_role("button", name="Draw", exact=True).click()
-    page.wait_for_function("count => document.querySelectorAll('#faces img').length === count", arg=count)
-
-
 def test_the_page_opens_with_the_faces_of_the_first_seeds(page):
     assert captions(page) == [f"seed {seed}" for seed in range(16)]
     assert same(pixels(page, "#faces", 7), drawn(list(range(16)))[7])
@@ -64,7 +58,7 @@ def test_best_eyes_draws_the_best_of_four_times_as_many_random_seeds(page):
 
 
 def test_seeds_are_drawn_and_the_link_shows_them_again(page, server):
-    draw_faces(page, "3, 70-71", 3)
+    draw_seeds(page, "3, 70-71", 3)
     page.wait_for_url(lambda url: "seeds=3" in url)
     assert captions(page) == ["seed 3", "seed 70", "seed 71"]
     shown = [pixels(page, "#faces", index) for index in range(3)]
@@ -98,7 +92,7 @@ def test_invalid_seeds_are_a_sentence_and_the_page_still_works(page):
         page.get_by_role("button", name="Draw", exact=True).click()
         page.get_by_text(sentence).wait_for()
         assert "Traceback" not in page.content()
-        draw_faces(page, str(valid), 1)
+        draw_seeds(page, str(valid), 1)
         page.locator("#faces .caption-label", has_text=f"seed {valid}").wait_for()
         assert captions(page) == [f"seed {valid}"]
 
@@ -145,7 +139,7 @@ def test_a_walk_gives_a_film_and_its_frames(page):
 
 
 def test_all_faces_can_be_downloaded_as_a_zip(page):
-    draw_faces(page, "1, 22", 2)
+    draw_seeds(page, "1, 22", 2)
     with page.expect_download() as download:
         page.locator("#download").click()
     with zipfile.ZipFile(download.value.path()) as archive:

@@ -9,21 +9,14 @@ from tests.browser.conftest import draw_first_faces
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory, three_models, thin_inception, launch_page, source):
+def tiny_page(tmp_path_factory, three_models, thin_inception, launch_page, source):
+    """The page with tiny models and two runs; `tab` shows it."""
     runs = tmp_path_factory.mktemp("history") / "runs"
     for name in ("one", "two"):
         shutil.copytree(source, runs / name)
         (runs / name / EXIT).write_text("0")
         (runs / name / LOCK).touch()
     return launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_INCEPTION=thin_inception, GANOPT_RUNS=runs)
-
-
-@pytest.fixture(scope="module")
-def shared(page, visit):
-    """A tab with the page, after its first faces have been drawn."""
-    with visit(page.local_url) as tab:
-        tab.locator("#faces img").nth(15).wait_for()
-        yield tab
 
 
 def open_tab(tab, name: str) -> None:
@@ -54,27 +47,27 @@ def shows(tab, *captions: str) -> None:
     )
 
 
-def test_back_and_forward_walk_through_draws_and_tabs(shared):
-    draw(shared, "3")
-    draw(shared, "5-6")
-    open_tab(shared, "Train")
-    wait_for(shared, tab="train")
-    open_tab(shared, "Generate")
-    wait_for(shared, tab="generate", seeds="5-6")
-    shared.go_back()
-    assert shared.get_by_role("tab", name="Train").get_attribute("aria-selected") == "true"
-    shared.go_back()
-    shared.go_back()
-    shows(shared, "seed 3")
-    assert shared.locator("#seeds input, #seeds textarea").input_value() == "3"
-    shared.go_forward()
-    shows(shared, "seed 5", "seed 6")
-    wait_for(shared, tab="generate", seeds="5-6")
+def test_back_and_forward_walk_through_draws_and_tabs(tab):
+    draw(tab, "3")
+    draw(tab, "5-6")
+    open_tab(tab, "Train")
+    wait_for(tab, tab="train")
+    open_tab(tab, "Generate")
+    wait_for(tab, tab="generate", seeds="5-6")
+    tab.go_back()
+    assert tab.get_by_role("tab", name="Train").get_attribute("aria-selected") == "true"
+    tab.go_back()
+    tab.go_back()
+    shows(tab, "seed 3")
+    assert tab.locator("#seeds input, #seeds textarea").input_value() == "3"
+    tab.go_forward()
+    shows(tab, "seed 5", "seed 6")
+    wait_for(tab, tab="generate", seeds="5-6")
 
 
-def test_the_link_of_a_comparison_holds_its_pair(page, visit):
+def test_the_link_of_a_comparison_holds_its_pair(tiny_page, visit):
     with visit(
-        f"{page.local_url}?compare=cats-teacher,cats-student&compare_seeds=2-4&pair=cats-student&pair_seed=3"
+        f"{tiny_page.local_url}?compare=cats-teacher,cats-student&compare_seeds=2-4&pair=cats-student&pair_seed=3"
     ) as tab:
         tab.locator("#pair-title", has_text="Seed 3:").wait_for()
         assert not tab.locator("#compared .selected").count()
@@ -87,8 +80,8 @@ def test_the_link_of_a_comparison_holds_its_pair(page, visit):
         assert not tab.locator("#compared .selected").count()  # the outline was that of the old pair
 
 
-def test_the_link_of_a_measurement_and_of_a_run(page, visit):
-    with visit(f"{page.local_url}?tab=fid&fid=cats-student&fid_n=150") as tab:
+def test_the_link_of_a_measurement_and_of_a_run(tiny_page, visit):
+    with visit(f"{tiny_page.local_url}?tab=fid&fid=cats-student&fid_n=150") as tab:
         tab.locator("#fid-models input:checked").wait_for()
         assert tab.locator("#fid-models").get_by_label("Cats, Student").is_checked()
         assert tab.locator("#fid-count input[type=number]").input_value() == "150"
@@ -101,15 +94,15 @@ def test_the_link_of_a_measurement_and_of_a_run(page, visit):
         wait_for(tab, tab="train", train=name)
 
 
-def test_the_link_is_copied(page, browser, shared):
-    browser.grant_permissions(["clipboard-read", "clipboard-write"], origin=page.local_url.rstrip("/"))
-    draw(shared, "9")
-    shared.locator("#copy-link").click()
-    shared.get_by_role("button", name="Link copied").wait_for()
-    assert shared.evaluate("navigator.clipboard.readText()") == shared.url
+def test_the_link_is_copied(tiny_page, browser, tab):
+    browser.grant_permissions(["clipboard-read", "clipboard-write"], origin=tiny_page.local_url.rstrip("/"))
+    draw(tab, "9")
+    tab.locator("#copy-link").click()
+    tab.get_by_role("button", name="Link copied").wait_for()
+    assert tab.evaluate("navigator.clipboard.readText()") == tab.url
 
 
-def test_an_explored_face_names_its_model(shared):
-    draw_first_faces(shared)
-    shared.locator("#faces button").nth(6).click()
-    shared.get_by_role("heading", name="Around seed 6 of Cats, <teacher>").wait_for()
+def test_an_explored_face_names_its_model(tab):
+    draw_first_faces(tab)
+    tab.locator("#faces button").nth(6).click()
+    tab.get_by_role("heading", name="Around seed 6 of Cats, <teacher>").wait_for()

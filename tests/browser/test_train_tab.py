@@ -13,7 +13,7 @@ from ganopt.models import zoo
 from ganopt.runs import monitor
 from ganopt.runs.queue import PROCESS
 from ganopt.runs.status import read
-from ganopt.ui.run_view import TICK
+from ganopt.ui.run_actions import TICK
 from tests.browser.conftest import end_runs
 
 pytest.importorskip("fcntl", reason="needs file locks")
