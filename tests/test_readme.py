@@ -110,6 +110,11 @@ def test_its_programs_of_the_tests_exist():
     assert len(names) > 15
     assert not [name for name in names if not (ROOT / (name.replace(".", "/") + ".py")).is_file()]
 
+NOTEBOOK = """import asyncio, sys
+async def cell():  # a notebook's program is not in a file, and runs in a loop of events
+    exec(sys.stdin.read(), {"__name__": "__main__"})
+asyncio.run(cell())"""
+
 
 @pytest.fixture
 def run_example(tmp_path, cache, draw_faces) -> Callable[..., subprocess.Popen]:
@@ -124,11 +129,11 @@ def run_example(tmp_path, cache, draw_faces) -> Callable[..., subprocess.Popen]:
     return start
 
 
-@pytest.mark.parametrize("is_file", [True, False], ids=["a-script", "typed"])
-def test_its_example_of_training_runs_as_printed(is_file, run_example, tmp_path):
+@pytest.mark.parametrize("word", ["example.py", "-", NOTEBOOK], ids=["a-script", "typed", "in-a-notebook"])
+def test_its_example_of_training_runs_as_printed(word, run_example, tmp_path):
     (tmp_path / "example.py").write_text(EXAMPLES[0])
-    with open(tmp_path / "example.py") as text:  # as a file, or line by line as at the prompt
-        process = run_example("example.py") if is_file else run_example("-", stdin=text)
+    with open(tmp_path / "example.py") as text:  # as a file, line by line as at the prompt, or as a cell
+        process = run_example(*(["-c", word] if word == NOTEBOOK else [word]), stdin=text)
     try:
         line = process.stdout.readline()
     finally:

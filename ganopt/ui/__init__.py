@@ -121,6 +121,7 @@ def launch(demo: PatchedBlocks, **settings: Any) -> None:
             state_session_capacity=MAX_SESSIONS,
             app_kwargs={"exception_handlers": REFUSALS, "routes": [private_link.ROUTE, live.ROUTE]},
             prevent_thread_lock=True,
+            _frontend=False,  # or Gradio would give up if the page did not answer it within 3 s, on a busy machine
             **settings,
         )
     if demo.token:

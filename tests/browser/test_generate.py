@@ -148,6 +148,14 @@ def test_all_faces_can_be_downloaded_as_a_zip(page):
             assert same(np.asarray(Image.open(file)), drawn([1, 22])[1])
 
 
+def test_a_phone_shows_whole_seeds_below_faces(page):
+    with resized(page, 390):
+        draw_seeds(page, "4294967292-4294967295", 4)
+        cut = "labels => labels.filter(label => label.scrollWidth > label.clientWidth).map(label => label.innerText)"
+        assert page.locator("#faces .caption-label").evaluate_all(cut) == []
+        assert captions(page)[-1] == "seed 4294967295"
+
+
 def test_a_phone_shows_faces_first_and_scrolls_in_one_direction(page):
     with resized(page, 390):
         draw_first_faces(page)
