@@ -110,6 +110,7 @@ def test_its_programs_of_the_tests_exist():
     assert len(names) > 15
     assert not [name for name in names if not (ROOT / (name.replace(".", "/") + ".py")).is_file()]
 
+
 NOTEBOOK = """import asyncio, sys
 async def cell():  # a notebook's program is not in a file, and runs in a loop of events
     exec(sys.stdin.read(), {"__name__": "__main__"})
