@@ -29,6 +29,10 @@ class Transfer(Recipe):
     freeze_g: int = setting(2, "first generator layers to freeze", low=0, high=5)
     freeze_d: int = setting(4, "first layers of the first critic to freeze", low=0, high=5)
 
+    @property
+    def uses_origin_critic(self) -> bool:
+        return True
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.source:
