@@ -12,6 +12,7 @@ A name is that of a model in the catalogue, `run:NAME` for a run in the folder o
 Pickles are never loaded. `model_cache` keeps the last networks in memory, ready for drawing.
 """
 
+import contextlib
 import difflib
 import functools
 import os
@@ -62,7 +63,9 @@ def find_critic(name: str | Path, local: bool = True) -> tuple[str, Path]:
     try:
         return label, locate(name, "critic", local)
     except AbsentError:
-        metadata = weights.read_metadata(locate(name, "generator", local), label)
+        metadata: dict[str, str] = {}
+        with contextlib.suppress(AbsentError):
+            metadata = weights.read_metadata(locate(name, "generator", local), label)
         if "source" not in metadata:
             raise
         _source_file(metadata, "generator", label)  # a difference to another version has another source

@@ -18,7 +18,7 @@ from ganopt.training.state import Networks
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer(Recipe):
-    """The settings of a transfer. The generator and the first critic are the source's."""
+    """The settings of a transfer. The generator and the first critic are the source's; see `zoo.find_critic`."""
 
     origin_setting: ClassVar[str] = "source"
     generator_from_origin: ClassVar[bool] = True
