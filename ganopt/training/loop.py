@@ -91,8 +91,6 @@ def prepare(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None 
     """
     _check_new(folder)
     recipe = resolved(recipe)
-    if note := borrowed_critic(recipe):
-        tqdm.write(note, file=sys.stderr)
     return _checked(new_state(recipe, _pictures(recipe, pictures)))
 
 
@@ -163,7 +161,9 @@ def _check_new(folder: Path | None) -> None:
 
 
 def _checked(state: State) -> State:
-    """The state. Raises UserError if fid100 is to be measured, but cannot be."""
+    """The state; says at step 0 whose critic is borrowed. Raises UserError if fid100 cannot be measured as asked."""
+    if not state.step and (note := borrowed_critic(state.recipe)):
+        tqdm.write(note, file=sys.stderr)
     if state.recipe.live_fids:
         live_fid.measure(state)
     return state

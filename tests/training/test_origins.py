@@ -21,7 +21,7 @@ from ganopt.publishing.models import upload_of
 from ganopt.thesis import release
 from ganopt.training.loop import prepare
 from ganopt.training.methods import METHODS, borrowed_critic
-from ganopt.training.run_folder import STATE, read_counters
+from ganopt.training.run_folder import STATE, read_counters, write_recipe
 
 BORROWED = "dogs has no critic of its own; that of cats, which it was trained from, is used."
 SETTINGS = {"batch": 5, "steps": 4, "save_every": 2, "device": "cpu", "flip": True}
@@ -135,7 +135,11 @@ def test_a_transfer_of_a_model_without_a_critic_starts_from_that_of_its_source(d
     state = prepare(made, None, few)
     assert capsys.readouterr().err == f"{BORROWED}\n"
     assert equal(state.generator, zoo.load("dogs")) and equal(state.critics[0].network, zoo.load_critic("cats"))
-    assert [step.step for step in train(made, tmp_path / "run", few)] == [1, 2, 3, 4]
+    write_recipe(tmp_path / "run", made)  # as the page starts a run
+    assert [step.step for step in resume(tmp_path / "run", few)] == [1, 2, 3, 4]
+    assert capsys.readouterr().err == f"{BORROWED}\n"
+    resume(tmp_path / "run", few, {"steps": 5}).close()
+    assert not capsys.readouterr().err
     assert not equal(zoo.load_critic(tmp_path / "run"), zoo.load_critic("cats"))
     assert not borrowed_critic(from_model("cats")) and not borrowed_critic(from_model(str(tmp_path / "run")))
 
