@@ -12,6 +12,7 @@ A name is that of a model in the catalogue, `run:NAME` for a run in the folder o
 Pickles are never loaded. `model_cache` keeps the last networks in memory, ready for drawing.
 """
 
+import contextlib
 import difflib
 import functools
 import os
@@ -47,8 +48,28 @@ def load(name: str | Path, local: bool = True) -> Generator:
 
 
 def load_critic(name: str | Path, local: bool = True) -> Critic:
-    """The critic of a model, as `load` does. Raises AbsentError, a UserError, if the model has none."""
-    return _network(locate(name, "critic", local), "critic", str(name))
+    """The critic that training from a model starts from, as `load` does: that of `find_critic`."""
+    owner, file = find_critic(name, local)
+    return _network(file, "critic", owner)
+
+
+def find_critic(name: str | Path, local: bool = True) -> tuple[str, Path]:
+    """The model whose critic training from a model starts from, and its file.
+
+    It is the model itself or, if this is stored as a difference and has no critic of its own, its source. Raises
+    AbsentError, a UserError, if neither has one.
+    """
+    label = str(name)
+    try:
+        return label, locate(name, "critic", local)
+    except AbsentError:
+        metadata: dict[str, str] = {}
+        with contextlib.suppress(AbsentError):
+            metadata = weights.read_metadata(locate(name, "generator", local), label)
+        if "source" not in metadata:
+            raise
+        _source_file(metadata, "generator", label)  # a difference to another version has another source
+        return find_critic(metadata["source"], local=False)
 
 
 def locate(name: str | Path, kind: Role = "generator", local: bool = True) -> Path:
@@ -178,14 +199,20 @@ def _network(path: Path, kind: Role, label: str) -> Any:
     """The network in a file from `locate`; a delta is completed with its source."""
     tensors, metadata = weights.read(path, label)
     if source := metadata.get("source"):
-        try:
-            file = _locate_source(source, kind)
-        except UserError as error:
-            raise UserError(f"{label} is stored as a difference to {source}, which cannot be read: {error}") from error
-        if sha256(file) != metadata.get("source_sha256"):
-            raise UserError(f"{label} is a difference to another version of {source}; fetch both again.")
-        tensors = {**_network(file, kind, source).state_dict(), **tensors}
+        tensors = {**_network(_source_file(metadata, kind, label), kind, source).state_dict(), **tensors}
     return weights.build(tensors, metadata, label)
+
+
+def _source_file(metadata: dict[str, str], kind: Role, label: str) -> Path:
+    """The file of the source of a delta with these metadata. Raises UserError unless it is the one that was meant."""
+    source = metadata["source"]
+    try:
+        file = _locate_source(source, kind)
+    except UserError as error:
+        raise UserError(f"{label} is stored as a difference to {source}, which cannot be read: {error}") from error
+    if sha256(file) != metadata.get("source_sha256"):
+        raise UserError(f"{label} is a difference to another version of {source}; fetch both again.")
+    return file
 
 
 def _locate_source(name: str, kind: Role) -> Path:

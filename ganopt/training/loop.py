@@ -25,7 +25,7 @@ from ganopt.models.devices import peak_memory
 from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw
 from ganopt.training import live_fid
-from ganopt.training.methods import method_of, new_state, resolved
+from ganopt.training.methods import borrowed_critic, method_of, new_state, resolved
 from ganopt.training.recipe_text import parse_saved
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import (
@@ -89,8 +89,7 @@ def prepare(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None 
 
     Raises UserError as `train` does before the first step.
     """
-    if folder is not None:
-        _check_new(folder)
+    _check_new(folder)
     recipe = resolved(recipe)
     return _checked(new_state(recipe, _pictures(recipe, pictures)))
 
@@ -156,13 +155,15 @@ def _rate(values: dict[str, Any], counters: dict[str, Any], budget: dict[str, in
     return rate
 
 
-def _check_new(folder: Path) -> None:
-    if (folder / CONFIG).exists():
+def _check_new(folder: Path | None) -> None:
+    if folder and (folder / CONFIG).exists():
         raise UserError(f"{folder} already contains a run; resume it or choose another folder.")
 
 
 def _checked(state: State) -> State:
-    """The state. Raises UserError if fid100 is to be measured, but cannot be."""
+    """The state; says at step 0 whose critic is borrowed. Raises UserError if fid100 cannot be measured as asked."""
+    if not state.step and (note := borrowed_critic(state.recipe)):
+        tqdm.write(note, file=sys.stderr)
     if state.recipe.live_fids:
         live_fid.measure(state)
     return state
@@ -178,8 +179,7 @@ def _loop(state: State, folder: Path | None, lock: contextlib.ExitStack) -> Gene
     with lock, open_metrics(folder, state.device) as metrics:
         if folder and not state.step:
             save_preview(state, draw(state.average, fixed), folder)
-        clock, on_cpu = Clock(state), state.device.type == "cpu"
-        saved_at = state.step
+        clock, on_cpu, saved_at = Clock(state), state.device.type == "cpu", state.step
         try:
             while progress < 1:
                 state.decay_rates(progress)

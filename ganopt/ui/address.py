@@ -22,6 +22,7 @@ DOWNLOADS = (
     .replace("@@paper@@", pens.PAPER)
 )
 COPY = "() => ganopt.copyLink()"
+NAMED = ("lab", "preset")  # an experiment of the Lab, a preset of the tab Train
 TABS = ("generate", "live", "compare", "train", "fid", "lab", "about")
 
 
@@ -33,17 +34,18 @@ class Address:
     query: gr.Textbox  # of the address, since the page was loaded or Back or Forward was pressed
     arrived: Event  # after which it is read
     tabs: gr.Tabs
-    lab_linked: gr.Button  # pressed when the address names an experiment of the Lab
+    named: dict[str, gr.Button]  # pressed when the address has a parameter of that name
 
     def read(self, handler: Callable[[Parameters], Any], outputs: Any) -> Event:
         """Call a handler with the address's parameters when the page is loaded, and after Back or Forward."""
         return self._read_on(self.arrived.success, handler, outputs)
 
-    def read_lab(self, handler: Callable[[Parameters], Any], outputs: Any) -> None:
-        """The same, only for an address that names an experiment: so many outputs double the time of loading a page."""
-        press = "query => { if (new URLSearchParams(query).get('lab')) document.getElementById('lab-linked').click(); }"
-        self.arrived.success(None, self.query, None, js=press, api_visibility="private")
-        self._read_on(self.lab_linked.click, handler, outputs)
+    def read_named(self, name: str, handler: Callable[[Parameters], Any], outputs: Any) -> None:
+        """The same, only for an address with a parameter of `NAMED`: many outputs double the time of loading a page."""
+        press = f"document.getElementById('{name}-linked').click()"
+        js = f"query => {{ if (new URLSearchParams(query).get('{name}')) {press}; }}"
+        self.arrived.success(None, self.query, None, js=js, api_visibility="private")
+        self._read_on(self.named[name].click, handler, outputs)
 
     def _read_on(self, event: Any, handler: Callable[[Parameters], Any], outputs: Any) -> Event:
         call, mode = (lambda query: handler(parse(query))), "always_last"  # also of two quick steps back
@@ -54,11 +56,11 @@ def build_address(demo: gr.Blocks, tabs: gr.Tabs) -> Address:
     """Build the invisible parts that read the address, and open the tab in it."""
     query = gr.Textbox(visible=False, label="query")
     back = gr.Button(visible="hidden", elem_id="back")  # pressed by the script
-    lab_linked = gr.Button(visible="hidden", elem_id="lab-linked")
+    named = {name: gr.Button(visible="hidden", elem_id=f"{name}-linked") for name in NAMED}
     for script in (SCRIPT, DOWNLOADS):
         demo.load(None, js=script, api_visibility="private")
     arrived = gr.on([demo.load, back.click], None, None, query, js="() => location.search", api_visibility="private")
-    address = Address(demo, query, arrived, tabs, lab_linked)
+    address = Address(demo, query, arrived, tabs, named)
     # without a link, the tab that a quick visitor has opened meanwhile stays open
     address.read(lambda parameters: gr.Tabs(selected=tab_of(parameters)) if parameters else gr.skip(), tabs)
     return address

@@ -89,7 +89,7 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         filled = {forms[name].by_name[each]: value for each, value in values.items() if each in forms[name].by_name}
         return open_experiment(name) | filled
 
-    address.read_lab(from_link, [*views, *controls])
+    address.read_named("lab", from_link, [*views, *controls])
     _add_endpoint(scratch)
 
 

@@ -70,6 +70,7 @@ class RunRequest:
     second_critic: str = ""  # the kind of a second critic, if any
 
 
+PETS = RunRequest("transfer", 5, UPLOAD, side=128, second_critic="projected")
 PRESETS = {
     "Cats from scratch in two minutes": RunRequest(
         "r1",
@@ -82,9 +83,8 @@ PRESETS = {
     "Student of the cat teacher, without pictures": RunRequest(
         "distill", 3, origin="cats-teacher", network="big/16", side=128, more={"alpha": 0.0}
     ),
-    "My pets, starting from the cats": RunRequest(
-        "transfer", 5, UPLOAD, "cats-teacher", side=128, second_critic="projected"
-    ),
+    "My pets, starting from the cats": dataclasses.replace(PETS, origin="cats-teacher"),
+    "My pets, starting from the dogs": dataclasses.replace(PETS, origin="dogs-transfer"),
     "Transfer from cats to dogs": RunRequest("transfer", 5, f"{PREFIX}dogs-transfer", "cats-teacher", side=128),
 }
 

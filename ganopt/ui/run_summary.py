@@ -60,13 +60,13 @@ def request_of(recipe: Recipe) -> tuple[RunRequest, list[str]]:
     effective = method_of(recipe).settings.keys() - recipe.without_effect().keys()
     known = {name: _value(recipe, name) for name in form_settings() if name in effective}
     try:
-        usual = requests.make_recipe(asked, public=False)
+        usual = _made(asked)
     except UserError:  # for example, the model that it started from is gone
         return dataclasses.replace(asked, more=known), []
     more = {name: value for name, value in known.items() if value != _value(usual, name)}
     asked = dataclasses.replace(asked, more=more)
-    again = requests.make_recipe(asked, public=False)
-    return asked, [name for name, value in _all(recipe).items() if name in effective and value != _all(again)[name]]
+    here, again = _all(method_of(recipe).resolve(recipe)), _all(_made(asked))
+    return asked, [name for name, value in here.items() if name in effective and value != again[name]]
 
 
 def settings_again(name: str, public: bool) -> list:
@@ -96,6 +96,12 @@ def settings_again(name: str, public: bool) -> list:
         *(optional_text(request.more.get(name)) for name in form_settings()),
         said,
     ]
+
+
+def _made(asked: RunRequest) -> Recipe:
+    """The recipe for a request, as a run saves it: with the critic of its source or teacher."""
+    made = requests.make_recipe(asked, public=False)
+    return method_of(made).resolve(made)
 
 
 def _network(recipe: Recipe) -> str:

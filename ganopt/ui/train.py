@@ -13,7 +13,7 @@ from ganopt.data.crops import Upload
 from ganopt.models.networks import kinds
 from ganopt.training.methods import METHODS, find_method
 from ganopt.ui import access, requests
-from ganopt.ui.address import Address
+from ganopt.ui.address import Address, Parameters, query_of
 from ganopt.ui.api import add_endpoint, uploaded_path
 from ganopt.ui.common import (
     QUIET,
@@ -27,7 +27,7 @@ from ganopt.ui.common import (
 )
 from ganopt.ui.messages import beside, sentence_place
 from ganopt.ui.my_pets import build_my_pets, uploads
-from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PRESETS, UPLOAD, RunRequest, form_settings
+from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PETS, PRESETS, UPLOAD, RunRequest, form_settings
 from ganopt.ui.run_summary import settings_again
 from ganopt.ui.run_view import build_run_view
 from ganopt.ui.training_pictures import check_pictures, picture_choices, say_pictures, show_picture_inputs
@@ -45,7 +45,7 @@ def build_train(address: Address, tab: gr.Tab, device: torch.device, scratch: Sc
     choices = model_choices()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=2, min_width=280, visible=access.most_minutes(public=False) != 0):
-            inputs, estimate, button = _form(tab, choices)
+            inputs, estimate, button = _form(address, tab, choices)
             cost = gr.HTML(elem_id="train-estimate", elem_classes="bare")  # not where an answer to Start is
             cost_problem = sentence_place("estimate-problem")
             message = gr.HTML(elem_id="train-said", elem_classes="bare")
@@ -154,7 +154,9 @@ def _parse_form(values: tuple) -> tuple[RunRequest, list[Upload], str]:
     return request, uploads(files or [], crops) if choice == UPLOAD else [], (name or "").strip()
 
 
-def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component], gr.Button, gr.Button]:
+def _form(
+    address: Address, tab: gr.Tab, choices: list[tuple[str, str]]
+) -> tuple[list[Component], gr.Button, gr.Button]:
     """The inputs in the order of `_parse_form`, with the first preset, and the buttons to estimate and start."""
     first = next(iter(PRESETS.values()))
     presets = preset_buttons(PRESETS)
@@ -196,8 +198,11 @@ def _form(tab: gr.Tab, choices: list[tuple[str, str]]) -> tuple[list[Component],
     filled = [method, origin, data, network, side, minutes, second_critic, *more]
     for preset_button, preset in presets.items():
         # in the browser, so that Start sends the new values even if it is clicked at once
-        fill = f"(...old) => {_form_values(preset)}.map((value, index) => value ?? old[index])"
-        preset_button.click(None, filled, filled, js=fill, **QUIET)
+        values, query = json.dumps(_form_values(preset)), query_of("train", preset=preset_button.value)
+        fill = f"{values}.map((value, index) => value ?? old[index])"
+        js = f"(...old) => {{ ganopt.shown('train', '{query}'); return {fill}; }}"
+        preset_button.click(None, filled, filled, js=js, **QUIET)
+    address.read_named("preset", _from_link, filled)
     method.input(None, None, more, js=f"() => {[''] * len(more)}", **QUIET)  # the old values were for another method
     method.change(_show_method_inputs, method, [origin, network, side, *more], **QUIET)
     data.change(show_picture_inputs, data, [files, folder], **QUIET)
@@ -214,12 +219,19 @@ def _setting(name: str, preset: RunRequest) -> gr.Textbox:
     return gr.Textbox(text, label=form_settings()[name], info=help, visible=visible, elem_id=f"more-{name}")
 
 
-def _form_values(preset: RunRequest) -> str:
-    """The values of a preset for the form, as JSON; null keeps the current value."""
+def _form_values(preset: RunRequest) -> list:
+    """The values of a preset for the form; None keeps the current value."""
     values = [preset.method, preset.origin or None, preset.data or NONE, preset.network, preset.side, preset.minutes]
-    return json.dumps(
-        [*values, preset.second_critic, *(optional_text(preset.more.get(name)) for name in form_settings())]
-    )
+    return [*values, preset.second_critic, *(optional_text(preset.more.get(name)) for name in form_settings())]
+
+
+def _from_link(parameters: Parameters) -> list:
+    """The values for the form of the preset in the page's address."""
+    preset = PRESETS.get(parameters["preset"])
+    if preset is None:
+        gr.Warning(f"The preset '{parameters['preset'][:60]}' in the link does not exist.")
+    values = _form_values(preset or PETS)
+    return [value if preset and value is not None else gr.skip() for value in values]
 
 
 def _show_method_inputs(method: str) -> list:

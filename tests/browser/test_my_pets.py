@@ -4,10 +4,12 @@ import pytest
 
 from ganopt.runs import manager
 from ganopt.runs.status import read
-from tests.browser.conftest import end_runs
+from tests.browser.conftest import end_runs, follow
 
 pytest.importorskip("fcntl", reason="needs file locks")
 pytestmark = pytest.mark.timeout(900)  # on a busy machine, training takes its time
+
+STARTS_FROM = "name => document.querySelector('#origin input').value.startsWith(name)"
 
 
 @pytest.fixture(scope="module")
@@ -52,4 +54,20 @@ def test_a_newcomer_sees_their_own_pet(visit, address, runs, draw_faces, tmp_pat
         page.locator("#run-links a").first.click()  # 6
         page.wait_for_function("document.querySelector('#model input').value.startsWith('transfer-1')")
         page.locator("#facts", has_text="16 faces").wait_for()
+        links_open_the_presets(page)
     assert read(folder).step >= 5
+
+
+def links_open_the_presets(page) -> None:
+    """Each choice of the model to start from has a link, which Back follows too."""
+    page.get_by_role("tab", name="Train").click()
+    page.get_by_role("button", name="My pets, starting from the dogs").click()
+    page.wait_for_function(STARTS_FROM, arg="Dogs")
+    dogs = page.evaluate("location.search")
+    page.get_by_role("button", name="My pets, starting from the cats").click()
+    page.wait_for_function(STARTS_FROM, arg="Cats")
+    page.go_back()
+    page.wait_for_function(STARTS_FROM, arg="Dogs")
+    assert page.evaluate("location.search") == dogs
+    follow(page, "tab=train&preset=My+fish")
+    page.get_by_text("The preset 'My fish' in the link does not exist.").wait_for()

@@ -499,7 +499,8 @@ class TestDelta:
         digest = sha256(folder / "generator.safetensors")
         metadata = {"format": "ganopt", "architecture": GENERATOR, "source": str(folder), "source_sha256": digest}
         save_file({}, tmp_path / "sly.safetensors", metadata)
-        refused(lambda: zoo.load("sly.safetensors"), "Unknown model")
+        for load in (zoo.load, zoo.load_critic):
+            refused(lambda load=load: load("sly.safetensors"), "Unknown model")
 
     def test_not_without_the_zoo(self, source, tmp_path):
         zoo.save_delta(zoo.load("cats-teacher"), "cats-teacher", tmp_path / "delta.safetensors")
@@ -510,6 +511,7 @@ class TestDelta:
         zoo.save_delta(network, hub_cats, tmp_path / "dogs.safetensors")
         server.add("cat/dogs", {"generator.safetensors": (tmp_path / "dogs.safetensors").read_bytes()})
         assert same(zoo.load("cat/dogs"), network)
+        assert same(zoo.load_critic("cat/dogs"), zoo.load_critic(hub_cats))
 
 
 class TestRuns:

@@ -48,7 +48,9 @@ def test_a_transfer_has_the_networks_of_its_source_and_our_tuned_settings():
 
 
 def test_my_pets_are_transferred_with_both_critics_and_frequent_previews():
-    made = private_recipe(dataclasses.replace(PRESETS["My pets, starting from the cats"], data="pictures"))
+    cats, dogs = (PRESETS[f"My pets, starting from the {animals}"] for animals in ("cats", "dogs"))
+    assert dogs == dataclasses.replace(cats, origin="dogs-transfer")
+    made = private_recipe(dataclasses.replace(cats, data="pictures"))
     assert made.source == "cats-teacher" and made.minutes == 5
     assert (made.preview_every, made.save_every) == (5, 20)  # ten previews in three minutes, and soon faces to draw
     assert [(critic.kind, critic.weight) for critic in made.critics] == [("critic", 1.0), ("projected", 0.5)]

@@ -6,6 +6,7 @@ import shutil
 import pytest
 
 from ganopt.runs import monitor
+from ganopt.training import methods
 from ganopt.ui import requests, run_curves, run_summary
 from ganopt.ui.requests import PRESETS, RunRequest
 
@@ -25,7 +26,7 @@ def environment(three_models, monkeypatch, tmp_path):
         PRESETS["Cats from scratch in two minutes"],
         RunRequest("distill", 3, origin="cats-teacher", more={"alpha": 0.0}, **TINY),
         RunRequest("r1", 20, "sample:cats-teacher", second_critic="projected", more={"lr_d": 1e-3, "seed": 5}, **TINY),
-        RunRequest("transfer", 5, "sample:cats-teacher", "cats-teacher", side=32, more={"freeze_g": 0, "freeze_d": 1}),
+        RunRequest("transfer", 5, "sample:cats-teacher", "cats-student", side=32, more={"freeze_g": 0, "freeze_d": 1}),
     ],
     ids=lambda asked: asked.method,
 )
@@ -34,6 +35,14 @@ def test_a_run_is_asked_for_again_with_the_same_settings(asked, tmp_path):
     again, lost = run_summary.request_of(recipe)
     assert requests.make_recipe(again, public=False) == recipe and not lost
     assert set(again.more) <= set(asked.more)
+
+
+def test_a_run_that_has_taken_the_critic_of_its_source_is_asked_for_again(monkeypatch):
+    monkeypatch.delenv("GANOPT_CHECKPOINTS")
+    asked = dataclasses.replace(PRESETS["My pets, starting from the dogs"], data="sample:dogs-transfer")
+    saved = methods.resolved(requests.make_recipe(asked, public=False))
+    again, lost = run_summary.request_of(saved)
+    assert (again.origin, again.second_critic, again.more, lost) == ("dogs-transfer", "projected", {}, [])
 
 
 def test_a_setting_without_effect_is_not_asked_for_again(tmp_path):

@@ -4,6 +4,7 @@ from ganopt.training.methods import distillation, presets, transfer  # noqa: F40
 from ganopt.training.methods.registry import (  # noqa: F401 - for other packages
     METHODS,
     Method,
+    borrowed_critic,
     check,
     check_given,
     find_method,

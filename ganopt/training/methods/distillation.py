@@ -59,6 +59,10 @@ class Distill(Recipe):
     def needs_pictures(self) -> bool:
         return self.alpha > 0
 
+    @property
+    def uses_origin_critic(self) -> bool:
+        return (self.inherit_critic and self.alpha > 0) or (self.feature > 0 and self.alpha < 1)
+
     def without_effect(self) -> dict[str, str]:
         """Also those that are for a critic or for imitation, where there is none."""
         found = super().without_effect()
@@ -148,7 +152,7 @@ def _start_from(student: Generator, model: str, seed: int) -> None:
 def _suggest(teacher: str, student: Architecture, given: Mapping[str, Any]) -> dict[str, Any]:
     """A student inherits channels if it can, and the critic if there is one; imitation alone needs sharp pictures."""
     try:
-        zoo.locate(teacher, "critic", local=False)
+        zoo.find_critic(teacher, local=False)
         has_critic = True
     except AbsentError:
         has_critic = False

@@ -126,16 +126,25 @@ def check_given(recipe: Recipe, given: Mapping[str, Any]) -> None:
         named = recipe.critics[0].architecture
         used = parse_architecture(method_of(recipe).resolve(recipe).critics[0].architecture, "critic")
         if parse_architecture(named, "critic", used.side) != used:
+            owner, _ = zoo.find_critic(recipe.origin)
             raise UserError(
-                f"The first critic is that of {recipe.origin}, a {used}, not a {named}; name that one first in "
+                f"The first critic is that of {owner}, a {used}, not a {named}; name that one first in "
                 "--critic, or leave it out."
             )
 
 
 def architecture_of(model: str, role: Role) -> str:
-    """The architecture of a model's generator or critic. Raises UserError if there is none."""
-    path = zoo.locate(model, role)
+    """The architecture of a model's generator, or of the critic to start from. Raises UserError if there is none."""
+    path = zoo.find_critic(model)[1] if role == "critic" else zoo.locate(model)
     return str(weights.read_architecture(weights.read_metadata(path), str(path)))
+
+
+def borrowed_critic(recipe: Recipe) -> str:
+    """A sentence that says whose critic stands for that of the source or teacher, if this has none; else empty."""
+    owner = zoo.find_critic(recipe.origin)[0] if recipe.uses_origin_critic else recipe.origin
+    if owner == recipe.origin:
+        return ""
+    return f"{recipe.origin} has no critic of its own; that of {owner}, which it was trained from, is used."
 
 
 def with_first_critic(recipe: Recipe, architecture: str) -> tuple[CriticSettings, ...]:

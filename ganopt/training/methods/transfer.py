@@ -18,7 +18,7 @@ from ganopt.training.state import Networks
 
 @dataclass(frozen=True, kw_only=True)
 class Transfer(Recipe):
-    """The settings of a transfer. The generator and the first critic are the source's."""
+    """The settings of a transfer. The generator and the first critic are the source's; see `zoo.find_critic`."""
 
     origin_setting: ClassVar[str] = "source"
     generator_from_origin: ClassVar[bool] = True
@@ -28,6 +28,10 @@ class Transfer(Recipe):
     grow: bool = setting(False, "add residual blocks to the generator (big or kd); at first, it draws the same")
     freeze_g: int = setting(2, "first generator layers to freeze", low=0, high=5)
     freeze_d: int = setting(4, "first layers of the first critic to freeze", low=0, high=5)
+
+    @property
+    def uses_origin_critic(self) -> bool:
+        return True
 
     def __post_init__(self) -> None:
         super().__post_init__()

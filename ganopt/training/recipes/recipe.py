@@ -88,6 +88,11 @@ class Recipe:
         return True
 
     @property
+    def uses_origin_critic(self) -> bool:
+        """Whether the critic of the source or teacher takes part."""
+        return False
+
+    @property
     def side(self) -> int:
         """Side of the pictures, in pixels."""
         return parse_architecture(self.generator, "generator").side
