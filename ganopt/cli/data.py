@@ -1,6 +1,7 @@
 """Commands for training pictures. They import what they need when they run, to keep `--help` fast."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from ganopt.files import cache_folder
@@ -18,6 +19,17 @@ def inspect_data(options: argparse.Namespace) -> None:
     print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB; {len(found.skipped)} skipped.")
     if cache_folder().exists():
         print(f"Cached in {cache_folder()}.")
+
+
+def add_fetch_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
+    """Add the options of `data fetch`."""
+    from ganopt.data.download import SOURCES
+
+    command.add_argument("name", choices=SOURCES, help="dataset; use --dry-run for details")
+    command.add_argument(
+        "--out", default="", help="new folder, which will contain a folder per class; by default pictures/NAME"
+    )
+    command.add_argument("--most", type=int, help="limit on the pictures of each class")
 
 
 def fetch_data(options: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ def fid(options: argparse.Namespace) -> None:
     """Measure FID, KID, precision, recall, sliced Wasserstein distance and diversity of models or folders."""
     from tqdm import tqdm
 
+    from ganopt import distributed
     from ganopt.metrics import evaluation, features, references
     from ganopt.metrics.evaluation import Plan
     from ganopt.models.devices import pick_device
@@ -67,7 +68,7 @@ def fid(options: argparse.Namespace) -> None:
             bar.update(update.done - bar.n)
             if update.score:
                 records.append(evaluation.record(update.score, extractor))
-                if options.results:  # immediately, so nothing is lost
+                if options.results and not distributed.rank():  # immediately, so nothing is lost
                     results.append(Path(options.results), records[-1:])
                 if not options.json:
                     tqdm.write(_score_line(update.score, precision))
@@ -77,6 +78,7 @@ def fid(options: argparse.Namespace) -> None:
 
 def _save(plan: "Plan", extractor: "Extractor", options: argparse.Namespace) -> None:
     """Write mean and covariance of the first path or model, which are in float32 as those of pytorch-fid."""
+    from ganopt import distributed
     from ganopt.metrics import evaluation, features, samples
 
     extraction = (
@@ -85,7 +87,9 @@ def _save(plan: "Plan", extractor: "Extractor", options: argparse.Namespace) -> 
         else evaluation.faces(plan, plan.models[0], 0, extractor)
     )
     target = Path(options.save if options.save.lower().endswith(".npz") else f"{options.save}.npz")
-    samples.write_statistics(features.finish(extraction), target)
+    sample = features.finish(extraction)
+    if not distributed.rank():
+        samples.write_statistics(sample, target)
     print(f"Mean and covariance of {plan.paths[0] if plan.paths else plan.models[0]} are in {target}.")
 
 

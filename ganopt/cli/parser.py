@@ -1,6 +1,7 @@
 """The command line: `ganopt COMMAND` or `python -m ganopt COMMAND`; --help lists the commands."""
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -10,7 +11,9 @@ from typing import Any
 from ganopt import __version__, environment
 from ganopt.cli import data, faces, inversion, lab, measure, publishing, thesis, training
 from ganopt.cli.models import add_model, model
-from ganopt.errors import exit_on_user_error, shell_command
+from ganopt.errors import UserError, exit_on_user_error, shell_command
+
+SHARED = ("train", "distill", "transfer", "fid")  # the commands that several processes can share
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -18,8 +21,10 @@ def main(arguments: list[str] | None = None) -> None:
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # for names that its encoding lacks, as on standard error
     try:
-        options = _parser().parse_args(arguments)
-        with exit_on_user_error():
+        with exit_on_user_error(), _joined() as several:
+            options = _parser().parse_args(arguments)
+            if several and (name := options.command.__name__) not in SHARED:
+                raise UserError(f"The command {name} is for one process; start it without torchrun.")
             environment.check()
             options.command(options)
     except KeyboardInterrupt:
@@ -27,6 +32,15 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(130)
     except BrokenPipeError:  # the reader, such as `head`, has closed the pipe
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _joined() -> contextlib.AbstractContextManager[bool]:
+    """Connects this process with others in a block, if torchrun has started some; yields whether it has."""
+    if "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["WORLD_SIZE"] == "1":
+        return contextlib.nullcontext(False)
+    from ganopt import distributed  # slow
+
+    return distributed.joined()
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -188,17 +202,7 @@ def _add_data(group: Any) -> None:
     )
     command.add_argument("--classes", default="", help="use only folders of this name")
     command = _command(group, data.fetch_data, "fetch", "data fetch pets --out pictures/pets")
-    command.late_options = _add_fetch_options
-
-
-def _add_fetch_options(command: argparse.ArgumentParser, arguments: Sequence[str]) -> None:
-    from ganopt.data.download import SOURCES
-
-    command.add_argument("name", choices=SOURCES, help="dataset; use --dry-run for details")
-    command.add_argument(
-        "--out", default="", help="new folder, which will contain a folder per class; by default pictures/NAME"
-    )
-    command.add_argument("--most", type=int, help="limit on the pictures of each class")
+    command.late_options = data.add_fetch_options
 
 
 def _add_inception(command: argparse.ArgumentParser) -> None:

@@ -24,6 +24,7 @@ SHOWN = 0.1  # seconds between reads of the losses, which wait for a GPU
 
 def train(options: argparse.Namespace) -> None:
     """Start or resume a run and show its progress. Ctrl-C saves and stops."""
+    from ganopt import distributed
     from ganopt.runs import manager
     from ganopt.training import loop
     from ganopt.training.methods import check_given, find_method, recipe
@@ -39,10 +40,10 @@ def train(options: argparse.Namespace) -> None:
     if options.dry_run:
         print_json(**describe(loop.prepare(made, Path(options.out) if options.out else None).recipe))
         return
-    out = contextlib.nullcontext(Path(options.out)) if options.out else manager.new_folder(runs_folder(), made.method)
-    with out as folder:
+    named: Any = contextlib.nullcontext(Path(options.out) if options.out else None)
+    with named if options.out or distributed.rank() else manager.new_folder(runs_folder(), made.method) as folder:
         run = loop.train(made, folder)
-    follow(run, folder)
+    follow(run, distributed.first(folder))
 
 
 def distill(options: argparse.Namespace) -> None:
@@ -76,6 +77,8 @@ def follow(run: Generator["Step"], folder: Path) -> None:
     """Show a run's progress until it ends or is interrupted. Its last step is saved in either case."""
     from tqdm import tqdm
 
+    from ganopt import distributed
+
     interrupted: list[int] = []
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -92,11 +95,13 @@ def follow(run: Generator["Step"], folder: Path) -> None:
                 shown = time.monotonic()
                 bar.set_postfix_str(_summary(step), refresh=False)
                 bar.update(min(step.progress, 1) - bar.n)
-            if interrupted or (folder / STOP).exists():
+            if distributed.in_any(bool(interrupted) or (folder / STOP).exists()):
                 interrupted.append(0)
                 break
     run.close()
-    (folder / STOP).unlink(missing_ok=True)  # or the run would stop again when it is resumed
+    if not distributed.rank():
+        (folder / STOP).unlink(missing_ok=True)  # or the run would stop again when it is resumed
+    distributed.in_any(False)  # the others wait until the first process has saved
     if step is None:
         print(f"The run in {folder} {SPENT}")
         return
@@ -108,6 +113,7 @@ def follow(run: Generator["Step"], folder: Path) -> None:
 
 
 def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
+    from ganopt import distributed
     from ganopt.locks import lock_run
     from ganopt.training import loop
     from ganopt.training.recipe_text import describe
@@ -122,7 +128,7 @@ def _resume(folder: Path, given: dict[str, Any], dry_run: bool) -> None:
     if not dry_run:
         follow(loop.resume(folder, budget=given, **overrides), folder)
         return
-    with lock_run(folder):
+    with contextlib.nullcontext() if distributed.rank() else lock_run(folder):
         state = loop.prepare_resume(folder, budget=given, **overrides)
     if state.recipe.progress(state.step, state.images, state.seconds) < 1:
         print_json(**describe(state.recipe))

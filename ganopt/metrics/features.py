@@ -4,7 +4,6 @@ Functions `of_...` that run the network are generators: they yield how many more
 sample. Closing one stops it; `finish` runs it to its end.
 """
 
-import contextlib
 import dataclasses
 import hashlib
 import itertools
@@ -17,19 +16,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
+from ganopt import distributed
 from ganopt.data import image_folder, isolated
 from ganopt.data.decode import MAX_PIXELS, decode_whole
 from ganopt.errors import UserError
-from ganopt.files import cache_folder, code_version, open_tensors, sha256, write_cache
-from ganopt.metrics import inception, sliced_wasserstein
+from ganopt.files import cache_folder, code_version, sha256, write_cache
+from ganopt.metrics import inception, samples, sliced_wasserstein
 from ganopt.metrics.extraction import extract
-from ganopt.metrics.fid import Gaussian, Moments, fit
+from ganopt.metrics.fid import Moments
 from ganopt.metrics.inception import Inception
-from ganopt.metrics.samples import KEPT, Sample, read_statistics
+from ganopt.metrics.samples import KEPT, Sample
 from ganopt.models import zoo
 from ganopt.models.latents import format_seeds, latents
 from ganopt.models.sampling import draw, inference_copy
@@ -147,7 +146,7 @@ def of_path(
     `most_pixels` are skipped.
     """
     if is_statistics(path):
-        return read_statistics(path)
+        return samples.read_statistics(path)
     if os.path.isfile(path):  # unlike Path.is_file, never raises
         with isolated.opened(path, most, most_pixels, seed) as uploads:
             while (upload := next(uploads)) is None:
@@ -183,8 +182,7 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
     digest = hashlib.sha256(f"{digest} {extractor.hash}".encode()).hexdigest()[:32]
     key = hashlib.sha256(f"{digest} {count} {code_version(*CODE)}".encode()).hexdigest()[:32]
     cached = cache_folder() / "features" / f"{key}.safetensors"
-    with contextlib.suppress(SafetensorError, OSError, LookupError, TypeError), open_tensors(cached) as file:
-        sample = _restored(name, digest, {key: file.get_tensor(key) for key in file.keys()}, file.metadata()["skipped"])
+    if sample := distributed.first(samples.cached(cached, name, digest)):
         yield count
         return sample
     batches, pictures_of = prepare(extractor.batch)
@@ -197,7 +195,7 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
     kept: list[Keyed] = []
     block: list[Described] = []
     reasons: list[str] = []
-    for described in extract(batches, describe, extractor.device):
+    for described in distributed.merged(extract(distributed.own_items(batches), describe, extractor.device)):
         if isinstance(described, str):
             reasons.append(described)
             yield 0
@@ -216,8 +214,9 @@ def _sample(name: str, digest: str, count: int, prepare: Callable[[int], Work], 
         gaussian = moments.gaussian()
         tensors |= {"mean": gaussian.mean, "factor": gaussian.factor.contiguous()}
     skipped = f"{len(reasons)} cannot be read, the first because {reasons[0]}" if reasons else ""
-    write_cache(cached, lambda path: save_file(tensors, path, {"skipped": skipped}))
-    return _restored(name, digest, tensors, skipped)
+    if not distributed.rank():
+        write_cache(cached, lambda path: save_file(tensors, path, {"skipped": skipped}))
+    return samples.restored(name, digest, tensors, skipped)
 
 
 def _take(block: list[Described], moments: Moments, kept: list[Keyed]) -> list[Keyed]:
@@ -237,13 +236,6 @@ def _take(block: list[Described], moments: Moments, kept: list[Keyed]) -> list[K
         smallest = keys.argsort(stable=True)[:most].sort().values
         chosen.append((each[smallest], keys[smallest]))
     return chosen
-
-
-def _restored(name: str, digest: str, tensors: dict[str, Tensor], skipped: str) -> Sample:
-    rows = tensors["rows"]
-    gaussian = Gaussian(tensors["mean"], tensors["factor"]) if "mean" in tensors else fit(rows)
-    count, patches, keys = int(tensors["count"]), tensors["patches"], tensors["keys"]
-    return Sample(name, digest, count, rows, gaussian, patches, keys, drawn=skipped)
 
 
 def _unchanged(pictures: Tensor) -> Tensor:

@@ -1,15 +1,17 @@
 """A set of pictures as it is measured: its features, or only their mean and covariance, as in pytorch-fid's files."""
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 
 from ganopt.data import isolated
-from ganopt.files import atomic_write, sha256
+from ganopt.files import atomic_write, open_tensors, sha256
 from ganopt.metrics.fid import Gaussian, fit, from_covariance
 
 KEPT = 5000  # rows that a sample keeps, of random pictures; all others count only for mean and covariance
@@ -40,6 +42,21 @@ def from_rows(name: str, rows: Tensor) -> Sample:
     """A sample from features, (n, 2048) float32. Raises UserError for fewer than two rows."""
     digest = hashlib.sha256(rows.contiguous().numpy().data).hexdigest()[:32]
     return Sample(name, digest, len(rows), rows, fit(rows))
+
+
+def cached(path: Path, name: str, digest: str) -> Sample | None:
+    """The sample in a file of the cache; None if there is none, or it is damaged."""
+    with contextlib.suppress(SafetensorError, OSError, LookupError, TypeError), open_tensors(path) as file:
+        return restored(name, digest, {key: file.get_tensor(key) for key in file.keys()}, file.metadata()["skipped"])
+    return None
+
+
+def restored(name: str, digest: str, tensors: dict[str, Tensor], skipped: str) -> Sample:
+    """The sample with these tensors, of which some pictures may have been skipped, with the reason."""
+    rows = tensors["rows"]
+    gaussian = Gaussian(tensors["mean"], tensors["factor"]) if "mean" in tensors else fit(rows)
+    count, patches, keys = int(tensors["count"]), tensors["patches"], tensors["keys"]
+    return Sample(name, digest, count, rows, gaussian, patches, keys, drawn=skipped)
 
 
 def read_statistics(path: Path) -> Sample:

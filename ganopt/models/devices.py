@@ -1,5 +1,6 @@
 """Devices: choosing one, moving tensors to it, and its peak memory."""
 
+import os
 import re
 import sys
 from pathlib import Path
@@ -7,21 +8,41 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ganopt import distributed
 from ganopt.errors import UserError
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of a name; `auto` is CUDA, else MPS, else the CPU. Raises UserError if it is not available."""
+    """The device of a name; `auto` is CUDA, else MPS, else the CPU.
+
+    Of several processes, each has its own GPU. Raises UserError if the device is not available.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
     message = f"The device '{name}' is not available here; use cpu or auto."
     if not re.fullmatch(r"cpu|mps|cuda(:[0-9]{1,3})?", name):
         raise UserError(message)
+    if distributed.processes() > 1:
+        name = _of_this_process(name)
     try:
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
         raise UserError(message) from error
     return torch.device(name)
+
+
+def _of_this_process(name: str) -> str:
+    """The device of one of several processes. Raises UserError unless it is the CPU or each can have its own GPU."""
+    if name == "cpu":
+        return name
+    if name != "cuda":
+        raise UserError(f"Several processes cannot share the device '{name}'; use --device cuda or --device cpu.")
+    number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
+    if number >= count > 0:
+        raise UserError(f"There are more processes than the {count} GPUs; start fewer, or use --device cpu.")
+    if count:
+        torch.cuda.set_device(number)
+    return f"cuda:{number}"
 
 
 def computes_bfloat16(device: torch.device) -> bool:

@@ -1,11 +1,12 @@
 """DiffAugment (Zhao et al. 2020): the same random, differentiable augmentation for real and generated pictures.
 
-Random numbers come from a CPU generator, so a run is repeatable on any device.
+Random numbers come from a CPU generator, so a run is repeatable on any device and by any number of processes.
 """
 
 import torch
 from torch import Tensor
 
+from ganopt.distributed import share, whole
 from ganopt.models.devices import send
 
 POLICIES = ("color", "translation", "cutout")
@@ -27,7 +28,8 @@ def horizontal_flip(pictures: Tensor, random: torch.Generator) -> Tensor:
 
 def _uniform(pictures: Tensor, random: torch.Generator) -> Tensor:
     """A random number in [0, 1) for each picture, (N, 1, 1, 1)."""
-    return send(torch.rand(len(pictures), 1, 1, 1, generator=random), pictures.device).to(pictures.dtype)
+    numbers = share(torch.rand(whole(len(pictures)), 1, 1, 1, generator=random))
+    return send(numbers, pictures.device).to(pictures.dtype)
 
 
 def _color(pictures: Tensor, random: torch.Generator) -> Tensor:
@@ -54,7 +56,8 @@ def _translation(pictures: Tensor, random: torch.Generator) -> Tensor:
 def _shift_matrix(side: int, pictures: Tensor, random: torch.Generator) -> Tensor:
     """Matrices M (N, side, side); M @ column shifts a column by a random number of pixels."""
     reach = side // 8
-    shift = send(torch.randint(-reach, reach + 1, (len(pictures), 1, 1), generator=random), pictures.device)
+    shifts = torch.randint(-reach, reach + 1, (whole(len(pictures)), 1, 1), generator=random)
+    shift = send(share(shifts), pictures.device)
     index = torch.arange(side, device=pictures.device)
     return (index[:, None] == index[None, :] + shift).to(pictures.dtype)
 

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
+from ganopt import distributed
 from ganopt.data import image_folder, synthetic
 from ganopt.data.real_pictures import Source
 from ganopt.errors import UserError
@@ -26,7 +27,6 @@ from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw
 from ganopt.training import live_fid
 from ganopt.training.methods import borrowed_critic, method_of, new_state, resolved
-from ganopt.training.recipe_text import parse_saved
 from ganopt.training.recipes import Recipe
 from ganopt.training.run_folder import (
     CONFIG,
@@ -39,13 +39,12 @@ from ganopt.training.run_folder import (
     save,
     save_preview,
     save_weights,
+    saved_rate,
     write_recipe,
 )
 from ganopt.training.run_metrics import Clock, Losses, open_metrics
 from ganopt.training.state import State
 from ganopt.training.step import train_step
-
-LOW_RATE = 0.01  # a share of the learning rates with which little more is learned
 
 
 @dataclass(frozen=True)
@@ -70,6 +69,7 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
     Raises UserError before the first step if the recipe and the pictures do not fit, and later if the run diverges or
     the folder cannot be written.
     """
+    folder = None if distributed.rank() else folder
     state = prepare(recipe, folder, pictures)
     if folder is None:
         return _loop(state, None, contextlib.ExitStack())
@@ -90,6 +90,7 @@ def prepare(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None 
     Raises UserError as `train` does before the first step.
     """
     _check_new(folder)
+    distributed.check_batch(recipe.batch)
     recipe = resolved(recipe)
     return _checked(new_state(recipe, _pictures(recipe, pictures)))
 
@@ -108,8 +109,12 @@ def resume(
     pictures have changed.
     """
     with contextlib.ExitStack() as stack:
-        stack.enter_context(lock_run(folder))
+        if not distributed.rank():
+            stack.enter_context(lock_run(folder))
         state = prepare_resume(folder, pictures, budget, **overrides)
+        distributed.in_any(False)  # before the first process writes to the folder, all must have read it
+        if distributed.rank():
+            return _loop(state, None, stack.pop_all())
         if _progress(state) < 1:
             write_recipe(folder, state.recipe)
         if (folder / STATE).exists():  # the run may have been killed between saving the state and the weights
@@ -134,25 +139,13 @@ def prepare_resume(
     recipe, notes, values = read_saved(folder, **(whole | budget | overrides))
     for note in notes:
         tqdm.write(note, file=sys.stderr)
+    distributed.check_batch(recipe.batch)
     saved = read_state(folder) if (folder / STATE).exists() else None
     state = new_state(recipe, _pictures(recipe, pictures), saved=saved is not None)
     if saved:
         tensors, counters = saved
-        state.restore(tensors, counters | {"rate": _rate(values, counters, budget)})
+        state.restore(tensors, counters | {"rate": saved_rate(values, counters, budget)})
     return _checked(state)
-
-
-def _rate(values: dict[str, Any], counters: dict[str, Any], budget: dict[str, int | float | None]) -> float:
-    """The share of the learning rates from which a run that was saved with these settings goes on."""
-    if "lr_decay" in budget:
-        return 1.0
-    rate = counters.get("rate")
-    if rate is None:  # of version 0.1
-        before, _ = parse_saved(values)
-        rate = before.rate(before.progress(counters["step"], counters["images"], counters["seconds"]))
-    if budget and rate < LOW_RATE:
-        tqdm.write("The learning rates have fallen to almost 0; give --lr-decay to start again.", file=sys.stderr)
-    return rate
 
 
 def _check_new(folder: Path | None) -> None:
@@ -188,6 +181,7 @@ def _loop(state: State, folder: Path | None, lock: contextlib.ExitStack) -> Gene
                     losses.numbers  # noqa: B018 - raises UserError if the run has diverged
                 state.step += 1
                 clock.count()
+                state.seconds = distributed.first(state.seconds)  # so that all stop at the same step
                 before, progress = progress, _progress(state)
                 preview = state.step % recipe.preview_every == 0
                 measured = measure and _parts(progress, recipe.live_fids) > _parts(before, recipe.live_fids)

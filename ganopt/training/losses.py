@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from ganopt.distributed import share, whole
 from ganopt.models.devices import send
 from ganopt.models.networks import Critic
 
@@ -74,7 +75,8 @@ def zero_centred_penalty(critic: Critic, pictures: Tensor) -> Tensor:
 
 def wgan_gp(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:
     """The gradient penalty at random points between real and generated pictures."""
-    return gradient_penalty(critic, real, fake, send(torch.rand(len(real), 1, 1, 1, generator=random), real.device))
+    mix = share(torch.rand(whole(len(real)), 1, 1, 1, generator=random))
+    return gradient_penalty(critic, real, fake, send(mix, real.device))
 
 
 def r1(critic: Critic, real: Tensor, fake: Tensor, random: torch.Generator) -> Tensor:

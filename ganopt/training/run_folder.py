@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from PIL.PngImagePlugin import PngInfo
 from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
+from tqdm import tqdm
 
 from ganopt.errors import UserError, shell_command
 from ganopt.files import atomic_write, open_tensors, read_tensors
@@ -25,6 +27,7 @@ from ganopt.training.step import judge, last_pictures
 CONFIG, STATE = "config.json", "state.safetensors"
 VERDICTS = "verdicts"  # the folder of the strips of judged real pictures, and the name of the PNG text in each
 LARGEST_COUNT = 1e15  # no run counts as far
+LOW_RATE = 0.01  # a share of the learning rates with which little more is learned
 
 
 def read_recipe(folder: Path) -> Recipe:
@@ -84,6 +87,19 @@ def read_counters(folder: Path) -> dict[str, Any]:
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise UserError(f"{folder} contains no readable saved state; choose a run folder.") from error
     return counters
+
+
+def saved_rate(values: dict[str, Any], counters: dict[str, Any], budget: dict[str, int | float | None]) -> float:
+    """The share of the learning rates from which a run that was saved with these settings goes on."""
+    if "lr_decay" in budget:
+        return 1.0
+    rate = counters.get("rate")
+    if rate is None:  # of version 0.1
+        before, _ = parse_saved(values)
+        rate = before.rate(before.progress(counters["step"], counters["images"], counters["seconds"]))
+    if budget and rate < LOW_RATE:
+        tqdm.write("The learning rates have fallen to almost 0; give --lr-decay to start again.", file=sys.stderr)
+    return rate
 
 
 def is_count(value: Any) -> bool:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ganopt import distributed
 from ganopt.data.real_pictures import RealPictures, Source
 from ganopt.errors import UserError
 from ganopt.models.devices import pick_device, send
@@ -71,6 +72,7 @@ class State:
         trained: list[Network] = [networks.generator, *networks.critics]
         for network in trained:
             self._move(network)
+            distributed.share_statistics(network)
             network.train()
             for stage in network.stages:
                 if not any(parameter.requires_grad for parameter in stage.parameters()):
@@ -118,18 +120,22 @@ class State:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16")
 
     def real_batch(self) -> Tensor:
-        """The next real pictures, float32 (batch, 3, side, side) in [-1, 1], shuffled in each pass over the data."""
+        """The next real pictures, float32 (share, 3, side, side) in [-1, 1], shuffled in each pass over the data.
+
+        `share` is this process's share of the batch: all of it, unless there are several processes.
+        """
         assert self.pictures is not None
         if self.cursor + self.recipe.batch > len(self.order):
             self.order, self.cursor = torch.randperm(len(self.pictures), generator=self.random), 0
         chosen = self.order[self.cursor : self.cursor + self.recipe.batch]
         self.cursor += self.recipe.batch
-        pictures = from_bytes(self.pictures[chosen])
+        pictures = from_bytes(self.pictures[distributed.share(chosen)])
         return horizontal_flip(pictures, self.random) if self.recipe.flip else pictures
 
     def latents(self) -> Tensor:
-        """Fresh latents, (batch, 100, 1, 1)."""
-        return send(torch.randn(self.recipe.batch, LATENT_SIZE, 1, 1, generator=self.random), self.device)
+        """This process's share of fresh latents for a batch, (share, 100, 1, 1)."""
+        batch = torch.randn(self.recipe.batch, LATENT_SIZE, 1, 1, generator=self.random)
+        return send(distributed.share(batch), self.device)
 
     @torch.no_grad()
     def update_average(self) -> None:

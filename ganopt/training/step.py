@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ganopt import distributed
 from ganopt.models.sampling import from_bytes
 from ganopt.training.augment import diff_augment
 from ganopt.training.recompute import Recomputed
@@ -24,6 +25,7 @@ def train_step(state: State) -> dict[str, Tensor]:
             losses |= update_critics(state, fake, state.step * count + index)
     losses |= update_generator(state, *(shared or draw(state)))
     state.update_average()
+    distributed.average(list(losses.values()))
     return losses
 
 
@@ -51,7 +53,7 @@ def update_critics(state: State, fake: Tensor, number: int) -> dict[str, Tensor]
     """
     losses: dict[str, Tensor] = {}
     real = state.real_batch()
-    state.images += len(real)
+    state.images += state.recipe.batch
     for critic in state.critics:
         reals, fakes = augmented(state, critic, real), augmented(state, critic, fake)
         chunk = critic.chunk or len(real)
@@ -144,6 +146,8 @@ def frozen_critics(state: State) -> Iterator[None]:
 
 def step(optimiser: torch.optim.Optimizer) -> None:
     """Step, and free the gradients, whose memory the other network's update needs."""
+    parameters = (parameter for group in optimiser.param_groups for parameter in group["params"])
+    distributed.average([parameter.grad for parameter in parameters if parameter.grad is not None])
     optimiser.step()
     optimiser.zero_grad(set_to_none=True)
 
