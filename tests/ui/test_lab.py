@@ -62,6 +62,7 @@ def test_the_endpoint_streams_a_run_and_leaves_files(client):
         ("q-learning", {"episodes": 0}, "--episodes is 0"),
         ("q-learning", {"episodes": "many"}, "it must be a whole number"),
         ("kohonen", {"csv": "/etc/passwd"}, "for the command line only"),
+        ("distil-vit", {"teacher": "cat/model"}, "for the command line only"),
     ],
 )
 def test_a_wrong_call_is_a_sentence(client, name, settings, fragment):

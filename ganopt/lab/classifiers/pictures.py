@@ -15,7 +15,7 @@ from ganopt.lab.encoders.objects import CHUNK, drawn
 
 PARTS = ("train", "validation", "test")
 DRAWN = {"cat": "cats-fast", "dog": "dogs-transfer"}  # the model that draws each class
-DRAWN_PARTS = (96, 64, 128)
+DRAWN_PARTS, FOR_TEACHER = (80, 48, 128), 256  # faces; more of them for the teacher that is trained here
 DRAWN_SIDE = 64
 FIRST_SEED = 5_000_000  # far from the seeds that are shown and measured elsewhere
 HELD_OUT = 0.2  # of a folder's pictures for validation, and as many for the test
@@ -29,6 +29,7 @@ class Pictures:
     labels: Tensor  # numbers of classes
     classes: tuple[str, ...]
     parts: tuple[Tensor, Tensor, Tensor]  # numbers of pictures, as in PARTS
+    taught: Tensor  # numbers of those from which a teacher learns that is trained here
 
 
 def drawn_faces(seed: int) -> Pictures:
@@ -40,9 +41,10 @@ def drawn_faces(seed: int) -> Pictures:
         model = models[number // CHUNK % len(models)]
         return drawn(model, FIRST_SEED + start, DRAWN_SIDE)[number % CHUNK].numpy()
 
-    numbers = torch.arange(sum(DRAWN_PARTS))
-    train, validation, test = _shuffled(len(numbers), seed).split(DRAWN_PARTS)
-    return Pictures(read, numbers // CHUNK % len(models), (*DRAWN,), (train, validation, test))
+    numbers = torch.arange(sum(DRAWN_PARTS) + FOR_TEACHER)
+    train, validation, test, more = _shuffled(len(numbers), seed).split((*DRAWN_PARTS, FOR_TEACHER))
+    labels = numbers // CHUNK % len(models)
+    return Pictures(read, labels, (*DRAWN,), (train, validation, test), torch.cat((train, more)))
 
 
 def in_folder(folder: str, seed: int) -> Pictures:
@@ -72,7 +74,8 @@ def in_folder(folder: str, seed: int) -> Pictures:
     else:
         held_out = round(HELD_OUT * len(files))
         train, validation, test = _shuffled(len(files), seed).split([len(files) - 2 * held_out, held_out, held_out])
-    return Pictures(read, torch.tensor([classes.index(kind) for kind in kinds]), classes, (train, validation, test))
+    labels = torch.tensor([classes.index(kind) for kind in kinds])
+    return Pictures(read, labels, classes, (train, validation, test), train)
 
 
 def _numbers_of(part: str, files: list[Path]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Teachers: any image classifier of the package `transformers`, by its name on the Hub or its folder, or one of ours."""
+"""Teachers: image classifiers of the package `transformers`, on the Hub or in a folder, or one that is trained here."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -109,7 +109,7 @@ def _check_kind(path: Path, name: str) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    return " ".join(str(error).split())[:150].rstrip(".") or type(error).__name__
+    return " ".join(str(error).split()).partition(". ")[0][:150].rstrip(".") or type(error).__name__
 
 
 def _pixels_of(processor: Any, name: str) -> Callable[[Sequence[np.ndarray]], Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ganopt.lab.classifiers.networks import SIDE, SmallViT, mobilenet
-from ganopt.lab.classifiers.pictures import DRAWN_PARTS, Pictures, drawn_faces, in_folder
+from ganopt.lab.classifiers.pictures import DRAWN_PARTS, FOR_TEACHER, Pictures, drawn_faces, in_folder
 from ganopt.lab.classifiers.teacher import Teacher, load, plain_pixels
 from ganopt.lab.contract import Config, Experiment, Figure, Frame, setting
 from ganopt.lab.experiments.distil_classifier import WITH, WITHOUT, distillation_loss
@@ -21,7 +21,7 @@ from ganopt.viz.drawings import BLUE, GREEN, RED, Curve, Drawing, Mark, Panel, P
 
 ARTICLE, ARTICLE_TESTED = {WITHOUT: 0.63, WITH: 0.6875}, 128  # accuracies, and the test pictures that they are of
 TEACHER = "teacher"
-TEACHER_EPOCHS = 20  # of the teacher that is trained here
+TEACHER_EPOCHS = 10  # of the teacher that is trained here
 SHOWN = 8  # test pictures
 BORDER = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
 SPANS = {TEACHER: (0.0, 0.2), WITHOUT: (0.2, 0.6), WITH: (0.6, 1.0)}  # of the progress
@@ -49,7 +49,8 @@ def run(config: DistilViT) -> Iterator[Frame | None]:
     """Train two students from the same weights and in the same order, one of them with a teacher."""
     pictures = in_folder(config.folder, config.seed) if config.folder else drawn_faces(config.seed)
     view = _View(config, pictures)
-    yield view.frame("Pictures of the test", 0.0)
+    yield view.frame("Some pictures of the test", 0.0)
+    yield view.frame(f"Loading {config.teacher}" if config.teacher else "The teacher learns first", 0.01)
     classes, labels = pictures.classes, pictures.labels
     if config.teacher:
         data = Data(pictures, load(config.teacher).of(classes, config.teacher))
@@ -60,7 +61,9 @@ def run(config: DistilViT) -> Iterator[Frame | None]:
         def plain(logits: Tensor, numbers: Tensor) -> Tensor:
             return cross_entropy(logits, labels[numbers])
 
-        yield from view.follow(TEACHER, TEACHER_EPOCHS, _fit(small, data, plain, TEACHER_EPOCHS, config))
+        yield from view.follow(
+            TEACHER, TEACHER_EPOCHS, _fit(small, data, pictures.taught, plain, TEACHER_EPOCHS, config)
+        )
     targets = yield from data.logits(data.teacher.logits, torch.arange(len(labels)))
     view.verdicts[TEACHER] = targets[data.test].argmax(1)
     for kind, mix in ((WITHOUT, 0.0), (WITH, config.mix)):
@@ -69,7 +72,7 @@ def run(config: DistilViT) -> Iterator[Frame | None]:
         def soft(logits: Tensor, numbers: Tensor, mix: float = mix) -> Tensor:
             return distillation_loss(logits, targets[numbers], labels[numbers], mix, config.temperature)
 
-        yield from view.follow(kind, config.epochs, _fit(student, data, soft, config.epochs, config))
+        yield from view.follow(kind, config.epochs, _fit(student, data, data.train, soft, config.epochs, config))
         view.verdicts[kind] = (yield from data.logits(student, data.test)).argmax(1)
     yield view.frame(view.conclusion(), 1.0)
 
@@ -98,13 +101,13 @@ class Data:
 
 
 def _fit(
-    network: nn.Module, data: Data, loss: Loss, epochs: int, config: DistilViT
+    network: nn.Module, data: Data, train: Tensor, loss: Loss, epochs: int, config: DistilViT
 ) -> Generator[float | None, None, None]:
     """Train a network, then give it the weights of its best epoch; yields None, and after each epoch its accuracy."""
     learner, chance = adam(network), torch.Generator().manual_seed(config.seed)
     best, weights = -1.0, {}
     for epoch in range(epochs):
-        order = data.train[torch.randperm(len(data.train), generator=chance)]
+        order = train[torch.randperm(len(train), generator=chance)]
         batches = order.tensor_split(max(len(order) // config.batch, 1))
         network.train()
         for index, numbers in enumerate(batches):
@@ -206,14 +209,15 @@ def standard_error(accuracy: float, count: int) -> float:
     return math.sqrt(accuracy * (1 - accuracy) / count)
 
 
-NOTES = f"""The article reports {100 * ARTICLE[WITH]:.2f} % with soft targets against about {100 * ARTICLE[WITHOUT]:.0f} %
-without, on {ARTICLE_TESTED} test pictures: one standard error is
-{100 * standard_error(ARTICLE[WITH], ARTICLE_TESTED):.1f} points, so its five points are about noise.
+NOTES = f"""The article reports {ARTICLE[WITH]:.2%} with soft targets against about {ARTICLE[WITHOUT]:.0%} without, on
+{ARTICLE_TESTED} test pictures: one standard error is {100 * standard_error(ARTICLE[WITH], ARTICLE_TESTED):.1f} points,
+so its five points are about noise.
 
-On the page, a small transformer is trained on faces that two models draw, of which {DRAWN_PARTS[2]} are the test. The article's own
-pair runs on the command line, with its pictures in folders by class: `python -m ganopt lab distil-vit --folder beans
---teacher merve/beans-vit-224`. The student sees the pixels that the teacher's image processor makes. Of each network
-the epoch counts that is best on the validation pictures. The student is torchvision's MobileNetV2 without dropout."""
+On the page, a small transformer is trained on {DRAWN_PARTS[0] + FOR_TEACHER} faces that two models draw, and the
+students on {DRAWN_PARTS[0]} of them. The article's own pair runs on the command line, where pictures of beans are in
+folders by class: `python -m ganopt lab distil-vit --folder beans --teacher merve/beans-vit-224`. The student, which is
+torchvision's MobileNetV2 without its dropout, sees the pixels that the teacher's image processor makes. Of each network
+trained here, the epoch counts that is best on the validation pictures."""
 
 EXPERIMENT = Experiment(
     name="distil-vit",
