@@ -153,6 +153,13 @@ def test_a_folder_with_parts_keeps_them(tmp_path, draw_faces):
     assert all(found.labels[part].float().mean() == 0.5 for part in found.parts)
 
 
+def test_a_part_needs_more_than_one_picture(tmp_path, draw_faces, refuses):
+    for part, kind, count in (("train", "cat", 14), ("train", "dog", 4), ("validation", "cat", 2), ("test", "dog", 1)):
+        draw_faces(tmp_path / part / kind, count)
+    with refuses("has a single picture; put at least 2 in each"):
+        pictures.in_folder(str(tmp_path), 0)
+
+
 def test_random_weights_come_from_the_generator_and_are_spread_as_torchvision_s():
     for build in (networks.mobilenet, networks.SmallViT):
         torch.rand(1)  # a global generator in another state

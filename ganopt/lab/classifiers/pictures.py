@@ -18,6 +18,7 @@ DRAWN = {"cat": "cats-fast", "dog": "dogs-transfer"}  # the model that draws eac
 DRAWN_PARTS, FOR_TEACHER = (80, 48, 128), 256  # faces; more of them for the teacher that is trained here
 DRAWN_SIDE = 64
 FIRST_SEED = 5_000_000  # far from the seeds that are shown and measured elsewhere
+MINIMUM = 2  # pictures of a part, as one has no spread
 HELD_OUT = 0.2  # of a folder's pictures for validation, and as many for the test
 
 
@@ -71,6 +72,8 @@ def in_folder(folder: str, seed: int) -> Pictures:
 
     if has_parts:
         train, validation, test = (_numbers_of(part, files) for part in PARTS)
+        if min(map(len, (train, validation, test))) < MINIMUM:
+            raise UserError(f"A part of {folder} has a single picture; put at least {MINIMUM} in each.")
     else:
         held_out = round(HELD_OUT * len(files))
         train, validation, test = _shuffled(len(files), seed).split([len(files) - 2 * held_out, held_out, held_out])

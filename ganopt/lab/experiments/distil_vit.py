@@ -25,8 +25,6 @@ TEACHER_EPOCHS = 10  # of the teacher that is trained here
 SHOWN = 8  # test pictures
 BORDER = np.array([(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)])
 SPANS = {TEACHER: (0.0, 0.2), WITHOUT: (0.2, 0.6), WITH: (0.6, 1.0)}  # of the progress
-
-
 Loss = Callable[[Tensor, Tensor], Tensor]  # of logits, and the numbers of the pictures that they are of
 
 
@@ -94,10 +92,10 @@ class Data:
         """What a network, in evaluation mode, says of the pictures of these numbers."""
         found = []
         for part in numbers.split(batch):
-            with torch.inference_mode():
+            with torch.no_grad():
                 found.append(network(self.pixels(part)))
             yield None
-        return torch.cat(found).clone()
+        return torch.cat(found)
 
 
 def _fit(
@@ -184,9 +182,9 @@ class _View:
         for kind, verdicts in self.verdicts.items():
             accuracy = _right(verdicts, self.labels).mean().item()
             figures[f"accuracy, {kind}"] = Figure(accuracy, exact=ARTICLE.get(kind) if is_article_s else None)
-            figures[f"its standard error, {kind}"] = Figure(standard_error(accuracy, tested))
+            figures[f"standard error, {kind}"] = Figure(standard_error(accuracy, tested))
         if WITH in self.verdicts:
-            figures["gain by soft targets"], figures["its standard error, gain"] = map(Figure, self.gain())
+            figures["gain by soft targets"], figures["standard error of the gain"] = map(Figure, self.gain())
         return figures
 
     def _drawing(self) -> Drawing:
