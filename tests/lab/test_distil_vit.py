@@ -18,6 +18,7 @@ from ganopt.lab.classifiers import networks, pictures, teacher
 from ganopt.lab.experiments import distil_vit
 from ganopt.lab.experiments.distil_classifier import distillation_loss
 from ganopt.lab.registry import find_experiment
+from ganopt.models import hub
 
 EXPERIMENT = find_experiment("distil-vit")
 NAME, SIDE = "cat/tiny-vit", 32
@@ -161,13 +162,14 @@ def test_a_part_needs_more_than_one_picture(tmp_path, draw_faces, refuses):
 
 
 def test_random_weights_come_from_the_generator_and_are_spread_as_torchvision_s():
-    for build in (networks.mobilenet, networks.SmallViT):
+    for build in (networks.SmallViT, networks.mobilenet):
         torch.rand(1)  # a global generator in another state
         first, same, other = (build(3, torch.Generator().manual_seed(seed)).state_dict() for seed in (1, 1, 2))
         assert all(torch.equal(first[name], same[name]) and first[name].isfinite().all() for name in first)
         assert any(not torch.equal(first[name], other[name]) for name in first)
-    weight = networks.mobilenet(3, torch.Generator().manual_seed(0)).features[18][0].weight  # 1280 outputs
-    assert weight.std().item() == pytest.approx(math.sqrt(2 / 1280), rel=0.01)
+    assert first["features.18.0.weight"].std().item() == pytest.approx(
+        math.sqrt(2 / 1280), rel=0.01
+    )  # that many outputs
 
 
 def test_the_article_s_five_points_are_about_noise():
@@ -227,6 +229,12 @@ class TestRefused:
     def test_no_such_teacher(self, server, folder, refuses, name, fragment):
         with refuses(fragment):
             run(folder, name)
+
+    def test_a_teacher_that_is_too_large(self, server, files, folder, refuses, monkeypatch):
+        monkeypatch.setattr(hub, "LARGEST", len(files[WEIGHTS]) - 1)
+        server.add(NAME, files)
+        with refuses("model.safetensors of cat/tiny-vit has", "more than ganopt downloads"):
+            run(folder)
 
     def test_no_network(self, server, folder, refuses):
         server.stop()
