@@ -219,11 +219,11 @@ trained here, the epoch counts that is best on the validation pictures."""
 
 EXPERIMENT = Experiment(
     name="distil-vit",
-    title="Distilling a vision transformer",
+    title="Distilling a ViT",
     group="in turn",
     summary="A vision transformer teaches a small convolutional network; the noise of the test stands beside the gain.",
-    formula=r"(1 - \lambda)\,\mathrm{CE}(y, v) + \lambda T^2\,\mathrm{KL}\bigl(\sigma(z / T) \,\Vert\,"
-    r" \sigma(v / T)\bigr), \quad \text{standard error} = \sqrt{p (1 - p) / n}",
+    formula=r"\begin{gathered} (1 - \lambda)\,\mathrm{CE}(y, v) + \lambda T^2\,\mathrm{KL}\bigl(\sigma(z / T) \,\Vert\,"
+    r" \sigma(v / T)\bigr) \\ \text{standard error} = \sqrt{p (1 - p) / n} \end{gathered}",
     look_for="Whether the gain by soft targets is larger than two of its standard errors.",
     sources=(
         "Hinton, Vinyals, Dean 2015, Distilling the knowledge in a neural network",
