@@ -89,8 +89,8 @@ def students(monkeypatch) -> list[Recorded]:
 
 
 def test_a_teacher_of_the_hub_and_two_students(server, files, folder):
-    server.add(NAME, files)
-    frame = run(folder)
+    server.add("merve/beans-vit-224", files)
+    frame = run(folder, "merve/beans-vit-224")
     assert frame.progress == 1 and "On 5 test pictures, the gain of" in frame.said and "noise." in frame.said
     figures = frame.figures
     assert figures["test pictures"].measured == 5

@@ -20,6 +20,7 @@ from ganopt.training.recipes import falling_rate
 from ganopt.viz.drawings import BLUE, GREEN, RED, Curve, Drawing, Mark, Panel, Pixels
 
 ARTICLE, ARTICLE_TESTED = {WITHOUT: 0.63, WITH: 0.6875}, 128  # accuracies, and the test pictures that they are of
+ARTICLE_TEACHER = "merve/beans-vit-224"
 TEACHER = "teacher"
 TEACHER_EPOCHS = 10  # of the teacher that is trained here
 SHOWN = 8  # test pictures
@@ -178,7 +179,7 @@ class _View:
 
     def _figures(self) -> dict[str, Figure]:
         figures, tested = {"test pictures": Figure(len(self.labels))}, len(self.labels)
-        is_article_s = self.config.folder and self.config.teacher
+        is_article_s = self.config.teacher.partition("@")[0] == ARTICLE_TEACHER
         for kind, verdicts in self.verdicts.items():
             accuracy = _right(verdicts, self.labels).mean().item()
             figures[f"accuracy, {kind}"] = Figure(accuracy, exact=ARTICLE.get(kind) if is_article_s else None)
@@ -213,7 +214,7 @@ so its five points are about noise.
 
 On the page, a small transformer is trained on {DRAWN_PARTS[0] + FOR_TEACHER} faces that two models draw, and the
 students on {DRAWN_PARTS[0]} of them. The article's own pair runs on the command line, where pictures of beans are in
-folders by class: `python -m ganopt lab distil-vit --folder beans --teacher merve/beans-vit-224`. The student, which is
+folders by class: `python -m ganopt lab distil-vit --folder beans --teacher {ARTICLE_TEACHER}`. The student, which is
 torchvision's MobileNetV2 without its dropout, sees the pixels that the teacher's image processor makes. Of each network
 trained here, the epoch counts that is best on the validation pictures."""
 
