@@ -11,7 +11,7 @@ To add an experiment, write one module in `experiments`, with
   and whole curves so far, so that any frame can be shown without the others. Stopping is closing the iterator, so there
   is nothing to do for it but `finally` where something must be cleaned up. All random numbers come from generators made
   from `config.seed`, never from a global one, so that equal settings give equal frames (but for measured times),
-  whatever else runs. Nothing is downloaded, and no file is written;
+  whatever else runs. Nothing is downloaded unless a setting names it, and no file is written;
 * a constant `EXPERIMENT`, which says in words and formulas what is to be seen.
 
 Figures whose right answer is known carry it: `Figure(measured, exact=0.74, tolerance=0.05)`; it stands beside the
@@ -107,8 +107,9 @@ class Experiment:
     """An experiment: what it is, how it is run, and what is to be seen.
 
     `formula` is the objective in LaTeX. `presets` are settings by the text of their button; the first one is the
-    default and has none. `files` names the settings that are paths on this machine, which a web page does not offer,
-    `picks` the one that has the choices of what is clicked in a picture, if any (`ganopt.viz.drawings.Area`).
+    default and has none. `files` names the settings that are paths on this machine or models to download, which a web
+    page does not offer, `picks` the one that has the choices of what is clicked in a picture, if any
+    (`ganopt.viz.drawings.Area`).
     """
 
     name: str

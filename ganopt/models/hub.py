@@ -107,7 +107,7 @@ def _ask(repository: str, revision: str, file: str) -> Path:
         raise UserError(f"{endpoint} does not answer like a Hub; check the network's proxy and HF_ENDPOINT.")
     if (found.size or 0) > LARGEST:
         raise UserError(
-            f"{file} of {repository} has {found.size:,} bytes, too many for a ganopt model; choose another one."
+            f"{file} of {repository} has {found.size:,} bytes, more than ganopt downloads; choose another one."
         )
     if _cached(repository, commit, file) is None:
         size = f" ({found.size / 1e6:,.1f} MB)" if found.size else ""

@@ -421,7 +421,7 @@ class TestHub:
 
     def test_too_large(self, server, hub_cats, monkeypatch):
         monkeypatch.setattr(hub, "LARGEST", 1000)
-        refused(lambda: zoo.load("cat/cats"), "too many for a ganopt model")
+        refused(lambda: zoo.load("cat/cats"), "more than ganopt downloads")
         assert server.downloads() == 0
 
 

@@ -28,7 +28,7 @@ def client(demo):
     return Client(demo.local_url, verbose=False)
 
 
-MAX_BYTES = {"spot-the-fake": 320_000}  # twelve faces as PNG
+MAX_BYTES = {"spot-the-fake": 320_000, "distil-vit": 140_000}  # twelve and eight faces as PNG
 
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
@@ -62,6 +62,7 @@ def test_the_endpoint_streams_a_run_and_leaves_files(client):
         ("q-learning", {"episodes": 0}, "--episodes is 0"),
         ("q-learning", {"episodes": "many"}, "it must be a whole number"),
         ("kohonen", {"csv": "/etc/passwd"}, "for the command line only"),
+        ("distil-vit", {"teacher": "cat/model"}, "for the command line only"),
     ],
 )
 def test_a_wrong_call_is_a_sentence(client, name, settings, fragment):
