@@ -16,8 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from ganopt.data import image_folder, synthetic
-from ganopt.data.real_pictures import Source
+from ganopt.data.real_pictures import Source, read_pictures
 from ganopt.errors import UserError
 from ganopt.files import remove_leftovers, write_error
 from ganopt.locks import lock_run
@@ -239,10 +238,7 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Source | None:
         return pictures
     if not recipe.data:
         raise UserError("The run needs pictures; give their folder, as in --data pictures/cats.")
-    if recipe.data.startswith(synthetic.PREFIX):
-        return synthetic.load(recipe.data.removeprefix(synthetic.PREFIX), recipe.side)
-    found = image_folder.load(Path(recipe.data), recipe.side, recipe.classes)
-    return found.stored or torch.from_numpy(found.pictures)
+    return read_pictures(recipe.data, recipe.side, recipe.classes)
 
 
 def _parts(progress: float, count: int) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganopt.data import image_folder
+from ganopt.data import hub_pictures, image_folder
 from ganopt.data.crops import Upload
 from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
@@ -62,7 +62,7 @@ class RunRequest:
 
     method: str
     minutes: float
-    data: str = ""  # a folder, or sample:MODEL
+    data: str = ""  # a folder, hub:USER/NAME, or sample:MODEL
     origin: str = ""  # the source of a transfer or the teacher of a distillation
     network: str = "big/8"
     side: int = 64
@@ -106,7 +106,8 @@ def resumed_budget(run: Run, recipe: Recipe, minutes: float | None, public: bool
 def make_recipe(request: RunRequest, public: bool) -> Recipe:
     """The recipe for a request. Raises UserError for settings that are invalid or exceed the page's limits."""
     if public and request.data and not request.data.startswith(PREFIX):
-        raise refusal("read folders on the server", "upload pictures instead")
+        is_dataset = request.data.startswith(hub_pictures.PREFIX)
+        raise refusal(f"read {'datasets' if is_dataset else 'folders on the server'}", "upload pictures instead")
     check_minutes(request.minutes, public)
     method = find_method(request.method)
     values = {"data": request.data} | TUNED.get(request.method, {}) | _networks(request, method)
@@ -220,7 +221,8 @@ def pictures_text(data: str, files: list[Path], public: bool) -> str:
         return _said_to_use(int(run_module(["ganopt.data.archives", str(files[0])], task="Counting the pictures")))
     if files:
         return _said_to_use(len(files))
-    return _said_to_use(len(image_folder.find(Path(data)))) if data and not public else ""
+    is_folder = data and not public and not data.startswith(hub_pictures.PREFIX)
+    return _said_to_use(len(image_folder.find(Path(data)))) if is_folder else ""
 
 
 def _said_to_use(count: int) -> str:
