@@ -187,9 +187,8 @@ class _Handler(BaseHTTPRequestHandler):
         return repository
 
     def _resolve(self, token: str, body: bytes, name: str, revision: str, file: str) -> None:
+        self._check_access(token, name)
         repository = self._repository(name, token)
-        if repository.gated and not _owns(token, name):
-            raise RefusalError(403 if token else 401, "GatedRepo", "Access to this model is restricted")
         commit = _commit_of(repository, revision)
         content = repository.commits[commit].get(file)
         if content is None:
@@ -231,6 +230,14 @@ class _Handler(BaseHTTPRequestHandler):
         files = [{"rfilename": file} for file in repository.commits[sha]] if sha else []
         self._send_json({"id": name, "private": repository.private, "sha": sha, "tags": [], "siblings": files})
 
+    def _check_access(self, token: str, name: str) -> None:
+        if self._repository(name, token).gated and not _owns(token, name):
+            raise RefusalError(403 if token else 401, "GatedRepo", "Access to this repository is restricted")
+
+    def _auth_check(self, token: str, body: bytes, name: str) -> None:
+        self._check_access(token, name)
+        self._send_json({})
+
     def _tree(self, token: str, body: bytes, name: str, revision: str, folder: str | None = None) -> None:
         repository, inside = self._repository(name, token), f"{folder}/" if folder else ""
         entries = _entries(repository.commits[_commit_of(repository, revision)])
@@ -239,11 +246,6 @@ class _Handler(BaseHTTPRequestHandler):
             raise RefusalError(404, "EntryNotFound", f"{folder} does not exist")
         is_deep = "recursive=true" in urlsplit(self.path).query.lower()
         self._send_json([entry for entry in found if is_deep or "/" not in entry["path"][len(inside) :]])
-
-    def _paths_info(self, token: str, body: bytes, name: str, revision: str) -> None:
-        repository = self._repository(name, token)
-        entries = _entries(repository.commits[_commit_of(repository, revision)])
-        self._send_json([entries[path] for path in json.loads(body)["paths"] if path in entries])
 
     def _create(self, token: str, body: bytes) -> None:
         wanted = json.loads(body)
@@ -366,7 +368,7 @@ _ROUTES = (
     (("GET",), r"/cdn/(?P<digest>\w+)", _Handler._download),
     (("GET",), rf"/api/{_REPOSITORY}(/revision/(?P<revision>[^/]+))?", _Handler._info),
     (("GET",), rf"/api/{_REPOSITORY}/tree/(?P<revision>[^/]+)(/(?P<folder>.+))?", _Handler._tree),
-    (("POST",), rf"/api/{_REPOSITORY}/paths-info/(?P<revision>[^/]+)", _Handler._paths_info),
+    (("GET",), rf"/api/{_REPOSITORY}/auth-check", _Handler._auth_check),
     (("POST",), r"/api/repos/create", _Handler._create),
     (("POST",), r"/api/validate-yaml", _Handler._validate),
     (("POST",), rf"/api/{_REPOSITORY}/preupload/main", _Handler._preupload),

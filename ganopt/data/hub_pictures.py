@@ -91,7 +91,7 @@ def _chunks(address: Address, commit: str, classes: str, side: int, position: An
     with _told(address, commit), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         stream = _open(address, commit)
         picture, label, number = _columns(stream.features, address.repository, classes)
-        stream = stream.select_columns([picture, label] if label else [picture]).decode(False)
+        stream = stream.decode(False).select_columns([picture, label] if label else [picture])
         count, state = position or (0, None)
         if state:
             stream.load_state_dict(state)
@@ -129,6 +129,7 @@ def _open(address: Address, commit: str) -> Any:
         )
     datasets.disable_progress_bars()
     name, configuration = address.repository, address.configuration or None
+    hub.check_access(name)
     try:  # with this prefix, never a folder of that name
         builder = datasets.load_dataset_builder(f"hf://datasets/{name}", configuration, revision=commit)
     except (RuntimeError, ValueError) as error:

@@ -48,7 +48,7 @@ class RealPictures:
 
 
 def read_pictures(data: str, side: int, classes: str) -> Source:
-    """The pictures of a folder, of `hub:` a dataset, or drawn by `sample:` a model. Raises UserError for any failure."""
+    """The pictures of a folder, of a dataset of the Hub, or drawn by a model. Raises UserError for any failure."""
     if data.startswith(synthetic.PREFIX):
         return synthetic.load(data.removeprefix(synthetic.PREFIX), side)
     if data.startswith(hub_pictures.PREFIX):

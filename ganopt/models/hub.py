@@ -110,6 +110,11 @@ def dataset_commit(repository: str, revision: str) -> str:
     return commit
 
 
+def check_access(repository: str) -> None:
+    """Raise an error of the client if a dataset repository must not be read, as without accepting its terms."""
+    huggingface_hub.HfApi(endpoint=constants.ENDPOINT).auth_check(repository, repo_type="dataset")
+
+
 def dataset_error(error: BaseException, repository: str, revision: str) -> UserError:
     """The error for a dataset that cannot be read, from an error of the client or of what wraps it."""
     chain = [error]
