@@ -88,7 +88,7 @@ def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> St
     """Write pictures into a new file, or go on where another process has stopped.
 
     `chunks` yields those after a position, which is None at first. If another process is at it, its result is awaited.
-    Raises UserError if the file cannot be written.
+    Raises UserError if the file cannot be written. If `chunks` raises one, what is complete stays, for the next call.
     """
     part, log = path.with_suffix(".part"), path.with_suffix(".log")
     try:
@@ -98,13 +98,21 @@ def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> St
                 _write(part, log, side, chunks)
                 part.replace(path)
     except OSError as error:
-        for left in (part, log):
-            with contextlib.suppress(OSError):
-                left.unlink()
+        _remove(part, log)
         raise write_error(path, error) from error
+    except UserError:  # of `chunks`
+        if not _progress(log)[0]:
+            _remove(part, log)
+        raise
     with contextlib.suppress(OSError):  # another process waits for it
         log.unlink()
     return found or Stored(path)
+
+
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
 
 
 def _write(part: Path, log: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 from pyarrow import parquet
 
 from ganopt.cli.parser import main
-from ganopt.data import hub_pictures
+from ganopt.data import hub_pictures, stored
 from ganopt.data.decode import decode
 from ganopt.data.hub_pictures import load
 from ganopt.runs import manager
@@ -45,6 +45,10 @@ def table(contents: list[bytes | None], column: str = "image", path: str = "../.
 PICTURES = [encoded(number) for number in range(40)]
 EXPECTED = np.stack([decode(content, SIDE) for content in PICTURES])
 FILES = {f"data/train-{part}-of-2.parquet": table(PICTURES[20 * part : 20 * part + 20]) for part in range(2)}
+
+
+def interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -137,6 +141,7 @@ def test_what_is_no_dataset_of_pictures_is_refused(server, refuses, cache, files
     server.add("cat/faces", files)
     with refuses("cat/faces", *fragments):
         load(NAME, SIDE)
+    assert not [*cache.rglob("*.part"), *cache.rglob("*.log")]
 
 
 def test_a_dataset_that_cannot_be_had_is_refused(server, monkeypatch, refuses):
@@ -180,3 +185,12 @@ def test_a_run_of_the_page_reads_it_first(monkeypatch, tmp_path):
     monkeypatch.setattr(manager, "run_module", lambda argv, **_: asked.append(argv))
     manager._check_pictures(methods.recipe("r1", data=NAME, steps=1, generator="big/64@32"), tmp_path, [])
     assert asked == [["ganopt.data.hub_pictures", NAME, "32", "", "16"]]
+
+
+def test_a_download_that_was_complete_but_not_finished_is_not_repeated(server, monkeypatch):
+    server.add("cat/faces", FILES)
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(stored, "_finish", interrupt)
+        load(NAME, SIDE)
+    monkeypatch.setattr(hub_pictures, "decode", interrupt)
+    assert np.array_equal(load(NAME, SIDE).mapped, EXPECTED)
