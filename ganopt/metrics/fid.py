@@ -14,7 +14,7 @@ SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
 NEIGHBOURS = 3  # of precision and recall
 TOLERANCE = 1e-5  # of a covariance in float32, relative to its largest number
 CANCELLATION = 1e-12  # of a covariance from sums of squares, relative to the squared mean
-ROWS = 1000  # of each set that are compared at a time, to save memory
+ROWS = 500  # of each set that are compared at a time, to save memory
 ROUNDING = 1e-10  # of a squared distance, relative to the squares of the features; less is no distance
 
 
