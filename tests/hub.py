@@ -13,7 +13,7 @@ import re
 import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -187,12 +187,9 @@ class _Handler(BaseHTTPRequestHandler):
         return repository
 
     def _resolve(self, token: str, body: bytes, name: str, revision: str, file: str) -> None:
+        self._check_access(token, name)
         repository = self._repository(name, token)
-        if repository.gated and not _owns(token, name):
-            raise RefusalError(403 if token else 401, "GatedRepo", "Access to this model is restricted")
-        commit = repository.head() if revision == "main" else revision
-        if commit not in repository.commits:
-            raise RefusalError(404, "RevisionNotFound", "Invalid rev id")
+        commit = _commit_of(repository, revision)
         content = repository.commits[commit].get(file)
         if content is None:
             raise RefusalError(404, "EntryNotFound", "Entry not found")
@@ -207,7 +204,12 @@ class _Handler(BaseHTTPRequestHandler):
     def _download(self, token: str, body: bytes, digest: str) -> None:
         if self.hub.trouble == "stuck":
             return self._send_half(self.hub.stored[digest])
-        self._send(200, self.hub.stored[digest])
+        content = self.hub.stored[digest]
+        if wanted := re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", "")):
+            first, last = int(wanted[1]), int(wanted[2] or len(content) - 1)
+            span = {"Content-Range": f"bytes {first}-{last}/{len(content)}"}
+            return self._send(206, content[first : last + 1], span)
+        self._send(200, content)
 
     def _send_half(self, content: bytes) -> None:
         self.send_response(200)
@@ -222,11 +224,28 @@ class _Handler(BaseHTTPRequestHandler):
         with contextlib.suppress(OSError):
             self.connection.recv(1)
 
-    def _info(self, token: str, body: bytes, name: str) -> None:
+    def _info(self, token: str, body: bytes, name: str, revision: str | None = None) -> None:
         repository = self._repository(name, token)
-        sha = repository.head() if repository.commits else None
-        files = [{"rfilename": file} for file in repository.files()] if sha else []
+        sha = _commit_of(repository, revision or "main") if repository.commits else None
+        files = [{"rfilename": file} for file in repository.commits[sha]] if sha else []
         self._send_json({"id": name, "private": repository.private, "sha": sha, "tags": [], "siblings": files})
+
+    def _check_access(self, token: str, name: str) -> None:
+        if self._repository(name, token).gated and not _owns(token, name):
+            raise RefusalError(403 if token else 401, "GatedRepo", "Access to this repository is restricted")
+
+    def _auth_check(self, token: str, body: bytes, name: str) -> None:
+        self._check_access(token, name)
+        self._send_json({})
+
+    def _tree(self, token: str, body: bytes, name: str, revision: str, folder: str | None = None) -> None:
+        repository, inside = self._repository(name, token), f"{folder}/" if folder else ""
+        entries = _entries(repository.commits[_commit_of(repository, revision)])
+        found = [entry for path, entry in entries.items() if path.startswith(inside)]
+        if inside and not found:
+            raise RefusalError(404, "EntryNotFound", f"{folder} does not exist")
+        is_deep = "recursive=true" in urlsplit(self.path).query.lower()
+        self._send_json([entry for entry in found if is_deep or "/" not in entry["path"][len(inside) :]])
 
     def _create(self, token: str, body: bytes) -> None:
         wanted = json.loads(body)
@@ -313,6 +332,24 @@ def _owns(token: str, name: str) -> bool:
     return token == WRITER and name.removeprefix("spaces/").startswith("cat/")
 
 
+def _commit_of(repository: Repository, revision: str) -> str:
+    commit = repository.head() if revision == "main" else revision
+    if commit not in repository.commits:
+        raise RefusalError(404, "RevisionNotFound", "Invalid rev id")
+    return commit
+
+
+def _entries(files: dict[str, bytes]) -> dict[str, dict]:
+    """The files of a commit and their folders by path, as the Hub lists them."""
+    folders = {str(parent): b"" for file in files for parent in list(PurePosixPath(file).parents)[:-1]}
+    entries: dict[str, dict] = {path: {"type": "directory", "path": path, "oid": "0" * 40} for path in folders}
+    for path, content in files.items():
+        digest = _object_id(content)
+        lfs = {} if _is_text(content) else {"lfs": {"oid": digest, "size": len(content), "pointerSize": 134}}
+        entries[path] = {"type": "file", "path": path, "oid": digest, "size": len(content), **lfs}
+    return entries
+
+
 def _is_text(content: bytes) -> bool:
     return b"\0" not in content
 
@@ -329,7 +366,9 @@ _REPOSITORY = r"(models/|datasets/|)(?P<name>(spaces/)?[^/]+/[^/]+)"
 _ROUTES = (
     (("GET", "HEAD"), rf"(/datasets)?/{_NAME}/resolve/(?P<revision>[^/]+)/(?P<file>.+)", _Handler._resolve),
     (("GET",), r"/cdn/(?P<digest>\w+)", _Handler._download),
-    (("GET",), rf"/api/{_REPOSITORY}(/revision/main)?", _Handler._info),
+    (("GET",), rf"/api/{_REPOSITORY}(/revision/(?P<revision>[^/]+))?", _Handler._info),
+    (("GET",), rf"/api/{_REPOSITORY}/tree/(?P<revision>[^/]+)(/(?P<folder>.+))?", _Handler._tree),
+    (("GET",), rf"/api/{_REPOSITORY}/auth-check", _Handler._auth_check),
     (("POST",), r"/api/repos/create", _Handler._create),
     (("POST",), r"/api/validate-yaml", _Handler._validate),
     (("POST",), rf"/api/{_REPOSITORY}/preupload/main", _Handler._preupload),

@@ -8,15 +8,26 @@ from ganopt.files import cache_folder
 
 
 def inspect_data(options: argparse.Namespace) -> None:
-    """Read a folder of pictures into the cache and print a summary."""
-    from ganopt.data import image_folder
+    """Read the pictures of a folder or of a dataset on the Hub into the cache and print a summary."""
+    from ganopt.data import hub_pictures, image_folder
 
+    if options.folder.startswith(hub_pictures.PREFIX):
+        address = hub_pictures.parse(options.folder)
+        if options.dry_run:
+            print(f"The split {address.split} of {address.repository} at {address.revision}.")
+        else:
+            stored = hub_pictures.load(options.folder, options.side, options.classes)
+            _say(len(stored), options.side, stored.size, len(stored.skipped))
+        return
     if options.dry_run:
         print(f"{image_folder.check(Path(options.folder), options.classes).count} pictures in {options.folder}.")
         return
     found = image_folder.load(Path(options.folder), options.side, options.classes)
-    count, size = len(found.pictures), found.pictures.nbytes / 1e6
-    print(f"{count} pictures of {options.side}x{options.side}, {size:.0f} MB; {len(found.skipped)} skipped.")
+    _say(len(found.pictures), options.side, found.pictures.nbytes, len(found.skipped))
+
+
+def _say(count: int, side: int, size: int, skipped: int) -> None:
+    print(f"{count} pictures of {side}x{side}, {size / 1e6:.0f} MB; {skipped} skipped.")
     if cache_folder().exists():
         print(f"Cached in {cache_folder()}.")
 

@@ -193,14 +193,14 @@ def _add_experiments(group: Any) -> None:
 
 
 def _add_data(group: Any) -> None:
-    text = "Inspect a folder of pictures, or download a public dataset."
+    text = "Inspect pictures to train on, or download a public dataset."
     group = group.add_parser("data", help=text, description=text).add_subparsers(required=True, metavar="COMMAND")
     command = _command(group, data.inspect_data, "inspect", "data inspect pictures --classes cat")
-    command.add_argument("folder", help="folder of pictures, which may have subfolders")
+    command.add_argument("folder", help="folder of pictures, which may have subfolders, or hub:USER/NAME")
     command.add_argument(
         "--side", type=int, choices=(32, 64, 128), default=128, help="side to which pictures are resized, in pixels"
     )
-    command.add_argument("--classes", default="", help="use only folders of this name")
+    command.add_argument("--classes", default="", help="use only folders, or the class of a dataset, of this name")
     command = _command(group, data.fetch_data, "fetch", "data fetch pets --out pictures/pets")
     command.late_options = data.add_fetch_options
 

@@ -41,9 +41,12 @@ pillow_heif.register_heif_opener()  # the photographs of phones
 warnings.filterwarnings("ignore", module="PIL")  # of damaged metadata, which is not used
 
 
-def decode(path: str, side: int) -> np.ndarray | str:
-    """A picture as uint8 (3, side, side), or the reason why it cannot be read. The first one of an animation."""
-    landmarks = f"{path}.cat"
+def decode(source: str | bytes, side: int) -> np.ndarray | str:
+    """A picture, of a path or of a file's bytes, as uint8 (3, side, side), or the reason why it cannot be read.
+
+    The first one of an animation.
+    """
+    landmarks = f"{source}.cat" if isinstance(source, str) else ""
 
     def face(image: Image.Image) -> Image.Image:
         if os.path.isfile(landmarks):  # in the coordinates of the file, before its EXIF rotation
@@ -53,7 +56,7 @@ def decode(path: str, side: int) -> np.ndarray | str:
             box = central_box(image.width, image.height)
         return to_rgb(image).resize((side, side), Image.Resampling.LANCZOS, box=box)
 
-    return _read(path, face)
+    return _read(source, face)
 
 
 def decode_whole(path: str, most_pixels: int = MAX_PIXELS) -> np.ndarray | str:
@@ -70,7 +73,9 @@ def is_too_large(path: str, most_pixels: int) -> bool:
         return isinstance(error, Image.DecompressionBombError)
 
 
-def _read(path: str, prepare: Callable[[Image.Image], Image.Image], most_pixels: int = MAX_PIXELS) -> np.ndarray | str:
+def _read(
+    source: str | bytes, prepare: Callable[[Image.Image], Image.Image], most_pixels: int = MAX_PIXELS
+) -> np.ndarray | str:
     too_large = f"it has more than {most_pixels / 1_000_000:g} million pixels"
 
     def pixels(file: str | IO[bytes]) -> np.ndarray | str:
@@ -82,11 +87,11 @@ def _read(path: str, prepare: Callable[[Image.Image], Image.Image], most_pixels:
 
     try:
         try:
-            return pixels(path)
+            return pixels(BytesIO(source) if isinstance(source, bytes) else source)
         except (MemoryError, Image.DecompressionBombError):
             raise
         except Exception:
-            with open(path, "rb") as file:
+            with BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
                 bare = without_metadata(file)
             if bare is None:
                 raise

@@ -16,7 +16,7 @@ import numpy as np
 from tqdm import tqdm
 
 from ganopt.data.decode import SUFFIXES, decode
-from ganopt.data.stored import Decoded, Stored, read, write
+from ganopt.data.stored import Chunk, Decoded, Stored, read, write
 from ganopt.data.walk import files_under
 from ganopt.errors import UserError, exit_on_user_error, printable
 from ganopt.files import cache_folder, code_version, sha256, warn_of_cache
@@ -26,6 +26,7 @@ MINIMUM = 16  # pictures to train on
 DECODING = ("data/decode.py", "data/colours.py", "data/png_chunks.py")
 CODE = (*DECODING, "data/image_folder.py", "data/stored.py", "data/walk.py")  # the code that reads pictures
 LEFT_OUT = "Left out: "  # begins the sentence that counts files of other formats
+CHUNK = 512  # files that are decoded between two lines of the log of `stored`
 MAX_ENDINGS = 5  # in that sentence
 
 
@@ -64,13 +65,18 @@ def load(
         found = Pictures(folder, classes, stored.mapped, stored.skipped, stored)
     else:
         found = _decode_all(folder, classes, side, workers, cached)
-    for name, reason in found.skipped.items():
-        tqdm.write(printable(f"Skipped {name}: {reason}."))
+    say_skipped(found.skipped)
     if seen.left_out:
         tqdm.write(printable(f"{LEFT_OUT}{seen.left_out}."))
     if (count := len(found.pictures)) < minimum:
         raise UserError(f"Only {count} pictures in {folder} can be read; at least {minimum} are needed.")
     return found
+
+
+def say_skipped(skipped: dict[str, str]) -> None:
+    """Print which pictures were skipped and why."""
+    for name, reason in skipped.items():
+        tqdm.write(printable(f"Skipped {name}: {reason}."))
 
 
 @dataclass(frozen=True)
@@ -176,9 +182,13 @@ def _decode_all(folder: Path, classes: str, side: int, workers: int | None, cach
         with announced(name):
             return decode(str(folder / name), side)
 
-    def decoded(names: Sequence[str]) -> Iterator[Decoded]:
-        for result in pool.map(read, names):
-            yield result
+    def chunks(position: int | None) -> Iterator[Chunk]:
+        for start in range(position or 0, len(files), CHUNK):
+            yield decoded(files[start : start + CHUNK]), start + CHUNK
+
+    def decoded(names: Sequence[str]) -> Iterator[tuple[str, Decoded]]:
+        for pair in zip(names, pool.map(read, names), strict=True):
+            yield pair
             bar.update()
 
     pool = ThreadPoolExecutor(workers or os.cpu_count() or 1)
@@ -186,11 +196,11 @@ def _decode_all(folder: Path, classes: str, side: int, workers: int | None, cach
     try:
         with tqdm(desc=label, total=len(files), unit=" pictures", leave=False) as bar:
             try:
-                stored = write(cached, files, side, decoded)
+                stored = write(cached, side, chunks)
                 return Pictures(folder, classes, stored.mapped, stored.skipped, stored)
             except UserError as error:
                 warn_of_cache(cache_folder(), str(error))
-            results = dict(zip(files, decoded(files), strict=True))
+            results = dict(decoded(files))
             skipped = {name: result for name, result in results.items() if isinstance(result, str)}
             pictures = [result for result in results.values() if not isinstance(result, str)]
             array = np.stack(pictures) if pictures else np.empty((0, 3, side, side), np.uint8)

@@ -1,10 +1,12 @@
 """The real pictures of a training run: on its device, or in a file of the cache from which each batch is read."""
 
 import hashlib
+from pathlib import Path
 
 import torch
 from torch import Tensor
 
+from ganopt.data import hub_pictures, image_folder, synthetic
 from ganopt.data.stored import Stored
 from ganopt.errors import UserError
 from ganopt.models.devices import send
@@ -43,3 +45,13 @@ class RealPictures:
         if isinstance(self._pictures, Stored):
             return send(torch.from_numpy(self._pictures[chosen.numpy()]), self._device)
         return self._pictures[send(chosen, self._device)]
+
+
+def read_pictures(data: str, side: int, classes: str) -> Source:
+    """The pictures of a folder, of a dataset of the Hub, or drawn by a model. Raises UserError for any failure."""
+    if data.startswith(synthetic.PREFIX):
+        return synthetic.load(data.removeprefix(synthetic.PREFIX), side)
+    if data.startswith(hub_pictures.PREFIX):
+        return hub_pictures.load(data, side, classes)
+    found = image_folder.load(Path(data), side, classes)
+    return found.stored or torch.from_numpy(found.pictures)

@@ -1,7 +1,7 @@
 """Pictures in a file of the cache, which is not read as a whole, so that memory does not grow with their number.
 
 The file is a .npy file, uint8 (N, 3, side, side), with a JSON object after the array. It is written once, from start to
-end, and continued if that was interrupted: beside it, a log says how many files have been decoded. Torch is not
+end, and continued if that was interrupted: beside it, a log says how many pictures have been decoded. Torch is not
 imported, to start fast.
 """
 
@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,9 +22,10 @@ from ganopt.locks import wait_for_lock
 
 HEADER = 128  # bytes of a .npy file before the array
 TAIL = 8  # bytes at the end: the length of the JSON object before them
-CHUNK = 512  # files between two lines of the log
 BLOCK = 1 << 24  # bytes that are read at a time for the hash
 Decoded = np.ndarray | str  # a picture, uint8 (3, side, side), or the reason why it cannot be read
+# some pictures with their names, and the position after them, a plain value for JSON
+Chunk = tuple[Iterable[tuple[str, Decoded]], Any]
 
 
 class Stored:
@@ -83,53 +84,60 @@ def read(path: Path) -> Stored | None:
         return None
 
 
-def write(path: Path, files: Sequence[str], side: int, decode: Callable[[Sequence[str]], Iterable[Decoded]]) -> Stored:
-    """Decode files into a new file of pictures, or go on where another process has stopped.
+def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> Stored:
+    """Write pictures into a new file, or go on where another process has stopped.
 
-    `decode` yields the picture of each of some files, in order. If another process is at it, its result is awaited.
-    Raises UserError if the file cannot be written.
+    `chunks` yields those after a position, which is None at first. If another process is at it, its result is awaited.
+    Raises UserError if the file cannot be written. If `chunks` raises one, what is complete stays, for the next call.
     """
     part, log = path.with_suffix(".part"), path.with_suffix(".log")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with wait_for_lock(log):
             if (found := read(path)) is None:
-                _write(part, log, files, side, decode)
+                _write(part, log, side, chunks)
                 part.replace(path)
     except OSError as error:
-        for left in (part, log):
-            with contextlib.suppress(OSError):
-                left.unlink()
+        _remove(part, log)
         raise write_error(path, error) from error
+    except UserError:  # of `chunks`
+        if not _progress(log)[0]:
+            _remove(part, log)
+        raise
     with contextlib.suppress(OSError):  # another process waits for it
         log.unlink()
     return found or Stored(path)
 
 
-def _write(
-    part: Path, log: Path, files: Sequence[str], side: int, decode: Callable[[Sequence[str]], Iterable[Decoded]]
-) -> None:
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
+def _write(part: Path, log: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> None:
     each = 3 * side * side
-    done, skipped = _progress(log) if part.exists() else (0, {})
+    done, skipped, position = _progress(log) if part.exists() else (0, {}, None)
     if done and part.stat().st_size < HEADER + (done - len(skipped)) * each:  # after a crash of the system
-        done, skipped = 0, {}
+        done, skipped, position = 0, {}, None
     with open(part, "r+b" if done else "w+b") as file, open(log, "a", encoding="utf-8") as progress:
         file.truncate(HEADER + (done - len(skipped)) * each)
         digest = hashlib.sha256()
         file.seek(HEADER)
         while block := file.read(BLOCK):
             digest.update(block)
-        while done < len(files):
-            names, failed = files[done : done + CHUNK], {}
-            for name, picture in zip(names, decode(names), strict=True):
+        for pictures, after in chunks(position):
+            failed = {}
+            for name, picture in pictures:
+                done += 1
                 if isinstance(picture, str):
                     failed[name] = picture
                 else:
                     file.write(picture.data)
                     digest.update(picture.data)
-            done, skipped = done + len(names), skipped | failed
+            skipped |= failed
             file.flush()
-            progress.write(json.dumps([done, failed]) + "\n")
+            progress.write(json.dumps([done, failed, after]) + "\n")
             progress.flush()
         _finish(file, {"shape": [done - len(skipped), 3, side, side], "hash": digest.hexdigest(), "skipped": skipped})
 
@@ -147,11 +155,11 @@ def _finish(file: IO[bytes], facts: dict[str, Any]) -> None:
     os.utime(file.name, ns=(modified, modified))
 
 
-def _progress(log: Path) -> tuple[int, dict[str, str]]:
-    """How many files have been decoded, and those that could not be; the log's last line may be incomplete."""
-    done, skipped = 0, dict[str, str]()
+def _progress(log: Path) -> tuple[int, dict[str, str], Any]:
+    """How many pictures have been decoded, which could not be, and the position; the last line may be incomplete."""
+    done, skipped, position = 0, dict[str, str](), None
     for line in log.read_text(encoding="utf-8").splitlines():
         with contextlib.suppress(ValueError):
-            done, failed = json.loads(line)
+            done, failed, position = json.loads(line)
             skipped |= failed
-    return done, skipped
+    return done, skipped, position

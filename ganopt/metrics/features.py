@@ -33,7 +33,7 @@ from ganopt.models import zoo
 from ganopt.models.latents import format_seeds, latents
 from ganopt.models.sampling import draw, inference_copy
 
-BLOCK = 1000  # rows that are added to the covariance at a time
+BLOCK = 500  # rows that are added to the covariance at a time
 MIN_PICTURES, MAX_PICTURES = 50, 50_000  # pictures in a sample of a model
 ALL = sys.maxsize  # pictures of a folder or file, however many there are
 LARGEST_BATCH = 64 << 20  # bytes of pictures in a batch, unless it is a single picture

@@ -14,6 +14,7 @@ SUBSETS, SUBSET_SIZE = 100, 1000  # of KID
 NEIGHBOURS = 3  # of precision and recall
 TOLERANCE = 1e-5  # of a covariance in float32, relative to its largest number
 CANCELLATION = 1e-12  # of a covariance from sums of squares, relative to the squared mean
+ROWS = 500  # of each set that are compared at a time, to save memory
 ROUNDING = 1e-10  # of a squared distance, relative to the squares of the features; less is no distance
 
 
@@ -114,16 +115,14 @@ def kernel_distance(first: Tensor, second: Tensor) -> tuple[float, float]:
     size = min(len(first), len(second), 2 * SUBSET_SIZE) // 2
     if size < 2:
         raise UserError(f"KID needs at least 4 pictures in each set, not {min(len(first), len(second))}; add more.")
-    first, second = first.double(), second.double()
     random = torch.Generator().manual_seed(0)
     a, b = torch.zeros(SUBSETS, len(first)).double(), torch.zeros(SUBSETS, len(second)).double()  # 1 in the subset
     for rows in zip(a, b, strict=True):
         for row in rows:
             row[torch.randperm(len(row), generator=random)[:size]] = 1
-    values = -2 * (a @ _kernel(first, second) * b).sum(dim=1) / size**2
+    values = -2 * _kernel_sums(first, second, a, b) / size**2
     for side, subsets in ((first, a), (second, b)):
-        kernel = _kernel(side, side).fill_diagonal_(0)
-        values += (subsets @ kernel * subsets).sum(dim=1) / (size * (size - 1))
+        values += _kernel_sums(side, side, subsets, subsets) / (size * (size - 1))
     return float(values.mean()), float(values.std())
 
 
@@ -136,11 +135,12 @@ def precision_and_recall(real: Tensor, fake: Tensor) -> tuple[float, float]:
     _check_width(real, fake)
     if min(len(real), len(fake)) <= NEIGHBOURS:
         raise UserError(f"Precision and recall need at least {NEIGHBOURS + 1} pictures in each set; add more.")
-    real, fake = real.double(), fake.double()
-    between = _distances(real, fake)  # (n_real, n_fake)
-    precision = (between <= _radii(real)[:, None]).any(dim=0)
-    recall = (between <= _radii(fake)[None, :]).any(dim=1)
-    return float(precision.double().mean()), float(recall.double().mean())
+    fake_radii, near, covered = _radii(fake), torch.zeros(len(fake), dtype=torch.bool), 0
+    for some, radii in zip(real.split(ROWS), _radii(real).split(ROWS), strict=True):
+        between = _distances(some, fake)  # (ROWS, n_fake)
+        near |= (between <= radii[:, None]).any(dim=0)
+        covered += int((between <= fake_radii).any(dim=1).sum())
+    return float(near.double().mean()), covered / len(real)
 
 
 def _checked(gaussian: Gaussian) -> Gaussian:
@@ -159,17 +159,32 @@ def _check_width(first: Tensor, second: Tensor) -> None:
         raise UserError(f"{first.shape[-1]} features cannot be compared with {second.shape[-1]}; use the same network.")
 
 
-def _kernel(x: Tensor, y: Tensor) -> Tensor:
-    return (x @ y.T / x.shape[1] + 1) ** 3
+def _kernel_sums(first: Tensor, second: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    """The sum of the kernel of KID over the pairs of different rows in each pair of subsets.
+
+    Takes rows (n, d), (m, d), and for each subset 1 for its rows and 0 for others, (SUBSETS, n), (SUBSETS, m).
+    """
+    sums = torch.zeros(SUBSETS).double()
+    for i, (x, in_a) in enumerate(zip(first.split(ROWS), a.split(ROWS, dim=1), strict=True)):
+        for j, (y, in_b) in enumerate(zip(second.split(ROWS), b.split(ROWS, dim=1), strict=True)):
+            kernel = (x.double() @ y.double().T / x.shape[1] + 1) ** 3
+            if first is second and i == j:
+                kernel.fill_diagonal_(0)
+            sums += (in_a @ kernel * in_b).sum(dim=1)
+    return sums
 
 
-def _distances(first: Tensor, second: Tensor) -> Tensor:
+def _distances(some: Tensor, features: Tensor) -> Tensor:
     """Distances between rows; 0 between equal ones, in spite of rounding: (n, d), (m, d) -> (n, m)."""
-    sizes = first.square().sum(dim=1)[:, None] + second.square().sum(dim=1)
-    squared = sizes - 2 * first @ second.T
-    return squared.where(squared > ROUNDING * sizes, 0).sqrt()
+    some, parts = some.double(), []
+    for others in map(Tensor.double, features.split(ROWS)):
+        sizes = some.square().sum(dim=1)[:, None] + others.square().sum(dim=1)
+        squared = sizes - 2 * some @ others.T
+        parts.append(squared.where(squared > ROUNDING * sizes, 0).sqrt())
+    return torch.cat(parts, dim=1)
 
 
 def _radii(features: Tensor) -> Tensor:
     """The distance of each row to its third nearest neighbour."""
-    return _distances(features, features).kthvalue(NEIGHBOURS + 1, dim=1).values  # the nearest is itself
+    nearest = NEIGHBOURS + 1  # with the row itself
+    return torch.cat([_distances(some, features).kthvalue(nearest, dim=1).values for some in features.split(ROWS)])

@@ -13,6 +13,7 @@ from torch import Tensor
 from ganopt.data import isolated
 from ganopt.files import atomic_write, open_tensors, sha256
 from ganopt.metrics.fid import Gaussian, fit, from_covariance
+from ganopt.metrics.sliced_wasserstein import PICTURES
 
 KEPT = 5000  # rows that a sample keeps, of random pictures; all others count only for mean and covariance
 
@@ -36,6 +37,12 @@ class Sample:
     def ordered(self) -> Tensor:
         """The rows in an order for random choices: of a model that of its seeds, else one that no name changes."""
         return self.rows if self.keys is None else self.rows[self.keys.argsort(stable=True)]
+
+    @property
+    def subset(self) -> dict[str, int]:
+        """The figures that are not of all pictures, and of how many."""
+        found = dict.fromkeys(("kid", "precision", "recall"), len(self.rows)) if len(self.rows) < self.count else {}
+        return found | ({"swd": PICTURES} if self.patches is not None and self.count > PICTURES else {})
 
 
 def from_rows(name: str, rows: Tensor) -> Sample:

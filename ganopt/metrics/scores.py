@@ -1,7 +1,8 @@
 """The score of one model or folder: FID with its spread over samples, and further metrics."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from ganopt.metrics.sliced_wasserstein import sliced_wasserstein
 
 # figures that may be absent
 TITLES = {"kid": "KID", "precision": "precision", "recall": "recall", "swd": "SWD", "diversity": "diversity"}
+Value = TypeVar("Value", str, int)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,8 @@ class Score:
     fid_to_model: float | None  # FID to the faces of `against` from the same seeds
     against: str
     absent: dict[str, str]  # figures that are None, and why
+    subset: dict[str, int]  # figures that are not of all pictures of a sample, and of how many
+    reference_subset: dict[str, int]
 
     @property
     def fid(self) -> float:
@@ -52,13 +56,13 @@ class Score:
 
     @property
     def notes(self) -> list[str]:
-        """Which figures are absent and why, and which pictures were drawn or not read."""
-        reasons: dict[str, list[str]] = {}
-        for name, reason in self.absent.items():
-            reasons.setdefault(reason, []).append(TITLES[name])
-        notes = [f"no {', '.join(figures)}: {reason}" for reason, figures in reasons.items()]
+        """Which figures are absent and why, which pictures were drawn or not read, and which figures are of fewer."""
+        notes = [f"no {figures}: {reason}" for reason, figures in _titles(self.absent).items()]
         notes += [self.drawn] if self.drawn else []
-        return notes + ([f"reference: {self.reference_drawn}"] if self.reference_drawn else [])
+        notes += _of_fewer(self.subset, self.count)
+        reference = [self.reference_drawn] if self.reference_drawn else []
+        reference += _of_fewer(self.reference_subset, self.reference_count)
+        return notes + [f"reference: {note}" for note in reference]
 
 
 def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] = ()) -> Score:
@@ -73,6 +77,7 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
     levels = [sliced_wasserstein(a, b) for a, b in patches if a is not None and b is not None]
     distances = [diversity(sample.gaussian, reference.gaussian) for sample in samples]
     spread = [distance for distance in distances if distance is not None]
+    absent = _reasons(first, reference, bool(spread))
     to_teacher = [frechet_distance(a.gaussian, b.gaussian) for a, b in zip(samples, teachers, strict=False)]
     return Score(
         name=first.name,
@@ -94,7 +99,9 @@ def score(samples: list[Sample], reference: Sample, teachers: Sequence[Sample] =
         diversity=_mean(spread) if spread else None,
         fid_to_model=_mean(to_teacher) if to_teacher else None,
         against=teachers[0].name if teachers else "",
-        absent=_reasons(first, reference, bool(spread)),
+        absent=absent,
+        subset={name: count for name, count in first.subset.items() if name not in absent},
+        reference_subset={name: count for name, count in reference.subset.items() if name not in absent},
     )
 
 
@@ -119,6 +126,18 @@ def _reasons(sample: Sample, reference: Sample, varied: bool) -> dict[str, str]:
         if each.patches is None:
             reasons["swd"] = f"{each.name} has no patches of pictures"
     return reasons if varied else reasons | {"diversity": f"the pictures of {reference.name} are all equal"}
+
+
+def _of_fewer(subset: Mapping[str, int], of: int) -> list[str]:
+    return [f"{figures} from {count} of {of} pictures, drawn at random" for count, figures in _titles(subset).items()]
+
+
+def _titles(figures: Mapping[str, Value]) -> dict[Value, str]:
+    """The titles of the figures with each value."""
+    titles: dict[Value, list[str]] = {}
+    for name, value in figures.items():
+        titles.setdefault(value, []).append(TITLES[name])
+    return {value: ", ".join(names) for value, names in titles.items()}
 
 
 def _means(pairs: Iterable[tuple[float, float]]) -> tuple[float, float]:

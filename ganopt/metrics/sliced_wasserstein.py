@@ -52,7 +52,7 @@ def summarise(pictures: Tensor) -> Tensor:
         for level, found in zip(_pyramid(some), patches, strict=True):
             found.append(_patches(level, chance))
     bases = _bases()
-    return torch.stack([_bins(_normalised(torch.cat(found)), bases) for found in patches]).half()
+    return torch.stack([_bins(_normalise(torch.cat(patches.pop(0))), bases) for _ in range(levels)]).half()
 
 
 def sliced_wasserstein(first: Tensor, second: Tensor) -> list[float]:
@@ -71,10 +71,10 @@ def _bases() -> Tensor:
     return torch.linalg.qr(torch.randn(BASES, size, size, generator=torch.Generator().manual_seed(0))).Q
 
 
-def _normalised(patches: Tensor) -> Tensor:
-    """Patches with mean 0 and deviation 1 in each colour: (n, 3, 49) -> (n, 147)."""
+def _normalise(patches: Tensor) -> Tensor:
+    """Give patches mean 0 and deviation 1 in each colour, in place: (n, 3, 49) -> (n, 147)."""
     deviation, mean = torch.std_mean(patches, dim=(0, 2), keepdim=True)
-    return ((patches - mean) / deviation.clamp_min(LEAST_DEVIATION)).flatten(1)
+    return patches.sub_(mean).div_(deviation.clamp_min(LEAST_DEVIATION)).flatten(1)
 
 
 def _edges() -> np.ndarray:
@@ -91,11 +91,13 @@ def _bins(values: Tensor, bases: Tensor) -> Tensor:
     whole, part = np.divmod(edges * len(values), 1)
     whole = whole.astype(int)
     for directions in bases:  # one at a time, to save memory
-        projected = np.sort((directions @ values.T).numpy(), axis=1)  # many times as fast as torch.sort
-        padded = np.pad(projected, ((0, 0), (0, 1)))
-        sums = np.cumsum(np.pad(projected, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
-        upto = sums[:, whole] + part * padded[:, whole]  # the sum of the smallest values
-        means.append(torch.from_numpy(np.diff(upto, axis=1) / np.diff(edges) / len(values)))
+        projected = (directions @ values.T).numpy()
+        projected.sort(axis=1)  # many times as fast as torch.sort
+        for some in np.array_split(projected, PATCH):
+            padded = np.pad(some, ((0, 0), (0, 1)))
+            sums = np.cumsum(np.pad(some, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
+            upto = sums[:, whole] + part * padded[:, whole]  # the sum of the smallest values
+            means.append(torch.from_numpy(np.diff(upto, axis=1) / np.diff(edges) / len(values)))
     return torch.cat(means)
 
 

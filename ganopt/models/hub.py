@@ -40,6 +40,10 @@ class AbsentError(UserError):
     """The model exists, but not the requested part of it, such as its critic."""
 
 
+class UnreachableError(UserError):
+    """The server did not answer, could not serve the request, or must not be asked."""
+
+
 def is_repository(name: str) -> bool:
     """Whether a name has the form `user/repo` or `user/repo@revision`, and cannot lead out of a folder."""
     repository, _, revision = name.partition("@")
@@ -92,6 +96,36 @@ def dataset_files(repository: str, suffix: str) -> Iterator[Path]:
         raise _fetch_error(root_cause(error), repository, "main", file, "dataset") from error
 
 
+def dataset_commit(repository: str, revision: str) -> str:
+    """The commit that a revision of a dataset repository is at. Raises UserError for any failure."""
+    if COMMIT.fullmatch(revision):
+        return revision
+    endpoint = constants.ENDPOINT
+    try:
+        commit = huggingface_hub.HfApi(endpoint=endpoint).dataset_info(repository, revision=revision).sha or ""
+    except Exception as error:  # as in `dataset_files`
+        raise dataset_error(error, repository, revision) from error
+    if not COMMIT.fullmatch(commit):
+        raise UserError(f"{endpoint} has no files of {repository}; check the name.")
+    return commit
+
+
+def check_access(repository: str) -> None:
+    """Raise an error of the client if a dataset repository must not be read, as without accepting its terms."""
+    huggingface_hub.HfApi(endpoint=constants.ENDPOINT).auth_check(repository, repo_type="dataset")
+
+
+def dataset_error(error: BaseException, repository: str, revision: str) -> UserError:
+    """The error for a dataset that cannot be read, from an error of the client or of what wraps it."""
+    chain = [error]
+    while chain[-1].__cause__ is not None:
+        chain.append(chain[-1].__cause__)
+    known = (HfHubHTTPError, UserError)
+    found = next((each for each in chain if isinstance(each, known) or _out_of_reach(each)), error)
+    assert isinstance(found, Exception)
+    return _fetch_error(found, repository, revision, "the pictures", "dataset")
+
+
 def _cached(repository: str, revision: str, file: str) -> Path | None:
     path = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
     return Path(path) if isinstance(path, str) else None
@@ -139,9 +173,9 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
         return error
     model = repository if revision == "main" or COMMIT.fullmatch(revision) else f"{repository}@{revision}"
     if isinstance(error, GatedRepoError):
+        page = f"{endpoint}/{'datasets/' * (kind == 'dataset')}{repository}"
         return UserError(
-            f"{repository} has terms that you must accept; accept them at {endpoint}/{repository} and log in with "
-            "'hf auth login'."
+            f"{repository} has terms that you must accept; accept them at {page} and log in with 'hf auth login'."
         )
     if isinstance(error, RepositoryNotFoundError):
         return UserError(
@@ -155,7 +189,9 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
     if status(error) in (401, 403):
         return UserError(f"{endpoint} refused your token; log in again with 'hf auth login', or unset HF_TOKEN.")
     if isinstance(error, OfflineModeIsEnabled):
-        return UserError(f"{file} of {model} is not in the cache and HF_HUB_OFFLINE forbids downloads; unset it.")
+        return UnreachableError(
+            f"{file} of {model} is not in the cache and HF_HUB_OFFLINE forbids downloads; unset it."
+        )
     return server_error(error, endpoint, f"{file} of {model}", Path(constants.HF_HUB_CACHE))
 
 
@@ -164,7 +200,7 @@ def server_error(error: Exception, endpoint: str, what: str, folder: Path | None
     if status(error) == 429:
         return UserError(f"{endpoint} got too many requests from here for {what}; wait a few minutes and try again.")
     if _out_of_reach(error):
-        return UserError(f"{endpoint} cannot be reached for {what}; check the connection and try again later.")
+        return UnreachableError(f"{endpoint} cannot be reached for {what}; check the connection and try again later.")
     if folder and isinstance(error, OSError) and error.errno:
         return write_error(folder, error)
     return UserError(f"{endpoint} sent an invalid answer for {what}; try again later.")

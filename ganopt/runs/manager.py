@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ganopt.data import synthetic
+from ganopt.data import hub_pictures, synthetic
 from ganopt.data.crops import Upload, listed
 from ganopt.data.image_folder import MINIMUM
 from ganopt.errors import UserError
@@ -183,10 +183,13 @@ def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Upload]) -> No
         return
     if not recipe.data:
         raise UserError("The run needs training pictures; choose some or upload your own.")
-    arguments = [Path(recipe.data).absolute(), recipe.side, recipe.classes, max(MINIMUM, recipe.batch)]
-    argv, task = list(map(str, arguments)), "Reading the pictures"
+    is_dataset = recipe.data.startswith(hub_pictures.PREFIX)
+    data = recipe.data if is_dataset else Path(recipe.data).absolute()
+    argv = list(map(str, [data, recipe.side, recipe.classes, max(MINIMUM, recipe.batch)]))
+    task = "Reading the pictures"
     if not files:
-        run_module(["ganopt.data.image_folder", *argv], task=task, seconds=READING_TIMEOUT)
+        module = "ganopt.data.hub_pictures" if is_dataset else "ganopt.data.image_folder"
+        run_module([module, *argv], task=task, seconds=READING_TIMEOUT)
         return
     environment = {"GANOPT_CACHE": str(folder / CACHE)} | ONE_THREAD
     paths = json.dumps(listed(files))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from ganopt.data import hub_pictures
 from ganopt.data.synthetic import PREFIX
 from ganopt.data.walk import files_under
 from ganopt.errors import UserError
@@ -16,7 +17,7 @@ def check_needs(recipe: Recipe) -> None:
     """Raise UserError if the pictures of a run, or the model that it imitates, are gone."""
     if recipe.data.startswith(PREFIX):
         zoo.locate(recipe.data.removeprefix(PREFIX))
-    elif recipe.needs_pictures:
+    elif recipe.needs_pictures and not recipe.data.startswith(hub_pictures.PREFIX):
         next(files_under(Path(recipe.data), recipe.classes), None)
     if method_of(recipe).distance:
         zoo.locate(recipe.origin)

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from ganopt import distributed
-from ganopt.data import image_folder, synthetic
-from ganopt.data.real_pictures import Source
+from ganopt.data.real_pictures import Source, read_pictures
 from ganopt.errors import UserError
 from ganopt.files import remove_leftovers, write_error
 from ganopt.locks import lock_run
@@ -233,10 +231,7 @@ def _pictures(recipe: Recipe, pictures: Tensor | None) -> Source | None:
         return pictures
     if not recipe.data:
         raise UserError("The run needs pictures; give their folder, as in --data pictures/cats.")
-    if recipe.data.startswith(synthetic.PREFIX):
-        return synthetic.load(recipe.data.removeprefix(synthetic.PREFIX), recipe.side)
-    found = image_folder.load(Path(recipe.data), recipe.side, recipe.classes)
-    return found.stored or torch.from_numpy(found.pictures)
+    return read_pictures(recipe.data, recipe.side, recipe.classes)
 
 
 def _parts(progress: float, count: int) -> int:

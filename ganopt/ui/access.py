@@ -11,6 +11,7 @@ import fastapi
 import gradio as gr
 
 from ganopt import environment
+from ganopt.data import hub_pictures, synthetic
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
 from ganopt.models import zoo
@@ -102,6 +103,13 @@ def check_minutes(minutes: float | None, public: bool) -> float:
     if most is not None and minutes > most:
         raise UserError(f"{minutes:.15g} min are too long for a run on this page; enter at most {most:.15g} min.")
     return minutes
+
+
+def check_data(data: str, public: bool) -> None:
+    """Raise UserError if a public page is asked for the pictures of a folder or of a dataset."""
+    if public and data and not data.startswith(synthetic.PREFIX):
+        what = "datasets" if data.startswith(hub_pictures.PREFIX) else "folders on the server"
+        raise refusal(f"read {what}", "upload pictures instead")
 
 
 def check_limits(recipe: Recipe, public: bool) -> None:

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganopt.data import image_folder
+from ganopt.data import hub_pictures, image_folder, synthetic
 from ganopt.data.crops import Upload
-from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
 from ganopt.models import zoo
@@ -26,7 +25,7 @@ from ganopt.training.profiling import TrainingCost
 from ganopt.training.recipes import Recipe
 from ganopt.training.recipes.critics import OWN_DEFAULTS
 from ganopt.ui import access
-from ganopt.ui.access import check_limits, check_minutes, refusal
+from ganopt.ui.access import check_data, check_limits, check_minutes
 
 UPLOAD, FOLDER, NONE = "upload", "folder", "none"  # choices of pictures that are not drawn by a model
 NETWORKS = (
@@ -62,7 +61,7 @@ class RunRequest:
 
     method: str
     minutes: float
-    data: str = ""  # a folder, or sample:MODEL
+    data: str = ""  # a folder, hub:USER/NAME, or sample:MODEL
     origin: str = ""  # the source of a transfer or the teacher of a distillation
     network: str = "big/8"
     side: int = 64
@@ -75,7 +74,7 @@ PRESETS = {
     "Cats from scratch in two minutes": RunRequest(
         "r1",
         2,
-        f"{PREFIX}cats-teacher",
+        f"{synthetic.PREFIX}cats-teacher",
         network="big/4",
         side=32,  # a second critic would need most of the time, see tests.bench.minute
         more={"batch": 32, "lr_g": 1e-3, "lr_d": 1e-3, "lr_decay": 0.5, "penalty": 0.02},  # a weak one: few pixels
@@ -85,7 +84,9 @@ PRESETS = {
     ),
     "My pets, starting from the cats": dataclasses.replace(PETS, origin="cats-teacher"),
     "My pets, starting from the dogs": dataclasses.replace(PETS, origin="dogs-transfer"),
-    "Transfer from cats to dogs": RunRequest("transfer", 5, f"{PREFIX}dogs-transfer", "cats-teacher", side=128),
+    "Transfer from cats to dogs": RunRequest(
+        "transfer", 5, f"{synthetic.PREFIX}dogs-transfer", "cats-teacher", side=128
+    ),
 }
 
 
@@ -105,8 +106,7 @@ def resumed_budget(run: Run, recipe: Recipe, minutes: float | None, public: bool
 
 def make_recipe(request: RunRequest, public: bool) -> Recipe:
     """The recipe for a request. Raises UserError for settings that are invalid or exceed the page's limits."""
-    if public and request.data and not request.data.startswith(PREFIX):
-        raise refusal("read folders on the server", "upload pictures instead")
+    check_data(request.data, public)
     check_minutes(request.minutes, public)
     method = find_method(request.method)
     values = {"data": request.data} | TUNED.get(request.method, {}) | _networks(request, method)
@@ -152,8 +152,8 @@ def from_api(
     if unknown := set(settings) - set(form_settings()):
         known = ("second_critic", *form_settings())
         raise UserError(f"Unknown setting {str(min(unknown))[:40]!r}; use any of {', '.join(known)}.")
-    if data.startswith(PREFIX):
-        zoo.check_offered([data.removeprefix(PREFIX)])
+    if data.startswith(synthetic.PREFIX):
+        zoo.check_offered([data.removeprefix(synthetic.PREFIX)])
     found = find_method(method)
     if not data:
         settings = {**found.without_pictures, **settings}
@@ -220,7 +220,8 @@ def pictures_text(data: str, files: list[Path], public: bool) -> str:
         return _said_to_use(int(run_module(["ganopt.data.archives", str(files[0])], task="Counting the pictures")))
     if files:
         return _said_to_use(len(files))
-    return _said_to_use(len(image_folder.find(Path(data)))) if data and not public else ""
+    is_folder = data and not public and not data.startswith(hub_pictures.PREFIX)
+    return _said_to_use(len(image_folder.find(Path(data)))) if is_folder else ""
 
 
 def _said_to_use(count: int) -> str:

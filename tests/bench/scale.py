@@ -20,6 +20,7 @@ import torch
 
 from ganopt.data import image_folder
 from ganopt.metrics import features
+from ganopt.metrics.evaluation import Plan, evaluate
 from ganopt.models import weights
 from ganopt.models.devices import peak_memory
 from ganopt.models.networks import build_generator
@@ -29,6 +30,7 @@ from tests.conftest import _inception_state
 STEPS = 20
 CPU = torch.device("cpu")
 MAX_FACES = 50_000  # whose FID is measured
+REFERENCE = 5000  # pictures to which they are compared
 
 
 def draw_pictures(folder: Path, count: int, side: int) -> None:
@@ -62,9 +64,11 @@ def train(folder: Path, side: int) -> str:
 def fid(folder: Path, count: int) -> str:
     begun = time.monotonic()
     extractor = features.load_extractor(CPU, source=os.environ["GANOPT_INCEPTION"])
-    seeds = range(min(count, MAX_FACES))
-    sample = features.finish(features.of_model(str(folder / "model.safetensors"), seeds, extractor))
-    return f"{time.monotonic() - begun:.0f} s, statistics of {sample.count:,} faces, {len(sample.rows):,} rows kept"
+    model, pictures = str(folder / "model.safetensors"), folder / str(count)
+    plan = Plan(models=(model,), reference=pictures, count=min(count, MAX_FACES), reference_count=REFERENCE, repeats=1)
+    *_, last = evaluate(plan, extractor)
+    assert last.score
+    return f"{time.monotonic() - begun:.0f} s, {last.score.count:,} faces, {'; '.join(last.score.notes)}"
 
 
 def measured(task: str, folder: Path, number: int) -> str:

@@ -26,8 +26,13 @@ def picture(name: str) -> np.ndarray | str:
     return np.full((3, SIDE, SIDE), number % 251, np.uint8)
 
 
-def decode(names):
-    return map(picture, names)
+CHUNK = 512
+
+
+def chunks(position):
+    for start in range(position or 0, len(FILES), CHUNK):
+        names = FILES[start : start + CHUNK]
+        yield zip(names, map(picture, names), strict=True), start + CHUNK
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def expected() -> np.ndarray:
 
 
 def test_it_is_an_npy_file_with_its_hash_and_what_was_skipped(tmp_path, expected):
-    made = stored.write(tmp_path / "x.npy", FILES, SIDE, decode)
+    made = stored.write(tmp_path / "x.npy", SIDE, chunks)
     again = stored.read(tmp_path / "x.npy")
     for found in (made, again):
         assert found.shape == (1287, 3, SIDE, SIDE) and found.hash == hashlib.sha256(expected).hexdigest()
@@ -49,26 +54,30 @@ def test_it_is_an_npy_file_with_its_hash_and_what_was_skipped(tmp_path, expected
 
 @pytest.mark.parametrize("stop", [0, 1, 511, 512, 513, 1100])
 def test_what_was_interrupted_goes_on(tmp_path, expected, stop):
-    def interrupted(names):
-        for name in names:
-            if name == FILES[stop]:
-                raise KeyboardInterrupt
-            yield picture(name)
+    def interrupted(position):
+        def until_stop(pairs):
+            for name, found in pairs:
+                if name == FILES[stop]:
+                    raise KeyboardInterrupt
+                yield name, found
+
+        for pairs, after in chunks(position):
+            yield until_stop(pairs), after
 
     with pytest.raises(KeyboardInterrupt):
-        stored.write(tmp_path / "x.npy", FILES, SIDE, interrupted)
+        stored.write(tmp_path / "x.npy", SIDE, interrupted)
     assert stored.read(tmp_path / "x.npy") is None
     (tmp_path / "x.log").open("a").write('[9999, {"cut')  # as by a kill
-    asked: list[str] = []
-    found = stored.write(tmp_path / "x.npy", FILES, SIDE, lambda names: (asked.extend(names), decode(names))[1])
-    assert asked == FILES[stop // stored.CHUNK * stored.CHUNK :]
+    asked: list[int | None] = []
+    found = stored.write(tmp_path / "x.npy", SIDE, lambda position: (asked.append(position), chunks(position))[1])
+    assert asked == [stop // CHUNK * CHUNK or None]
     assert np.array_equal(found.mapped, expected) and found.hash == hashlib.sha256(expected).hexdigest()
 
 
 def test_a_log_that_is_ahead_of_its_pictures_is_not_believed(tmp_path, expected):
     (tmp_path / "x.part").write_bytes(b"short")
-    (tmp_path / "x.log").write_text("[1024, {}]\n")
-    assert np.array_equal(stored.write(tmp_path / "x.npy", FILES, SIDE, decode).mapped, expected)
+    (tmp_path / "x.log").write_text("[1024, {}, 1024]\n")
+    assert np.array_equal(stored.write(tmp_path / "x.npy", SIDE, chunks).mapped, expected)
 
 
 def test_of_two_processes_one_decodes_and_the_other_waits(tmp_path, draw_faces, cache):
@@ -90,12 +99,12 @@ def test_a_full_disk_is_told_and_leaves_nothing(tmp_path, monkeypatch):
 
     monkeypatch.setattr(stored, "_finish", full)
     with pytest.raises(UserError, match="The disk is full"):
-        stored.write(tmp_path / "x.npy", FILES, SIDE, decode)
+        stored.write(tmp_path / "x.npy", SIDE, chunks)
     assert not list(tmp_path.iterdir())
 
 
 def test_a_batch_is_the_same_from_a_file_and_from_memory(tmp_path, expected):
-    made = stored.write(tmp_path / "x.npy", FILES, SIDE, decode)
+    made = stored.write(tmp_path / "x.npy", SIDE, chunks)
     device, chosen = torch.device("cpu"), torch.tensor([3, 1286, 3])
     from_file = RealPictures(made, 16, SIDE, device)
     from_memory = RealPictures(torch.from_numpy(expected), 16, SIDE, device)
@@ -105,7 +114,7 @@ def test_a_batch_is_the_same_from_a_file_and_from_memory(tmp_path, expected):
 
 
 def test_a_file_that_is_cut_off_during_a_run_is_one_sentence(tmp_path, refuses):
-    made = stored.write(tmp_path / "x.npy", FILES, SIDE, decode)
+    made = stored.write(tmp_path / "x.npy", SIDE, chunks)
     os.truncate(tmp_path / "x.npy", 5000)
     with refuses("was changed by another program"):
         made[np.array([1000])]

@@ -13,13 +13,12 @@ from torch import Tensor, nn
 
 from ganopt.data import image_folder
 from ganopt.files import to_json
-from ganopt.metrics import evaluation, features, references, scores
+from ganopt.metrics import evaluation, features, references, samples, scores, sliced_wasserstein
 from ganopt.metrics.evaluation import FLOOR, Plan, Update, evaluate, record
 from ganopt.metrics.features import ALL, Extractor, finish, of_folder, of_model
 from ganopt.metrics.fid import diversity, fit, frechet_distance, kernel_distance, precision_and_recall
 from ganopt.metrics.samples import Sample, from_rows, write_statistics
 from ganopt.metrics.scores import Score, bias, score
-from ganopt.metrics.sliced_wasserstein import sliced_wasserstein
 from ganopt.models import weights
 from ganopt.models.devices import computes_bfloat16
 from ganopt.models.networks import build_generator
@@ -162,7 +161,7 @@ class TestFigures:
             ((near[0][0] + near[1][0]) / 2, (near[0][1] + near[1][1]) / 2)
         )
         assert (found.reference, found.reference_hash, found.reference_count) == ("drawings", reference.hash, 50)
-        levels = [sliced_wasserstein(sample.patches, reference.patches) for sample in samples]
+        levels = [sliced_wasserstein.sliced_wasserstein(sample.patches, reference.patches) for sample in samples]
         assert found.swd_levels == pytest.approx([sum(pair) / 2 for pair in zip(*levels, strict=True)])
         assert found.swd == pytest.approx(sum(found.swd_levels) / 4) and len(found.swd_levels) == 4
         spread = [diversity(fit(sample.rows), reference.gaussian) for sample in samples]
@@ -299,6 +298,22 @@ class TestFigures:
         assert abs(found.fid) < 1e-3 and found.count == found.reference_count == 30
         drawn = "30 of 60 pictures, drawn with seed 5"
         assert found.drawn == found.reference_drawn == drawn and found.notes == [drawn, f"reference: {drawn}"]
+
+    def test_figures_of_fewer_pictures_than_fid_say_so(self, models, tmp_path, draw_faces, extractor, monkeypatch):
+        draw_faces(tmp_path / "faces", 45)
+        monkeypatch.setattr(features, "KEPT", 30)
+        for module in (samples, sliced_wasserstein):
+            monkeypatch.setattr(module, "PICTURES", 20)
+        plan = Plan(models=models[:1], reference=tmp_path / "faces", count=25, repeats=1)
+        _, (_, found) = run(plan, extractor)
+        written = record(found, extractor)
+        assert written["subset"] == {"swd": 20} and (written["count"], written["reference_count"]) == (25, 45)
+        assert written["reference_subset"] == {"kid": 30, "precision": 30, "recall": 30, "swd": 20}
+        assert found.notes == [
+            "SWD from 20 of 25 pictures, drawn at random",
+            "reference: KID, precision, recall from 30 of 45 pictures, drawn at random",
+            "reference: SWD from 20 of 45 pictures, drawn at random",
+        ]
 
     def test_names_do_not_matter(self, tmp_path, draw_faces, extractor):
         for index, path in enumerate(draw_faces(tmp_path / "faces", 25)):

@@ -131,6 +131,7 @@ def test_a_public_page_limits_time_batch_and_network_and_says_so(refuses):
         (RunRequest("r1", 5, "sample:cats-teacher", **TINY, more={"live_fids": 9}), "at most 8 times"),
         (RunRequest("r1", 5, "sample:cats-teacher", network="big", side=64), "M parameters"),
         (RunRequest("r1", 5, "/etc", **TINY), "cannot read folders on the server; upload pictures instead"),
+        (RunRequest("r1", 5, "hub:cat/faces", **TINY), "cannot read datasets; upload pictures instead"),
     ):
         with refuses(fragment):
             public_recipe(request)
@@ -214,6 +215,7 @@ def test_how_many_pictures_a_run_uses_is_said_before_its_start(draw_faces, tmp_p
     assert requests.pictures_text("", faces[:3], public=True) == said.format(3)
     assert requests.pictures_text(str(tmp_path / "faces"), [], public=False) == said.format(20)
     assert requests.pictures_text(str(tmp_path / "faces"), [], public=True) == ""
+    assert requests.pictures_text("hub:cat/faces", [], public=False) == ""
     (tmp_path / "text.zip").write_text("no zip file")
     with refuses("text.zip is damaged"):
         requests.pictures_text("", [tmp_path / "text.zip"], public=True)

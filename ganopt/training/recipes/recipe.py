@@ -25,8 +25,10 @@ class Recipe:
 
     method: str  # the name of a registered method
     critics: tuple[CriticSettings, ...]
-    data: str = setting("", "folder of pictures, or sample:MODEL for faces drawn by one of our models")
-    classes: str = setting("", "use only folders of this name, as in cat")
+    data: str = setting(
+        "", "folder of pictures, hub:USER/NAME for a dataset, or sample:MODEL for faces drawn by a model"
+    )
+    classes: str = setting("", "use only folders, or the class of a dataset, of this name, as in cat")
     generator: str = setting("big", "network: big, big/2, big/4, kd, shuffle/4; add @64 or @32 for smaller pictures")
     n_critic: int = setting(1, "critic updates per generator update", low=1, high=100)
     share_fakes: bool = setting(
