@@ -120,6 +120,11 @@ def test_importing_the_package_does_no_work():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def test_options_of_app_py_are_refused():
+    process = subprocess.run([sys.executable, "app.py", "--port", "80"], cwd=ROOT, capture_output=True, text=True)
+    assert process.returncode == 1 and process.stderr.startswith("ganopt: app.py has no options;")
+
+
 def test_a_full_queue_is_a_sentence(demo, monkeypatch):
     assert demo._queue.max_size
     monkeypatch.setattr(demo._queue, "max_size", 0)
