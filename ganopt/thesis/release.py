@@ -57,7 +57,8 @@ def ship(
     """Store a run's generator, and its critic as float16, and add them to the catalogue, or replace their entry.
 
     A transfer from another model of the catalogue is stored as a difference to it. If that model is shipped again, this
-    one must be too. Raises UserError if the run has saved nothing or checkpoints/ cannot be written.
+    one must be too. To the pictures that a student saw, those of the model that it started from are added. Raises
+    UserError if the run has saved nothing or checkpoints/ cannot be written.
     """
     recipe = read_recipe(run)
     source = ""
@@ -68,6 +69,7 @@ def ship(
     generator = _store(run / zoo.FILES["generator"], f"{name}.safetensors", shareable(recipe), dtype, source)
     if (path := run / zoo.FILES["critic"]).exists() and not without_critic:
         critic = _store(path, f"{name}-critic.safetensors", shareable(recipe), torch.float16, source)
+    start = catalogue().get(vars(recipe).get("start", ""))
     entry = Entry(
         **vars(generator),
         name=name,
@@ -75,7 +77,7 @@ def ship(
         role=role,
         trained_on=trained_on,
         licence=licence,
-        images=read_counters(run)["images"],
+        images=read_counters(run)["images"] + (start.images if start else 0),
         critic=critic,
         source=source,
     )

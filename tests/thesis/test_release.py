@@ -127,6 +127,13 @@ def test_a_run_without_a_critic_is_shipped_without_one(tiny, tmp_path, refuses):
         zoo.load_critic("student")
 
 
+def test_pictures_of_a_student_that_was_trained_on_count(tiny, tmp_path, pictures):
+    settings = {"teacher": "tiny", "generator": "kd/32@32", "critic": "kd-critic/16"} | SMALL
+    first = ship(run_of(methods.recipe("distill", **settings), tmp_path / "first", pictures), "student", "student")
+    on = methods.recipe("distill", start="student", **settings)
+    assert ship(run_of(on, tmp_path / "on", pictures), "student", "student").images == 2 * first.images > 0
+
+
 def test_a_critic_that_nobody_needs_stays_out_with_that_of_a_namesake(tiny, source, checkpoints):
     assert (checkpoints / tiny.critic.file).exists()
     assert ship(source, "tiny", without_critic=True).critic is None
