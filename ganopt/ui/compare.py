@@ -58,18 +58,21 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
     _results()
     drawn = gr.State(([], []))  # the models and seeds in the gallery
     wanted = gr.State(("", ""))  # the model and seed of the pair in the address
+    described = gr.State(())  # the pair that is shown
     link = gr.Textbox(visible=False, label="link")
     chosen = [gr.Textbox(visible=False, label=name) for name in ("first model", "second model", "seed")]
     outputs = [said, file, headings, gallery, drawn, panel, wanted, *chosen]
     draw, draw_first, draw_linked = _handlers(device, scratch, (gr.skip(),) * len(outputs))
 
-    def show_pair(drawn: tuple, first: str, second: str, seed: str):
-        if not first:  # nothing has been drawn
-            return (gr.skip(),) * (len(details) + 1)
+    def show_pair(drawn: tuple, first: str, second: str, seed: str, described: tuple):
+        pair = (drawn, first, second, seed)
+        if not first or pair == described:  # else an answer for a pair of before could come after that for the next
+            return (gr.skip(),) * (len(details) + 2)
         title, *pictures, text = describe_pair(gpu.compare([first, second], device, parse_faces(seed, 1)), device)
         models, seeds = drawn
         parameters = {"compare": ",".join(models), "compare_seeds": format_seeds(seeds), "pair": second}
-        return title, tuple(pictures[:2]), pictures[2], text, query_of("compare", **parameters, pair_seed=seed)
+        query = query_of("compare", **parameters, pair_seed=seed)
+        return title, tuple(pictures[:2]), pictures[2], text, query, pair
 
     def choose(drawn: tuple, event: gr.SelectData):
         check_session(drawn[1])
@@ -81,7 +84,8 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
         return event(beside(handler, outputs), inputs, [*outputs, problem], trigger_mode=mode, **private)
 
     def pair_after(event: Event) -> Event:
-        shown = answer(event.success, show_pair, [drawn, *chosen], [*details, link], pair_problem, "always_last")
+        inputs, outputs = [drawn, *chosen, described], [*details, link, described]
+        shown = answer(event.success, show_pair, inputs, outputs, pair_problem, "always_last")
         return show_after(shown, "compare", link)
 
     to_draw = [*inputs, wanted]

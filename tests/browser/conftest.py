@@ -114,8 +114,13 @@ def visit(browser) -> Callable[[str], contextlib.AbstractContextManager]:
     @contextlib.contextmanager
     def open_tab(address: str) -> Iterator:
         errors: list[str] = []
+
+        def listen(message) -> None:
+            if message.type == "error":
+                errors.append(f"{message.text} {message.location['url']}")
+
         with browser.new_page() as tab:
-            tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+            tab.on("console", listen)
             tab.goto(address)
             yield tab
             errors = [error for error in errors if not error.startswith(ABORTED)]
