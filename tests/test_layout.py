@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "ganopt").rglob("*.py"))
 FOLDERS = sorted({path.parent for path in MODULES})
 LINES, FUNCTION_LINES = 250, 60
-MAX_MODULES = {"ui": 31, "data": 14}  # any other folder has at most 12, without its __init__.py
+MAX_MODULES = {"ui": 31, "data": 13}  # any other folder has at most 12, without its __init__.py
 FUNCTION = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 

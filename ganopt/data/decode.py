@@ -1,7 +1,9 @@
 """One picture file -> its pixels. Torch is not imported, to start fast."""
 
 import os
+import struct
 import warnings
+import zlib
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +15,6 @@ import pillow_heif
 from PIL import Image, UnidentifiedImageError, features
 
 from ganopt.data.colours import correct_transparency, to_rgb
-from ganopt.data.png_chunks import without_metadata
 
 AVIF = "avif" in features.modules and features.check("avif")
 FORMATS = ("BMP", "GIF", "HEIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP", *(("AVIF",) if AVIF else ()))
@@ -22,6 +23,8 @@ SUFFIXES = {
     *(".heic", ".heif", ".hif"),
     *((".avif",) if AVIF else ()),
 }
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+NEEDED = (b"tRNS", b"eXIf")  # chunks of PNG besides the critical ones: transparency and orientation
 MARGIN = 10  # pixels added on each side of the bounding box of the landmarks
 HEAD_MARGIN = 0.1  # added on each side of a head's bounding box, as a share of its longer side
 MAX_PIXELS = 100_000_000  # of a picture on the user's own disk
@@ -92,7 +95,7 @@ def _read(
             raise
         except Exception:
             with BytesIO(source) if isinstance(source, bytes) else open(source, "rb") as file:
-                bare = without_metadata(file)
+                bare = _without_metadata(file)
             if bare is None:
                 raise
             return pixels(BytesIO(bare))
@@ -171,3 +174,22 @@ def head_box(text: str, width: int, height: int) -> tuple[int, int, int, int]:
     left = min(max((left + right - side) // 2, 0), width - side)
     top = min(max((top + bottom - side) // 2, 0), height - side)
     return left, top, left + side, top + side
+
+
+def _without_metadata(file: IO[bytes]) -> bytes | None:
+    """A PNG file without the chunks that a decoder may skip; None if it is another file.
+
+    Pillow reads none with a damaged or oversized chunk of metadata, which other programs skip.
+    """
+    if file.read(8) != PNG_SIGNATURE:
+        return None
+    parts = [PNG_SIGNATURE]
+    while len(head := file.read(8)) == 8:
+        size, kind = struct.unpack(">I4s", head)
+        if size > 1 << 31:
+            break
+        content, sum_ = file.read(size), file.read(4)
+        is_critical, is_whole = kind[0] & 0x20 == 0, sum_ == zlib.crc32(kind + content).to_bytes(4, "big")
+        if is_critical or (kind in NEEDED and is_whole):
+            parts += [head, content, sum_]
+    return b"".join(parts)

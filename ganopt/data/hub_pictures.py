@@ -5,7 +5,6 @@ Hub is run.
 """
 
 import contextlib
-import hashlib
 import itertools
 import os
 import re
@@ -20,9 +19,9 @@ from tqdm import tqdm
 
 from ganopt.data.decode import decode
 from ganopt.data.image_folder import DECODING, MINIMUM, say_skipped
-from ganopt.data.stored import Chunk, Decoded, Stored, read, write
+from ganopt.data.stored import Chunk, Decoded, Stored, cached_file, read, write
 from ganopt.errors import UserError, exit_on_user_error, printable
-from ganopt.files import cache_folder, code_version, write_cache
+from ganopt.files import code_version, write_cache
 from ganopt.models import hub
 
 PREFIX = "hub:"  # before the name of a dataset, in place of a folder of pictures
@@ -59,9 +58,9 @@ def load(text: str, side: int = 128, classes: str = "", minimum: int = MINIMUM) 
     Hub is out of reach; an interrupted download is continued by the next call. Unreadable pictures are skipped, with a
     message. Raises UserError for any failure, and if fewer than `minimum` pictures can be read.
     """
-    address, folder = parse(text), cache_folder() / "pictures"
+    address = parse(text)
     made_from = f"{code_version(*CODE)} {address} {side} {classes}"
-    latest = folder / f"{_key(made_from)}.commit"
+    latest = cached_file(made_from, ".commit")
     try:
         commit = hub.dataset_commit(address.repository, address.revision)
     except hub.UnreachableError as error:
@@ -69,7 +68,7 @@ def load(text: str, side: int = 128, classes: str = "", minimum: int = MINIMUM) 
             commit = latest.read_text(encoding="utf-8")
         except (OSError, ValueError):
             raise error from error.__cause__
-    cached = folder / f"{_key(f'{made_from} {commit}')}.npy"
+    cached = cached_file(f"{made_from} {commit}")
     if (found := read(cached)) is None:
         found = write(cached, side, lambda position: _chunks(address, commit, classes, side, position))
     write_cache(latest, lambda path: path.write_text(commit, encoding="utf-8"))
@@ -80,10 +79,6 @@ def load(text: str, side: int = 128, classes: str = "", minimum: int = MINIMUM) 
             f"Only {len(found)} pictures{of} in {address.repository} can be read; at least {minimum} are needed."
         )
     return found
-
-
-def _key(made_from: str) -> str:
-    return hashlib.sha256(made_from.encode(errors="surrogateescape")).hexdigest()[:32]
 
 
 def _chunks(address: Address, commit: str, classes: str, side: int, position: Any) -> Iterator[Chunk]:

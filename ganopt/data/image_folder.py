@@ -16,14 +16,14 @@ import numpy as np
 from tqdm import tqdm
 
 from ganopt.data.decode import SUFFIXES, decode
-from ganopt.data.stored import Chunk, Decoded, Stored, read, write
+from ganopt.data.stored import Chunk, Decoded, Stored, cached_file, read, write
 from ganopt.data.walk import files_under
 from ganopt.errors import UserError, exit_on_user_error, printable
 from ganopt.files import cache_folder, code_version, sha256, warn_of_cache
 from ganopt.subprocesses import announce_files, announced
 
 MINIMUM = 16  # pictures to train on
-DECODING = ("data/decode.py", "data/colours.py", "data/png_chunks.py")
+DECODING = ("data/decode.py", "data/colours.py")
 CODE = (*DECODING, "data/image_folder.py", "data/stored.py", "data/walk.py")  # the code that reads pictures
 LEFT_OUT = "Left out: "  # begins the sentence that counts files of other formats
 CHUNK = 512  # files that are decoded between two lines of the log of `stored`
@@ -58,9 +58,7 @@ def load(
     be read.
     """
     seen = check(folder, classes, minimum)
-    made_from = f"{code_version(*CODE)} {folder.resolve()} {side} {seen.hash}".encode(errors="surrogateescape")
-    key = hashlib.sha256(made_from).hexdigest()[:32]
-    cached = cache_folder() / "pictures" / f"{key}.npy"
+    cached = cached_file(f"{code_version(*CODE)} {folder.resolve()} {side} {seen.hash}")
     if stored := read(cached):
         found = Pictures(folder, classes, stored.mapped, stored.skipped, stored)
     else:

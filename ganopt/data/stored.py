@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from ganopt.errors import UserError
-from ganopt.files import write_error
+from ganopt.files import cache_folder, write_error
 from ganopt.locks import wait_for_lock
 
 HEADER = 128  # bytes of a .npy file before the array
@@ -74,6 +74,12 @@ def _read_facts(file: IO[bytes]) -> dict[str, Any]:
     if (size, facts["modified"]) != (stat.st_size, stat.st_mtime_ns):
         raise ValueError("the file was written by another program")
     return facts
+
+
+def cached_file(made_from: str, suffix: str = ".npy") -> Path:
+    """The file of the cache for the pictures that are made from what a text describes."""
+    key = hashlib.sha256(made_from.encode(errors="surrogateescape")).hexdigest()[:32]
+    return cache_folder() / "pictures" / f"{key}{suffix}"
 
 
 def read(path: Path) -> Stored | None:
