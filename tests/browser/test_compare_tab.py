@@ -144,6 +144,29 @@ def test_a_transfer_is_shown_before_and_after_and_the_link_shows_it_again(compar
     compared.wait_for_url(lambda url: "model=" in url and "compare" not in url)
 
 
+def test_a_late_request_does_not_bring_back_an_old_pair(compared):
+    described_by = compared.evaluate("""() => {
+        const title = gradio_config.components.find(each => each.props.elem_id === "pair-title").id;
+        return gradio_config.dependencies.filter(each => each.outputs.includes(title)).map(each => each.id);
+    }""")
+    held = []
+
+    def hold_first(route) -> None:
+        if route.request.post_data_json["fn_index"] in described_by and not held:
+            held.append(route)  # sent when the tab is opened, before the link has been read
+        else:
+            route.continue_()
+
+    compared.route("**/queue/join*", hold_first)
+    follow(compared, "compare=cats-teacher,cats-student&compare_seeds=4,5&pair=cats-student&pair_seed=5")
+    wait_for(compared, 4, 5)
+    with compared.expect_response("**/queue/join*"):
+        held[0].continue_()
+    tabs.settle(compared)
+    compared.unroute("**/queue/join*")
+    assert "Seed 5:" in compared.locator("#pair-title").inner_text()
+
+
 def test_a_phone_scrolls_in_one_direction(compared):
     with resized(compared, 390):
         follow(compared, "compare=cats-teacher,cats-student,dogs-transfer,cats-teacher,cats-student")
