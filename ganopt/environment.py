@@ -30,6 +30,11 @@ def check() -> None:
     is_private()
 
 
+def has_several_processes() -> bool:
+    """Whether torchrun has started this process together with others."""
+    return "TORCHELASTIC_RUN_ID" in os.environ and os.environ["WORLD_SIZE"] != "1"
+
+
 def check_writable(name: str) -> None:
     """Raise UserError if a folder that is set, and is created when it is needed, could not be written."""
     if not _text(name):

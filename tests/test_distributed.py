@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ganopt import distributed
+from ganopt import __main__, distributed
 from ganopt.cli import parser
 from ganopt.cli.parser import main
 from ganopt.models.devices import pick_device
@@ -142,6 +142,16 @@ def test_an_error_of_one_process_ends_all_with_its_sentence(both):
     assert "ganopt: 2-r1 already contains a run; resume it or choose another folder." in errors.splitlines()
     of_torchrun = errors.index("torch/distributed/elastic")
     assert errors.count("ganopt: ") == 1 and "Traceback" not in errors[:of_torchrun]
+
+
+def test_the_page_is_for_one_process(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["ganopt"])
+    monkeypatch.setattr(parser, "_joined", lambda: contextlib.nullcontext(True))
+    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    with pytest.raises(SystemExit, match="2"):
+        __main__.main()
+    assert "required: COMMAND" in capsys.readouterr().err
 
 
 def test_a_batch_is_a_multiple_of_the_processes(third, refuses, both, monkeypatch):

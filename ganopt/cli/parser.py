@@ -36,7 +36,7 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _joined() -> contextlib.AbstractContextManager[bool]:
     """Connects this process with others in a block, if torchrun has started some; yields whether it has."""
-    if "TORCHELASTIC_RUN_ID" not in os.environ or os.environ["WORLD_SIZE"] == "1":
+    if not environment.has_several_processes():
         return contextlib.nullcontext(False)
     from ganopt import distributed  # slow
 

@@ -59,7 +59,7 @@ def _measured(
         yield {"kind": "curve", "points": _curve(snapshots, reference, extractor, count)} | common
     if experiment.name in CHOSEN:
         yield {"kind": "choice", "points": _choices(model, experiment.reference, extractor, count)} | common
-    if experiment.name in STORED:
+    if experiment.name in STORED and model == str(setting.folder / experiment.name):  # shipped weights are rounded
         yield {"kind": "storage", "forms": _storages(model, reference, extractor, count)} | common
 
 

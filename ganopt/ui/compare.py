@@ -58,7 +58,7 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
     _results()
     drawn = gr.State(([], []))  # the models and seeds in the gallery
     wanted = gr.State(("", ""))  # the model and seed of the pair in the address
-    chosen = [gr.State("") for _ in ("first model", "second model", "seed")]  # on the server, always of the last drawing
+    chosen = [gr.State("") for _ in ("first model", "second model", "seed")]  # on the server: of the last drawing
     described = gr.State(())  # the pair that is shown
     link = gr.Textbox(visible=False, label="link")
     outputs = [said, file, headings, gallery, drawn, panel, wanted, *chosen]
