@@ -5,12 +5,11 @@ import sys
 
 def main() -> None:
     """Run the command that is given, or serve the page until it is closed."""
-    from ganopt.environment import has_several_processes, ignore_unusable_proxies
-
-    if len(sys.argv) > 1 or has_several_processes():  # the page is for one
+    if len(sys.argv) > 1:
         from ganopt.cli import parser
 
         return parser.main()
+    from ganopt.environment import ignore_unusable_proxies
     from ganopt.errors import exit_on_user_error
 
     ignore_unusable_proxies()  # Gradio reads these settings when it is imported

@@ -2,7 +2,8 @@
 
 Every process draws the random numbers of a whole batch and takes its share, so that a run does not depend on how many
 there are, but for rounding: gradients, losses and BatchNorm's statistics are averaged over the processes. Elsewhere
-than in the block of `joined`, there is one process, and nothing here changes anything.
+than in the block of `joined`, there is one process, and nothing here changes anything. What waits for other processes
+raises UserError if one of them has ended.
 """
 
 import contextlib
@@ -45,7 +46,7 @@ def joined() -> Iterator[bool]:
     try:
         with contextlib.ExitStack() as stack:
             if rank:
-                nowhere = stack.enter_context(open(os.devnull, "w"))
+                nowhere = stack.enter_context(open(os.devnull, "w", encoding="utf-8", errors="backslashreplace"))
                 stack.enter_context(contextlib.redirect_stdout(nowhere))
                 stack.enter_context(contextlib.redirect_stderr(nowhere))
             yield True
@@ -58,7 +59,7 @@ def joined() -> Iterator[bool]:
         _rank, _processes = 0, 1
 
 
-def _failed_before(store: dist.Store) -> bool:
+def _failed_before(store: "dist.Store") -> bool:
     """Whether another process has failed before this one."""
     try:
         return store.add("ganopt/failures", 1) > 1
@@ -127,6 +128,11 @@ def in_any(condition: bool) -> bool:
     found = torch.tensor(int(condition))
     _together(dist.all_reduce, found, dist.ReduceOp.MAX)
     return bool(found)
+
+
+def wait_for_others() -> None:
+    """Return when each process has come here."""
+    in_any(False)
 
 
 def average(tensors: Sequence[Tensor]) -> None:

@@ -12,11 +12,12 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ganopt import __main__, distributed
+from ganopt import distributed
 from ganopt.cli import parser
 from ganopt.cli.parser import main
 from ganopt.models.devices import pick_device
 from ganopt.training.run_folder import read_counters
+from ganopt.ui import build_app
 
 ROOT = Path(__file__).resolve().parents[1]
 TORCHRUN = ["torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -144,14 +145,11 @@ def test_an_error_of_one_process_ends_all_with_its_sentence(both):
     assert errors.count("ganopt: ") == 1 and "Traceback" not in errors[:of_torchrun]
 
 
-def test_the_page_is_for_one_process(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["ganopt"])
-    monkeypatch.setattr(parser, "_joined", lambda: contextlib.nullcontext(True))
+def test_the_page_is_for_one_process(monkeypatch, refuses):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "none")
     monkeypatch.setenv("WORLD_SIZE", "2")
-    with pytest.raises(SystemExit, match="2"):
-        __main__.main()
-    assert "required: COMMAND" in capsys.readouterr().err
+    with refuses("The page is for one process; start it without torchrun."):
+        build_app("cpu")
 
 
 def test_a_batch_is_a_multiple_of_the_processes(third, refuses, both, monkeypatch):
@@ -169,12 +167,12 @@ def test_processes_do_not_share_a_gpu(name, third, refuses):
 
 def test_each_process_has_a_gpu(third, refuses, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    with refuses("There are more processes than the 2 GPUs"):
+    with refuses("There are more processes than GPUs, of which there are 2"):
         pick_device("cuda")
     assert pick_device("cpu").type == "cpu"
 
 
 def test_other_commands_are_for_one_process(monkeypatch):
     monkeypatch.setattr(parser, "_joined", lambda: contextlib.nullcontext(True))
-    with pytest.raises(SystemExit, match="^ganopt: The command models is for one process; start it without torchrun.$"):
+    with pytest.raises(SystemExit, match="^ganopt: This command is for one process; start it without torchrun.$"):
         main(["models"])

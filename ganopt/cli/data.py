@@ -10,8 +10,9 @@ from ganopt.files import cache_folder
 def inspect_data(options: argparse.Namespace) -> None:
     """Read the pictures of a folder or of a dataset on the Hub into the cache and print a summary."""
     from ganopt.data import hub_pictures, image_folder
+    from ganopt.models import hub
 
-    if options.folder.startswith(hub_pictures.PREFIX):
+    if options.folder.startswith(hub.PREFIX):
         address = hub_pictures.parse(options.folder)
         if options.dry_run:
             print(f"The split {address.split} of {address.repository} at {address.revision}.")

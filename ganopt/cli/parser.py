@@ -23,8 +23,8 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         with exit_on_user_error(), _joined() as several:
             options = _parser().parse_args(arguments)
-            if several and (name := options.command.__name__) not in SHARED:
-                raise UserError(f"The command {name} is for one process; start it without torchrun.")
+            if several and options.command.__name__ not in SHARED:
+                raise UserError("This command is for one process; start it without torchrun.")
             environment.check()
             options.command(options)
     except KeyboardInterrupt:

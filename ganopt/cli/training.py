@@ -101,7 +101,7 @@ def follow(run: Generator["Step"], folder: Path) -> None:
     run.close()
     if not distributed.rank():
         (folder / STOP).unlink(missing_ok=True)  # or the run would stop again when it is resumed
-    distributed.in_any(False)  # the others wait until the first process has saved
+    distributed.wait_for_others()  # until the first process has saved
     if step is None:
         print(f"The run in {folder} {SPENT}")
         return

@@ -11,10 +11,11 @@ import re
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import fsspec
+from huggingface_hub.errors import EntryNotFoundError
 from tqdm import tqdm
 
 from ganopt.data.decode import decode
@@ -24,7 +25,6 @@ from ganopt.errors import UserError, exit_on_user_error, printable
 from ganopt.files import code_version, write_cache
 from ganopt.models import hub
 
-PREFIX = "hub:"  # before the name of a dataset, in place of a folder of pictures
 FORM = "hub:USER/NAME, hub:USER/NAME@REVISION or hub:USER/NAME:SPLIT"
 CHUNK = 64  # pictures that are downloaded between two lines of the log of `stored`
 KINDS = ("arrow", "imagefolder", "parquet", "webdataset")  # of files, none of which contain code
@@ -43,7 +43,7 @@ class Address:
 
 def parse(text: str) -> Address:
     """The address in a text such as `hub:USER/NAME@REVISION:CONFIGURATION/SPLIT`. Raises UserError for another form."""
-    name, _, part = text.removeprefix(PREFIX).partition(":")
+    name, _, part = text.removeprefix(hub.PREFIX).partition(":")
     repository, _, revision = name.partition("@")
     configuration, _, split = part.rpartition("/")
     if not hub.is_repository(name) or not re.fullmatch(r"([\w.-]+/)?[\w.-]+|", part):
@@ -58,9 +58,8 @@ def load(text: str, side: int = 128, classes: str = "", minimum: int = MINIMUM) 
     Hub is out of reach; an interrupted download is continued by the next call. Unreadable pictures are skipped, with a
     message. Raises UserError for any failure, and if fewer than `minimum` pictures can be read.
     """
-    address = parse(text)
-    made_from = f"{code_version(*CODE)} {address} {side} {classes}"
-    latest = cached_file(made_from, ".commit")
+    address, versions = parse(text), code_version(*CODE)
+    latest = cached_file(f"{versions} {address.repository} {address.revision}", ".commit")
     try:
         commit = hub.dataset_commit(address.repository, address.revision)
     except hub.UnreachableError as error:
@@ -68,9 +67,10 @@ def load(text: str, side: int = 128, classes: str = "", minimum: int = MINIMUM) 
             commit = latest.read_text(encoding="utf-8")
         except (OSError, ValueError):
             raise error from error.__cause__
-    cached = cached_file(f"{made_from} {commit}")
+    address = replace(address, revision=commit)
+    cached = cached_file(f"{versions} {address} {side} {classes}")
     if (found := read(cached)) is None:
-        found = write(cached, side, lambda position: _chunks(address, commit, classes, side, position))
+        found = write(cached, side, lambda position: _chunks(address, classes, side, position))
     write_cache(latest, lambda path: path.write_text(commit, encoding="utf-8"))
     say_skipped(found.skipped)
     if len(found) < minimum:
@@ -81,22 +81,24 @@ def load(text: str, side: int = 128, classes: str = "", minimum: int = MINIMUM) 
     return found
 
 
-def _chunks(address: Address, commit: str, classes: str, side: int, position: Any) -> Iterator[Chunk]:
+def _chunks(address: Address, classes: str, side: int, position: Any) -> Iterator[Chunk]:
     """Download and decode the pictures after a position: the rows before it, and the state of the stream."""
-    with _told(address, commit), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        stream = _open(address, commit)
+    with _told(address), ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        stream = _open(address)
         picture, label, number = _columns(stream.features, address.repository, classes)
         stream = stream.decode(False).select_columns([picture, label] if label else [picture])
         count, state = position or (0, None)
         if state:
             stream.load_state_dict(state)
-        inside = re.compile(rf"(zip://[^:]*::)?hf://datasets/{re.escape(f'{address.repository}@{commit}')}/[^:]+")
+        inside = re.compile(
+            rf"(zip://[^:]*::)?hf://datasets/{re.escape(f'{address.repository}@{address.revision}')}/[^:]+"
+        )
 
         def picture_of(row: dict[str, Any]) -> Decoded:
             found = row[picture] or {}
             content, path = found.get("bytes"), found.get("path") or ""
             if content is None and inside.fullmatch(path):  # never another file of the user's
-                with fsspec.open(path, "rb") as file:
+                with contextlib.suppress(FileNotFoundError, EntryNotFoundError), fsspec.open(path, "rb") as file:
                     content = file.read()
             return decode(content, side) if content else "it is missing"
 
@@ -112,8 +114,8 @@ def _chunks(address: Address, commit: str, classes: str, side: int, position: An
                 bar.update(len(some))
 
 
-def _open(address: Address, commit: str) -> Any:
-    """A stream of a dataset's rows, with known columns."""
+def _open(address: Address) -> Any:
+    """A stream of a dataset's rows at a commit, with known columns."""
     try:
         import datasets
     except ImportError as error:
@@ -123,7 +125,7 @@ def _open(address: Address, commit: str) -> Any:
             f"The library datasets {datasets.__version__} can run code from the Hub; run 'pip install -U datasets'."
         )
     datasets.disable_progress_bars()
-    name, configuration = address.repository, address.configuration or None
+    name, commit, configuration = address.repository, address.revision, address.configuration or None
     hub.check_access(name)
     try:  # with this prefix, never a folder of that name
         builder = datasets.load_dataset_builder(f"hf://datasets/{name}", configuration, revision=commit)
@@ -132,7 +134,7 @@ def _open(address: Address, commit: str) -> Any:
             raise UserError(f"{name} is read by code of its own, which is not run; choose another dataset.") from error
         if "onfig" in str(error) and (listed := re.search(r"\[(.*?)\]", str(error), re.DOTALL)):
             known = ", ".join(re.findall(r"'([^']+)'", listed[1]))
-            raise UserError(f"{name} has parts; name one of {known}, as in {PREFIX}{name}:PART/train.") from error
+            raise UserError(f"{name} has parts; name one of {known}, as in {hub.PREFIX}{name}:PART/train.") from error
         raise
     except (datasets.exceptions.DataFilesNotFoundError, datasets.data_files.EmptyDatasetError) as error:
         raise UserError(f"{name} has no files of pictures; choose another dataset.") from error
@@ -142,7 +144,8 @@ def _open(address: Address, commit: str) -> Any:
         raise UserError(f"{name} has no parquet files or pictures of its own; choose another dataset.")
     splits = builder.as_streaming_dataset()
     if address.split not in splits:
-        raise UserError(f"{name} has no split {address.split}; use {PREFIX}{name}:SPLIT with {' or '.join(splits)}.")
+        known = " or ".join(splits)
+        raise UserError(f"{name} has no split {address.split}; use {hub.PREFIX}{name}:SPLIT with {known}.")
     return splits[address.split]._resolve_features()
 
 
@@ -167,17 +170,17 @@ def _columns(features: Any, name: str, classes: str) -> tuple[str, str, int]:
 
 
 @contextlib.contextmanager
-def _told(address: Address, commit: str) -> Iterator[None]:
+def _told(address: Address) -> Iterator[None]:
     """Raise any failure of the libraries as UserError."""
     try:
         yield
     except UserError:
         raise
     except Exception as error:
-        raise hub.dataset_error(error, address.repository, commit) from error
+        raise hub.dataset_error(error, address.repository, address.revision) from error
 
 
 if __name__ == "__main__":  # for `runs.manager`
-    _, dataset, length, only, least = sys.argv
+    _, *arguments = sys.argv
     with exit_on_user_error():
-        load(dataset, int(length), only, int(least))
+        load(arguments[0], int(arguments[1]), arguments[2], int(arguments[3]))

@@ -9,6 +9,7 @@ from torch import Tensor
 from ganopt.data import hub_pictures, image_folder, synthetic
 from ganopt.data.stored import Stored
 from ganopt.errors import UserError
+from ganopt.models import hub
 from ganopt.models.devices import send
 
 MAX_ON_GPU = 4 << 30  # bytes of pictures that are moved to a GPU as a whole, 87,000 of 128 pixels
@@ -51,7 +52,7 @@ def read_pictures(data: str, side: int, classes: str) -> Source:
     """The pictures of a folder, of a dataset of the Hub, or drawn by a model. Raises UserError for any failure."""
     if data.startswith(synthetic.PREFIX):
         return synthetic.load(data.removeprefix(synthetic.PREFIX), side)
-    if data.startswith(hub_pictures.PREFIX):
+    if data.startswith(hub.PREFIX):
         return hub_pictures.load(data, side, classes)
     found = image_folder.load(Path(data), side, classes)
     return found.stored or torch.from_numpy(found.pictures)

@@ -99,17 +99,20 @@ def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> St
     part, log = path.with_suffix(".part"), path.with_suffix(".log")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with wait_for_lock(log):
-            if (found := read(path)) is None:
-                _write(part, log, side, chunks)
-                part.replace(path)
+        with wait_for_lock(log):  # until what is useless has been removed, too
+            try:
+                if (found := read(path)) is None:
+                    _write(part, log, side, chunks)
+                    part.replace(path)
+            except OSError:
+                _remove(part, log)
+                raise
+            except UserError:  # of `chunks`
+                if not _progress(log)[0]:
+                    _remove(part, log)
+                raise
     except OSError as error:
-        _remove(part, log)
         raise write_error(path, error) from error
-    except UserError:  # of `chunks`
-        if not _progress(log)[0]:
-            _remove(part, log)
-        raise
     with contextlib.suppress(OSError):  # another process waits for it
         log.unlink()
     return found or Stored(path)
@@ -126,7 +129,10 @@ def _write(part: Path, log: Path, side: int, chunks: Callable[[Any], Iterable[Ch
     done, skipped, position = _progress(log) if part.exists() else (0, {}, None)
     if done and part.stat().st_size < HEADER + (done - len(skipped)) * each:  # after a crash of the system
         done, skipped, position = 0, {}, None
-    with open(part, "r+b" if done else "w+b") as file, open(log, "a", encoding="utf-8") as progress:
+    with open(part, "r+b" if done else "w+b") as file, open(log, "w", encoding="utf-8") as progress:
+        if done:  # the log anew, without an incomplete line
+            progress.write(json.dumps([done, skipped, position]) + "\n")
+            progress.flush()
         file.truncate(HEADER + (done - len(skipped)) * each)
         digest = hashlib.sha256()
         file.seek(HEADER)

@@ -120,9 +120,9 @@ def kernel_distance(first: Tensor, second: Tensor) -> tuple[float, float]:
     for rows in zip(a, b, strict=True):
         for row in rows:
             row[torch.randperm(len(row), generator=random)[:size]] = 1
-    values = -2 * _kernel_sums(first, second, a, b) / size**2
+    values = -2 * _kernel_sums(first, second, a, b, with_equal=True) / size**2
     for side, subsets in ((first, a), (second, b)):
-        values += _kernel_sums(side, side, subsets, subsets) / (size * (size - 1))
+        values += _kernel_sums(side, side, subsets, subsets, with_equal=False) / (size * (size - 1))
     return float(values.mean()), float(values.std())
 
 
@@ -159,8 +159,8 @@ def _check_width(first: Tensor, second: Tensor) -> None:
         raise UserError(f"{first.shape[-1]} features cannot be compared with {second.shape[-1]}; use the same network.")
 
 
-def _kernel_sums(first: Tensor, second: Tensor, a: Tensor, b: Tensor) -> Tensor:
-    """The sum of the kernel of KID over the pairs of different rows in each pair of subsets.
+def _kernel_sums(first: Tensor, second: Tensor, a: Tensor, b: Tensor, with_equal: bool) -> Tensor:
+    """The sum of the kernel of KID over the pairs of rows in each pair of subsets, if asked without those of one row.
 
     Takes rows (n, d), (m, d), and for each subset 1 for its rows and 0 for others, (SUBSETS, n), (SUBSETS, m).
     """
@@ -168,7 +168,7 @@ def _kernel_sums(first: Tensor, second: Tensor, a: Tensor, b: Tensor) -> Tensor:
     for i, (x, in_a) in enumerate(zip(first.split(ROWS), a.split(ROWS, dim=1), strict=True)):
         for j, (y, in_b) in enumerate(zip(second.split(ROWS), b.split(ROWS, dim=1), strict=True)):
             kernel = (x.double() @ y.double().T / x.shape[1] + 1) ** 3
-            if first is second and i == j:
+            if i == j and not with_equal:
                 kernel.fill_diagonal_(0)
             sums += (in_a @ kernel * in_b).sum(dim=1)
     return sums

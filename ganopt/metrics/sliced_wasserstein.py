@@ -14,6 +14,7 @@ from torch.nn.functional import interpolate, pad
 PICTURES = 500  # of a set; more are not used, as the distance depends on their number
 SIDE = 128  # pixels to which pictures are resized
 PATCH = 7  # pixels
+PARTS = 7  # of the directions, to save memory
 PATCHES = 128  # of each picture at each level
 BASES = 4  # random orthonormal bases of directions; they agree better than as many independent directions
 NARROWEST, GROWTH, WIDEST = 1 / (PICTURES * PATCHES), 0.1, 1 / 64  # bins of a projection, as shares of its values
@@ -93,7 +94,7 @@ def _bins(values: Tensor, bases: Tensor) -> Tensor:
     for directions in bases:  # one at a time, to save memory
         projected = (directions @ values.T).numpy()
         projected.sort(axis=1)  # many times as fast as torch.sort
-        for some in np.array_split(projected, PATCH):
+        for some in np.array_split(projected, PARTS):
             padded = np.pad(some, ((0, 0), (0, 1)))
             sums = np.cumsum(np.pad(some, ((0, 0), (1, 0))), axis=1, dtype=np.float64)
             upto = sums[:, whole] + part * padded[:, whole]  # the sum of the smallest values

@@ -39,7 +39,9 @@ def _of_this_process(name: str) -> str:
         raise UserError(f"Several processes cannot share the device '{name}'; use --device cuda or --device cpu.")
     number, count = int(os.environ["LOCAL_RANK"]), torch.cuda.device_count()
     if number >= count > 0:
-        raise UserError(f"There are more processes than the {count} GPUs; start fewer, or use --device cpu.")
+        raise UserError(
+            f"There are more processes than GPUs, of which there are {count}; start fewer, or use --device cpu."
+        )
     if count:
         torch.cuda.set_device(number)
     return f"cuda:{number}"

@@ -31,6 +31,7 @@ from ganopt.errors import UserError
 from ganopt.files import write_error
 
 LARGEST = 1 << 30  # bytes; five times our largest network
+PREFIX = "hub:"  # before the name of a dataset, in place of a folder of pictures
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
 DENIED = (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError)  # of the repository itself
@@ -123,7 +124,7 @@ def dataset_error(error: BaseException, repository: str, revision: str) -> UserE
     known = (HfHubHTTPError, UserError)
     found = next((each for each in chain if isinstance(each, known) or _out_of_reach(each)), error)
     assert isinstance(found, Exception)
-    return _fetch_error(found, repository, revision, "the pictures", "dataset")
+    return _fetch_error(found, repository, revision, "a list of pictures", "dataset")
 
 
 def _cached(repository: str, revision: str, file: str) -> Path | None:
@@ -185,9 +186,9 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
     if isinstance(error, RevisionNotFoundError):
         return UserError(f"{repository} has no revision {revision}; choose another, or leave it out.")
     if isinstance(error, EntryNotFoundError):
-        return AbsentError(f"{model} has no {file}; choose a model that contains one.")
+        return AbsentError(f"{model} has no {file}; choose a {kind} that contains one.")
     if status(error) in (401, 403):
-        return UserError(f"{endpoint} refused your token; log in again with 'hf auth login', or unset HF_TOKEN.")
+        return UnreachableError(f"{endpoint} refused your token; log in again with 'hf auth login', or unset HF_TOKEN.")
     if isinstance(error, OfflineModeIsEnabled):
         return UnreachableError(
             f"{file} of {model} is not in the cache and HF_HUB_OFFLINE forbids downloads; unset it."
@@ -198,7 +199,9 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
 def server_error(error: Exception, endpoint: str, what: str, folder: Path | None = None) -> UserError:
     """The error for a request that failed because of the network or the server."""
     if status(error) == 429:
-        return UserError(f"{endpoint} got too many requests from here for {what}; wait a few minutes and try again.")
+        return UnreachableError(
+            f"{endpoint} got too many requests from here for {what}; wait a few minutes and try again."
+        )
     if _out_of_reach(error):
         return UnreachableError(f"{endpoint} cannot be reached for {what}; check the connection and try again later.")
     if folder and isinstance(error, OSError) and error.errno:

@@ -115,6 +115,7 @@ def describe(path: Path, name: str) -> Entry:
     _check(path, "generator", name)
     metadata = weights.read_metadata(path, name)
     recipe = weights.read_recipe(metadata, name)
+    data = str(recipe.get("data", ""))
     roles: dict[str, ModelRole] = {"distill": "student", "transfer": "transfer"}
     return Entry(
         name=name,
@@ -124,7 +125,7 @@ def describe(path: Path, name: str) -> Entry:
         sha256="",
         architecture=str(weights.read_architecture(metadata, name)),
         role=roles.get(str(recipe.get("method", recipe.get("recipe"))), "teacher"),
-        trained_on=Path(str(recipe.get("data", ""))).name,
+        trained_on=data if data.startswith(hub.PREFIX) else Path(data).name,
         licence="not recorded",
         images=weights.images_seen(path.parent) or 0,
     )

@@ -16,12 +16,13 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from ganopt.data import hub_pictures, synthetic
+from ganopt.data import synthetic
 from ganopt.data.crops import Upload, listed
 from ganopt.data.image_folder import MINIMUM
 from ganopt.errors import UserError
 from ganopt.files import write_error
 from ganopt.locks import LOCK, STOP, fcntl, is_locked, lock_file, lock_folder
+from ganopt.models import hub
 from ganopt.models.zoo import RUN_NAME
 from ganopt.runs.needs import check_needs, needs
 from ganopt.runs.queue import LOG, PAUSE, PROCESS, launch
@@ -183,7 +184,7 @@ def _check_pictures(recipe: Recipe, folder: Path, files: Sequence[Upload]) -> No
         return
     if not recipe.data:
         raise UserError("The run needs training pictures; choose some or upload your own.")
-    is_dataset = recipe.data.startswith(hub_pictures.PREFIX)
+    is_dataset = recipe.data.startswith(hub.PREFIX)
     data = recipe.data if is_dataset else Path(recipe.data).absolute()
     argv = list(map(str, [data, recipe.side, recipe.classes, max(MINIMUM, recipe.batch)]))
     task = "Reading the pictures"

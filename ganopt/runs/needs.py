@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from ganopt.data import hub_pictures
 from ganopt.data.synthetic import PREFIX
 from ganopt.data.walk import files_under
 from ganopt.errors import UserError
-from ganopt.models import zoo
+from ganopt.models import hub, zoo
 from ganopt.training.methods import method_of
 from ganopt.training.recipe_text import models
 from ganopt.training.recipes import Recipe
@@ -17,7 +16,7 @@ def check_needs(recipe: Recipe) -> None:
     """Raise UserError if the pictures of a run, or the model that it imitates, are gone."""
     if recipe.data.startswith(PREFIX):
         zoo.locate(recipe.data.removeprefix(PREFIX))
-    elif recipe.needs_pictures and not recipe.data.startswith(hub_pictures.PREFIX):
+    elif recipe.needs_pictures and not recipe.data.startswith(hub.PREFIX):
         next(files_under(Path(recipe.data), recipe.classes), None)
     if method_of(recipe).distance:
         zoo.locate(recipe.origin)

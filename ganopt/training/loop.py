@@ -110,7 +110,7 @@ def resume(
         if not distributed.rank():
             stack.enter_context(lock_run(folder))
         state = prepare_resume(folder, pictures, budget, **overrides)
-        distributed.in_any(False)  # before the first process writes to the folder, all must have read it
+        distributed.wait_for_others()  # before the first process writes to the folder, all must have read it
         if distributed.rank():
             return _loop(state, None, stack.pop_all())
         if _progress(state) < 1:

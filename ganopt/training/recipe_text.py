@@ -5,7 +5,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-from ganopt.data import hub_pictures
 from ganopt.models import hub
 from ganopt.training.methods import find_method, from_scratch, method_of, recipe
 from ganopt.training.recipes import CriticSettings, Recipe
@@ -65,7 +64,7 @@ def shareable(recipe: Recipe) -> dict[str, Any]:
     values = describe(recipe)
     for name in ("data", *models(recipe)):
         model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
-        if values[name] and not model and not values[name].startswith(hub_pictures.PREFIX):
+        if values[name] and not model and not values[name].startswith(hub.PREFIX):
             values[name] = Path(values[name]).absolute().name
     return values
 

@@ -54,6 +54,8 @@ Compact GANs for animal faces. Every face is drawn from a seed; a seed gives the
 
 def build_app(device: str = "auto") -> PatchedBlocks:
     """Build the page without launching it. Raises UserError if the device does not exist or a setting is wrong."""
+    if environment.has_several_processes():
+        raise UserError("The page is for one process; start it without torchrun.")
     environment.check()
     manager.remove_unstarted(runs_folder())
     os.environ.setdefault("GRADIO_ANALYTICS_MAX_EVENTS", "100")  # each call sums over that many

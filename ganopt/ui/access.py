@@ -11,10 +11,10 @@ import fastapi
 import gradio as gr
 
 from ganopt import environment
-from ganopt.data import hub_pictures, synthetic
+from ganopt.data import synthetic
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
-from ganopt.models import zoo
+from ganopt.models import hub, zoo
 from ganopt.models.networks import parameters_of
 from ganopt.runs.queue import check_limit
 from ganopt.training.recipes import Recipe
@@ -108,7 +108,7 @@ def check_minutes(minutes: float | None, public: bool) -> float:
 def check_data(data: str, public: bool) -> None:
     """Raise UserError if a public page is asked for the pictures of a folder or of a dataset."""
     if public and data and not data.startswith(synthetic.PREFIX):
-        what = "datasets" if data.startswith(hub_pictures.PREFIX) else "folders on the server"
+        what = "datasets" if data.startswith(hub.PREFIX) else "folders on the server"
         raise refusal(f"read {what}", "upload pictures instead")
 
 

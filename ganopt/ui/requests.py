@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ganopt.data import hub_pictures, image_folder, synthetic
+from ganopt.data import image_folder, synthetic
 from ganopt.data.crops import Upload
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
-from ganopt.models import zoo
+from ganopt.models import hub, zoo
 from ganopt.models.devices import pick_device
 from ganopt.models.networks import kinds, parse_architecture
 from ganopt.runs import manager, monitor
@@ -220,7 +220,7 @@ def pictures_text(data: str, files: list[Path], public: bool) -> str:
         return _said_to_use(int(run_module(["ganopt.data.archives", str(files[0])], task="Counting the pictures")))
     if files:
         return _said_to_use(len(files))
-    is_folder = data and not public and not data.startswith(hub_pictures.PREFIX)
+    is_folder = data and not public and not data.startswith(hub.PREFIX)
     return _said_to_use(len(image_folder.find(Path(data)))) if is_folder else ""
 
 

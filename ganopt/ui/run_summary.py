@@ -7,11 +7,11 @@ from typing import Any
 
 import gradio as gr
 
-from ganopt.data import hub_pictures, image_folder, synthetic
+from ganopt.data import image_folder, synthetic
 from ganopt.data.synthetic import PREFIX
 from ganopt.errors import UserError
 from ganopt.files import runs_folder
-from ganopt.models import zoo
+from ganopt.models import hub, zoo
 from ganopt.models.networks import parse_architecture
 from ganopt.runs.manager import PICTURES
 from ganopt.runs.status import folder_of
@@ -133,8 +133,8 @@ def _pictures(recipe: Recipe, folder: Path) -> str:
         return "none, only the teacher's faces"
     if recipe.data.startswith(PREFIX):
         return f"{len(synthetic.SEEDS):,} faces drawn by {title_of(recipe.data.removeprefix(PREFIX))}"
-    if recipe.data.startswith(hub_pictures.PREFIX):
-        return f"the dataset {recipe.data.removeprefix(hub_pictures.PREFIX)} of the Hub"
+    if recipe.data.startswith(hub.PREFIX):
+        return f"the dataset {recipe.data.removeprefix(hub.PREFIX)} of the Hub"
     if (folder / PICTURES).exists():
         return f"{len(image_folder.find(folder / PICTURES)):,} uploaded pictures"
     return f"the folder {Path(recipe.data).name}"

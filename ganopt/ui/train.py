@@ -124,11 +124,11 @@ def _add_endpoints(model: str) -> None:
     ) -> tuple[str, str]:
         """Start a run, or add it to the queue. Returns a message and the name of the run.
 
-        `data` is sample:MODEL for faces drawn by a model, a folder on the server, or "" for distillation without
-        pictures; uploaded `files`, pictures or a zip file of them, replace it. `origin` is the source of a transfer or
-        the teacher of a distillation. `settings` may contain second_critic (the kind of a further critic), batch, lr_g,
-        lr_d, lr_decay, penalty, ema, seed, live_fids, alpha, freeze_g and freeze_d; the others have the defaults of the
-        method.
+        `data` is sample:MODEL for faces drawn by a model, a folder on the server, hub:USER/NAME for a dataset of the
+        Hub, or "" for distillation without pictures; uploaded `files`, pictures or a zip file of them, replace it.
+        `origin` is the source of a transfer or the teacher of a distillation. `settings` may contain second_critic (the
+        kind of a further critic), batch, lr_g, lr_d, lr_decay, penalty, ema, seed, live_fids, alpha, freeze_g and
+        freeze_d; the others have the defaults of the method.
         """
         run_request = requests.from_api(method, minutes, UPLOAD if files else data, origin, network, side, settings)
         paths = [uploaded_path(file) for file in files or []]
@@ -230,8 +230,8 @@ def _from_link(parameters: Parameters) -> list:
     preset = PRESETS.get(parameters["preset"])
     if preset is None:
         gr.Warning(f"The preset '{parameters['preset'][:60]}' in the link does not exist.")
-    values = _form_values(preset or PETS)
-    return [value if preset and value is not None else gr.skip() for value in values]
+        return [gr.skip()] * len(_form_values(PETS))
+    return [gr.skip() if value is None else value for value in _form_values(preset)]
 
 
 def _show_method_inputs(method: str) -> list:

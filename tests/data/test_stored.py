@@ -68,6 +68,9 @@ def test_what_was_interrupted_goes_on(tmp_path, expected, stop):
         stored.write(tmp_path / "x.npy", SIDE, interrupted)
     assert stored.read(tmp_path / "x.npy") is None
     (tmp_path / "x.log").open("a").write('[9999, {"cut')  # as by a kill
+    for _ in range(2):  # interrupted at the same picture again
+        with pytest.raises(KeyboardInterrupt):
+            stored.write(tmp_path / "x.npy", SIDE, interrupted)
     asked: list[int | None] = []
     found = stored.write(tmp_path / "x.npy", SIDE, lambda position: (asked.append(position), chunks(position))[1])
     assert asked == [stop // CHUNK * CHUNK or None]
@@ -76,8 +79,9 @@ def test_what_was_interrupted_goes_on(tmp_path, expected, stop):
 
 def test_a_log_that_is_ahead_of_its_pictures_is_not_believed(tmp_path, expected):
     (tmp_path / "x.part").write_bytes(b"short")
-    (tmp_path / "x.log").write_text("[1024, {}, 1024]\n")
-    assert np.array_equal(stored.write(tmp_path / "x.npy", SIDE, chunks).mapped, expected)
+    (tmp_path / "x.log").write_text('[1024, {"of before": "bad"}, 1024]\n')
+    found = stored.write(tmp_path / "x.npy", SIDE, chunks)
+    assert np.array_equal(found.mapped, expected) and "of before" not in found.skipped
 
 
 def test_of_two_processes_one_decodes_and_the_other_waits(tmp_path, draw_faces, cache):

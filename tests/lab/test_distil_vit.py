@@ -154,6 +154,14 @@ def test_a_folder_with_parts_keeps_them(tmp_path, draw_faces):
     assert all(found.labels[part].float().mean() == 0.5 for part in found.parts)
 
 
+def test_parts_under_other_names_are_no_classes(tmp_path, draw_faces, refuses):
+    for part in ("train", "test"):
+        for kind in ("cat", "dog"):
+            draw_faces(tmp_path / part / kind, 3)
+    with refuses("has the parts test, train; give it train, validation, test"):
+        pictures.in_folder(str(tmp_path), 0)
+
+
 def test_a_part_needs_more_than_one_picture(tmp_path, draw_faces, refuses):
     for part, kind, count in (("train", "cat", 14), ("train", "dog", 4), ("validation", "cat", 2), ("test", "dog", 1)):
         draw_faces(tmp_path / part / kind, count)

@@ -56,8 +56,12 @@ def in_folder(folder: str, seed: int) -> Pictures:
     root = Path(folder)
     image_folder.check(root)
     files = [Path(name) for name in image_folder.find(root)]
-    has_parts = {file.parts[0] for file in files} == {*PARTS}
-    kinds = [file.parts[has_parts] if len(file.parts) > 1 + has_parts else "" for file in files]
+    names = {file.parts[0] for file in files}
+    has_parts = names == {*PARTS}
+    if "train" in names and not has_parts and names <= {*PARTS, "val", "valid"}:
+        raise UserError(f"{folder} has the parts {', '.join(sorted(names))}; give it {', '.join(PARTS)}.")
+    depth = 1 if has_parts else 0
+    kinds = [file.parts[depth] if len(file.parts) > depth + 1 else "" for file in files]
     if "" in kinds:
         raise UserError(f"{root / files[kinds.index('')]} is in no class; give a folder with a folder for each class.")
     classes = tuple(sorted({*kinds}))

@@ -84,13 +84,13 @@ class Data:
         self.train, self.validation, self.test = pictures.parts
 
     def pixels(self, numbers: Tensor) -> Tensor:
-        """The pixels of the pictures of these numbers."""
+        """The pixels of the pictures of these numbers, (n, 3, H, W)."""
         return self.teacher.pixels([self.pictures.read(number) for number in numbers.tolist()])
 
     def logits(
         self, network: Callable[[Tensor], Tensor], numbers: Tensor, batch: int = 16
     ) -> Generator[None, None, Tensor]:
-        """What a network, in evaluation mode, says of the pictures of these numbers."""
+        """What a network, in evaluation mode, says of the pictures of these numbers: (n, classes)."""
         found = []
         for part in numbers.split(batch):
             with torch.no_grad():
@@ -179,10 +179,10 @@ class _View:
 
     def _figures(self) -> dict[str, Figure]:
         figures, tested = {"test pictures": Figure(len(self.labels))}, len(self.labels)
-        is_article_s = self.config.teacher.partition("@")[0] == ARTICLE_TEACHER
+        is_articles_teacher = self.config.teacher.partition("@")[0] == ARTICLE_TEACHER
         for kind, verdicts in self.verdicts.items():
             accuracy = _right(verdicts, self.labels).mean().item()
-            figures[f"accuracy, {kind}"] = Figure(accuracy, exact=ARTICLE.get(kind) if is_article_s else None)
+            figures[f"accuracy, {kind}"] = Figure(accuracy, exact=ARTICLE.get(kind) if is_articles_teacher else None)
             figures[f"standard error, {kind}"] = Figure(standard_error(accuracy, tested))
         if WITH in self.verdicts:
             figures["gain by soft targets"], figures["standard error of the gain"] = map(Figure, self.gain())
