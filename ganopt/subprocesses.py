@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ BEGUN, ENDED = "ganopt begins file ", "ganopt has ended file "  # before a name 
 OUT_OF_MEMORY = re.compile(r"^[\w.]*(MemoryError|OutOfMemoryError)\b|(can't|cannot) allocate memory", re.IGNORECASE)
 
 _running: set[subprocess.Popen] = set()
+_lock = threading.Lock()
+_has_ended = False  # whether this program is ending
 _announces = False  # whether this process announces its files
 
 
@@ -47,8 +50,12 @@ def run_module(
 def _started(argv: list[str], **options: Any) -> Iterator[subprocess.Popen]:
     """`python -m ARGV` in a process group of its own, which is killed when the block ends."""
     command = [sys.executable, "-m", *argv]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, **options) as process:
+    with _lock:  # none is started after `end_all`
+        if _has_ended:
+            raise UserError("The program is ending.")
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True, **options)
         _running.add(process)
+    with process:
         try:
             yield process
         finally:
@@ -105,9 +112,13 @@ def module_output(argv: list[str], task: str, **environment: str) -> Iterator[IO
 
 
 def end_all() -> None:
-    """Kill the running subprocesses of all threads, which then clean up; for a program that ends."""
-    for process in list(_running):
+    """Kill the running subprocesses of all threads, and start no more; for a program that ends and then cleans up."""
+    global _has_ended
+    with _lock:
+        _has_ended, running = True, list(_running)
+    for process in running:
         _kill(process)
+        process.wait()  # until then, it may still write into a folder that is being removed
 
 
 def announce_files() -> None:

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import gradio as gr
@@ -91,6 +92,12 @@ def _temporary() -> Path:
     return stack.enter_context(temporary_folder())
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    """End the program after a signal as after Ctrl+C, so that it cleans up, undisturbed by further ones."""
+    signal.signal(number, signal.SIG_IGN)
+    sys.exit(128 + number)
+
+
 @contextlib.contextmanager
 def _no_proxy() -> Iterator[None]:
     """Let no request go through a proxy: Gradio asks the page that it launches whether it answers."""
@@ -129,7 +136,7 @@ def launch(demo: PatchedBlocks, **settings: Any) -> None:
     if demo.token:
         print(f"* Private link, for yourself: {demo.local_url}{private_link.PATH}#{demo.token}", flush=True)
     if block:
-        signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))  # or nothing would be cleaned up
+        signal.signal(signal.SIGTERM, _end)
         try:
             demo.block_thread()
         finally:
