@@ -31,11 +31,11 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(folder, three_models, thin_inception):
+def address(folder, three_models, thin_inception, launch_page):
     """The address of a page with three tiny models."""
     settings = {name: str(folder / name) for name in ("GANOPT_RUNS", "GANOPT_CACHE", "GRADIO_TEMP_DIR")}
-    with served(GANOPT_CHECKPOINTS=str(three_models), GANOPT_INCEPTION=str(thin_inception), **settings) as (address, _):
-        yield address
+    page = launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_INCEPTION=thin_inception, **settings)
+    return page.local_url.rstrip("/")
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """New networks from their names, and how many parameters they have."""
 
+import functools
+
 import torch
 from torch import nn
 
@@ -29,6 +31,7 @@ def build_critic(name: str) -> Critic:
     return critic
 
 
+@functools.cache
 def parameters_of(name: str) -> int:
     """The number of parameters of a generator with this name."""
     with torch.device("meta"):
