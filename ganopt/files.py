@@ -66,11 +66,9 @@ def warn_of_cache(folder: Path, fault: str) -> None:
 
 def check_empty(folder: Path) -> None:
     """Raise UserError if there is a folder that is not empty."""
-    try:
+    with writing(folder):
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; choose another folder.")
-    except OSError as error:
-        raise write_error(folder, error) from error
 
 
 @contextlib.contextmanager
@@ -99,6 +97,15 @@ def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of a process that was killed while writing into a folder."""
     for path in folder.rglob(".*.part"):
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in a UserError why a path cannot be written."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise write_error(path, error) from error
 
 
 def write_error(path: Path, error: Exception) -> UserError:

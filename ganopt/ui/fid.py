@@ -20,14 +20,7 @@ from ganopt.thesis.table_text import Table, as_csv
 from ganopt.ui import gpu
 from ganopt.ui.address import Address, Parameters, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
-from ganopt.ui.common import (
-    QUIET,
-    Scratch,
-    model_choices,
-    model_names,
-    preset_buttons,
-    refresh_models,
-)
+from ganopt.ui.common import QUIET, Scratch, model_choices, model_names, preset_buttons, refresh_models
 from ganopt.ui.fid_results import curve_html, heads, progress_html, table_of
 from ganopt.ui.figures import html_table
 from ganopt.ui.messages import beside, sentence_place

@@ -14,14 +14,7 @@ from ganopt.thesis.model_facts import megabytes, on_disk
 from ganopt.ui import gpu
 from ganopt.ui.address import Address, Parameters, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, as_pictures, check_number
-from ganopt.ui.common import (
-    QUIET,
-    Scratch,
-    captioned,
-    face_gallery,
-    model_choices,
-    refresh_models,
-)
+from ganopt.ui.common import QUIET, Scratch, captioned, face_gallery, model_choices, refresh_models
 from ganopt.ui.explore import MAX_SCALE, MIN_SCALE, build_explore, build_find
 from ganopt.ui.messages import beside, sentence_place
 from ganopt.viz.sheets import save_zip
@@ -97,15 +90,7 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, gr.
     seeds = gr.Textbox(
         FIRST_SEEDS, label="Seeds", info="Whole numbers and ranges, as in 0-8, 42", max_lines=1, elem_id="seeds"
     )
-    count = gr.Slider(
-        1,
-        MAX_FACES,
-        16,
-        step=1,
-        label="Number of faces",
-        info="Consecutive seeds",
-        elem_id="count",
-    )
+    count = gr.Slider(1, MAX_FACES, 16, step=1, label="Number of faces", info="Consecutive seeds", elem_id="count")
     scale = gr.Slider(
         MIN_SCALE,
         MAX_SCALE,
@@ -120,7 +105,7 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, gr.
         button = gr.Button("Draw", variant="primary", min_width=100, elem_id="draw")
     best = gr.Button("★ Best eyes", elem_id="best")
     gr.Markdown(
-        f"*Best eyes*: of {BEST_OF} times as many random faces, those whose eyes match best. They are less varied.",
+        f"*Best eyes*: of {BEST_OF} times as many random faces, those whose eyes match best. They are less varied."
     )
     return [model, seeds, count, scale], dice, best, button
 

@@ -109,16 +109,9 @@ def backbone_digest() -> str:
     return digest.hexdigest()
 
 
-@register("projected", "critic", batch_norm=True)
-def projected(architecture: Architecture) -> Critic:
-    """The projected critic; the divisor is that of its heads. Raises UserError if the frozen network is missing."""
-    return _critic(architecture, resized_to=128)
-
-
-@register("projected-fine", "critic", batch_norm=True)
-def projected_fine(architecture: Architecture) -> Critic:
-    """The projected critic for enlarged pictures, in which it sees small parts such as eyes better."""
-    return _critic(architecture, resized_to=256)
+# the divisor is that of the heads; enlarged pictures show small parts such as eyes better
+register("projected", "critic", batch_norm=True)(lambda architecture: _critic(architecture, resized_to=128))
+register("projected-fine", "critic", batch_norm=True)(lambda architecture: _critic(architecture, resized_to=256))
 
 
 def _critic(architecture: Architecture, resized_to: int) -> Critic:
