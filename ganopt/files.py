@@ -44,6 +44,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Write a text in UTF-8, as `atomic_write` does; `errors` is that of `str.encode`."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors=errors)
+
+
 def write_cache(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary path, as in `atomic_write`, to cache what was computed.
 

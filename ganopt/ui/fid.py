@@ -11,7 +11,7 @@ import torch
 from gradio.components import Component
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write
+from ganopt.files import write_text
 from ganopt.metrics import features, references, scores
 from ganopt.metrics.evaluation import Plan
 from ganopt.models import zoo
@@ -216,8 +216,7 @@ def _measure(
                 points += [{"n": n, "FID": value, "model": update.score.name} for n, value in bias]
                 table = table_of(measured)
                 path = str(scratch.path(f"fid-{measured[0].reference}.csv"))
-                with atomic_write(Path(path)) as temporary:
-                    temporary.write_text(as_csv(table), encoding="utf-8")
+                write_text(Path(path), as_csv(table))
             yield progress_html(update.done, update.total, time.monotonic() - start), table, path, points
     end = "Stopped" if is_stopped() else "Done"
     yield f"{end} after {time.monotonic() - start:.0f} s.", None, "", []
