@@ -99,6 +99,14 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def stat_of(path: str | Path) -> os.stat_result | None:
+    """What the system tells of a file or folder; None if there is none, or it must not be asked."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of a process that was killed while writing into a folder."""
     for path in folder.rglob(".*.part"):
