@@ -19,7 +19,7 @@ from ganopt.thesis.model_facts import are_measured, facts, savings
 from ganopt.ui import common, figures, gpu
 from ganopt.ui.address import Address, Parameters, parse, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, as_pictures
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 from ganopt.ui.pair import build_pair, describe_pair, index_of, pair_at
 from ganopt.ui.result_tables import build_tables
 from ganopt.viz import charts
@@ -68,24 +68,20 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
         common.check_session(drawn[1])
         return pair_at(drawn, event.index)
 
-    private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw"}
-
-    def answer(event: Any, handler: Callable, inputs: list, outputs: list, problem: gr.HTML, mode: str) -> common.Event:
-        return event(beside(handler, outputs), inputs, [*outputs, problem], trigger_mode=mode, **private)
+    draw_on = functools.partial(answer, concurrency_id="draw")
 
     def pair_after(event: common.Event) -> common.Event:
         inputs, outputs = [drawn, *chosen, described], [*details, link, described]
-        shown = answer(event.success, show_pair, inputs, outputs, pair_problem, "always_last")
+        shown = draw_on(event.success, show_pair, inputs, outputs, pair_problem, "always_last")
         return show_after(shown, "compare", link)
 
     to_draw = [*inputs, wanted]
-    requested = functools.partial(gr.on, [button.click, inputs[1].submit])
     linked = address.read(_from_link, to_draw)
-    for event in (requested, *(event.success for event in presets)):
-        pair_after(answer(event, draw, to_draw, outputs, problem, "always_last"))
-    pair_after(answer(linked.success, draw_linked, [*to_draw, drawn, address.query], outputs, problem, "always_last"))
-    pair_after(answer(tab.select, draw_first, [*to_draw, drawn], outputs, problem, "once"))
-    clicked = answer(gallery.select, choose, [drawn], chosen, pair_problem, "multiple")
+    for event in ([button.click, inputs[1].submit], *(event.success for event in presets)):
+        pair_after(draw_on(event, draw, to_draw, outputs, problem, "always_last"))
+    pair_after(draw_on(linked.success, draw_linked, [*to_draw, drawn, address.query], outputs, problem, "always_last"))
+    pair_after(draw_on(tab.select, draw_first, [*to_draw, drawn], outputs, problem, "once"))
+    clicked = draw_on(gallery.select, choose, [drawn], chosen, pair_problem, "multiple")
     pair_after(clicked).success(None, js=SHOW_PAIR)
     common.refresh_models(tab, inputs[0], common.model_choices)
     _add_endpoints(gallery, device, scratch)

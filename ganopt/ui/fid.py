@@ -23,7 +23,7 @@ from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
 from ganopt.ui.common import QUIET, Scratch, model_choices, model_names, preset_buttons, refresh_models
 from ganopt.ui.fid_results import curve_html, heads, progress_html, table_of
 from ganopt.ui.figures import html_table
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 
 MAX_PICTURES = 5000  # in a sample
 MAX_REPEATS = 3
@@ -75,16 +75,9 @@ def build_fid(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         stopped.add(request.session_hash)
 
     show_after(button.click(_link, inputs[:3], link, queue=False, **QUIET), "fid", link)
-    button.click(
-        beside(show, outputs, idle={outputs[0]: READY}),
-        inputs,
-        [*outputs, problem],
-        api_visibility="private",
-        concurrency_id="measure",
-        concurrency_limit=1,
-        trigger_mode="always_last",  # a click right after Stop counts
-        show_progress="hidden",
-    )
+    measuring: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1} | QUIET
+    # a click right after Stop counts
+    answer(button.click, show, inputs, outputs, problem, "always_last", idle={outputs[0]: READY}, **measuring)
     stop.click(request_stop, queue=False, api_visibility="private")
     refresh_models(tab, inputs[0], model_choices)
     _add_endpoints(inputs[0].value, inputs[1].value or "", device, scratch)

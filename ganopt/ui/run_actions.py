@@ -16,7 +16,7 @@ from ganopt.training.recipe_text import argv, parse, shareable
 from ganopt.ui import access
 from ganopt.ui.common import QUIET, Event, Scratch
 from ganopt.ui.current import show_current
-from ganopt.ui.messages import alert, beside, sentence_place
+from ganopt.ui.messages import alert, answer, sentence_place
 
 TICK = 2  # seconds between updates
 
@@ -114,11 +114,10 @@ def _change_part(chosen: gr.Radio, requested: gr.State, show_after: Callable[[Ev
     def ask_to_confirm(name: str):
         return name, gr.Row(visible=True), gr.Button(f"Delete '{name}'")
 
-    renamed, deleted = [requested, name], [requested, confirmation]
     delete.click(ask_to_confirm, chosen, [to_delete, confirmation, confirm], **QUIET)
     cancel.click(lambda: gr.Row(visible=False), None, confirmation, **QUIET)
-    show_after(rename.click(beside(rename_run, renamed), [chosen, name], [*renamed, problem], **QUIET))
-    show_after(confirm.click(beside(delete_run, deleted), to_delete, [*deleted, problem], **QUIET))
+    show_after(answer(rename.click, rename_run, [chosen, name], [requested, name], problem, **QUIET))
+    show_after(answer(confirm.click, delete_run, to_delete, [requested, confirmation], problem, **QUIET))
 
 
 def _command_and_log(name: str | None, request: gr.Request) -> str:

@@ -15,7 +15,7 @@ from ganopt.training.methods import METHODS, find_method
 from ganopt.ui import access, common, requests
 from ganopt.ui.address import Address, Parameters, query_of
 from ganopt.ui.api import add_endpoint, uploaded_path
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 from ganopt.ui.my_pets import build_my_pets, uploads
 from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PETS, PRESETS, UPLOAD, RunRequest, form_settings
 from ganopt.ui.run_summary import settings_again
@@ -66,17 +66,14 @@ def build_train(address: Address, tab: gr.Tab, device: torch.device, scratch: co
     _add_endpoints(choices[0][1])
     data = inputs[2]
     address.demo.load(show_limits, None, [limits, data, *run_view.private], **common.QUIET)
-    private: dict[str, Any] = {"api_visibility": "private"}
-    costs, started = [cost], [message, run_view.requested, inputs[NAME]]
-    costed: dict[str, Any] = {"concurrency_id": "cost", "concurrency_limit": 1, "trigger_mode": "always_last"} | private
-    estimate.click(beside(show_cost, costs, idle={cost: ""}), inputs, [*costs, cost_problem], **costed)
+    costed: dict[str, Any] = {"concurrency_id": "cost", "concurrency_limit": 1}
+    answer(estimate.click, show_cost, inputs, [cost], cost_problem, "always_last", idle={cost: ""}, **costed)
     filled = [each for index, each in enumerate(inputs) if index not in (FILES, NAME, CROPS)]
-    again = run_view.again.click(
-        beside(fill_again, [*filled, message]), run_view.chosen, [*filled, message, problem], api_visibility="private"
-    )
+    again = answer(run_view.again.click, fill_again, run_view.chosen, [*filled, message], problem)
     again.success(None, js=SHOW_START, api_visibility="private")
-    queued: dict[str, Any] = {"concurrency_id": "start", "concurrency_limit": 4} | private
-    run_view.show_after(button.click(beside(start, started), inputs, [*started, problem], **queued))
+    started = [message, run_view.requested, inputs[NAME]]
+    queued: dict[str, Any] = {"concurrency_id": "start", "concurrency_limit": 4}
+    run_view.show_after(answer(button.click, start, inputs, started, problem, **queued))
 
 
 def _add_endpoints(model: str) -> None:
