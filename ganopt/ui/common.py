@@ -145,6 +145,12 @@ def face_gallery(label: str, name: str, columns: int, enlarge: bool = False) -> 
     )
 
 
+def shown_picture(label: str, name: str | None = None, **looks: Any) -> gr.Image:
+    """An empty place for a picture, which visitors can download. `name` is the element id; `looks` is for gr.Image."""
+    settings = {"buttons": ["download"]} | looks
+    return gr.Image(label=label, format="png", interactive=False, elem_id=name, **settings)
+
+
 def store_png(picture: Tensor) -> str:
     """The path of a picture, uint8 (3, H, W), as a PNG file in Gradio's folder, shared by all visitors.
 

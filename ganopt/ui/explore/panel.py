@@ -15,7 +15,7 @@ from ganopt.models.model_cache import Faces
 from ganopt.ui import gpu
 from ganopt.ui.address import parse, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, as_pictures, check_number
-from ganopt.ui.common import QUIET, Event, Scratch, captioned, check_session, face_gallery, title_of
+from ganopt.ui.common import QUIET, Event, Scratch, captioned, check_session, face_gallery, shown_picture, title_of
 from ganopt.ui.explore.own_face import OwnFace, build_own_face
 from ganopt.ui.messages import answer, sentence_place
 from ganopt.viz.sheets import save_animation
@@ -204,15 +204,7 @@ def _walk_part() -> tuple[gr.Textbox, gr.Textbox, gr.Slider, gr.Button, gr.Image
         last = gr.Textbox(label="To", max_lines=1, elem_id="walk-to", min_width=100)
     frames = gr.Slider(MIN_FRAMES, MAX_FRAMES, 24, step=1, label="Frames")
     button = gr.Button("Walk", variant="primary", elem_id="walk")
-    film = gr.Image(
-        label="Film",
-        format="png",
-        interactive=False,
-        height=300,
-        buttons=["download"],
-        elem_id="film",
-        alt_text="One face turning into another and back",
-    )
+    film = shown_picture("Film", "film", height=300, alt_text="One face turning into another and back")
     with gr.Accordion("Frames", open=False):
         strip = face_gallery("Frames", "frames", 6, enlarge=True)
     return first, last, frames, button, film, strip
