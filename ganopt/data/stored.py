@@ -84,10 +84,9 @@ def cached_file(made_from: str, suffix: str = ".npy") -> Path:
 
 def read(path: Path) -> Stored | None:
     """The pictures in a file; None if there is none, or it is damaged."""
-    try:
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         return Stored(path)
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+    return None
 
 
 def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> Stored:

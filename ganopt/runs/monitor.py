@@ -131,10 +131,9 @@ def watch(folder: Path) -> Watch:
 
 def recipe_of(folder: Path) -> Recipe | None:
     """The recipe of a run; None if it cannot be read."""
-    try:
+    with contextlib.suppress(UserError):
         return read_recipe(folder)
-    except UserError:
-        return None
+    return None
 
 
 def log(folder: Path) -> str:

@@ -107,7 +107,6 @@ def _version(path: Path) -> tuple[int, ...] | None:
 def _status(folder: Path) -> Status:
     if is_locked(folder / LOCK):
         return "waiting" if runs_ahead(folder) else "training"
-    try:
+    with contextlib.suppress(OSError, ValueError):
         return STATUSES.get(int((folder / EXIT).read_text()), "failed")
-    except (OSError, ValueError):
-        return "failed"
+    return "failed"

@@ -12,14 +12,11 @@ import hashlib
 import math
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganopt.errors import UserError
-from ganopt.files import read_tensors
-from ganopt.models.checkpoint_files import checkpoint
+from ganopt.models.checkpoint_files import read_checkpoint
 from ganopt.models.networks.base import Critic
 from ganopt.models.networks.efficientnet import FEATURE_BLOCKS, EfficientNetLite0
 from ganopt.models.networks.registry import Architecture, register
@@ -89,15 +86,8 @@ def _head(width: int, widths: list[int]) -> nn.Sequential:
 
 @functools.cache
 def _weights() -> dict[str, Tensor]:
-    path = checkpoint(BACKBONE)
-    try:
-        with torch.inference_mode(False):  # they are kept, and gradients may pass through them later
-            tensors = read_tensors(path)
-        if not all(tensor.isfinite().all() for tensor in tensors.values()):
-            raise SafetensorError("not finite")
-        return tensors
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
+    with torch.inference_mode(False):  # they are kept, and gradients may pass through them later
+        return read_checkpoint(BACKBONE)
 
 
 @functools.cache
