@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ganopt.data import synthetic
 from ganopt.errors import UserError
 from ganopt.models import weights, zoo
 from ganopt.models.checkpoint_files import read_checkpoint
@@ -64,9 +65,9 @@ def load(animal: str) -> Eyes:
 def of_model(name: str) -> Eyes:
     """The Gaussian for the animal of a model. Raises UserError if the model does not say which animal it draws."""
     recipe = weights.read_recipe(weights.read_metadata(zoo.locate(name), name), name)
-    _, sampled, model = str(recipe.get("data", "")).partition("sample:")
-    if sampled:
-        return of_model(model)
+    data = str(recipe.get("data", ""))
+    if data.startswith(synthetic.PREFIX):
+        return of_model(data.removeprefix(synthetic.PREFIX))
     if (animal := recipe.get("classes")) not in ANIMALS:
         raise UserError(
             f"It is not known where the eyes of {name}'s faces are; choose a model that was trained on --classes "
