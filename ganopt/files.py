@@ -44,6 +44,12 @@ def atomic_write(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
+def write_text(path: Path, text: str, errors: str = "strict") -> None:
+    """Write a text in UTF-8, as `atomic_write` does; `errors` is that of `str.encode`."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors=errors)
+
+
 def write_cache(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary path, as in `atomic_write`, to cache what was computed.
 
@@ -66,11 +72,9 @@ def warn_of_cache(folder: Path, fault: str) -> None:
 
 def check_empty(folder: Path) -> None:
     """Raise UserError if there is a folder that is not empty."""
-    try:
+    with writing(folder):
         if folder.exists() and any(folder.iterdir()):
             raise UserError(f"{folder} is not empty; choose another folder.")
-    except OSError as error:
-        raise write_error(folder, error) from error
 
 
 @contextlib.contextmanager
@@ -95,10 +99,27 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
 
 
+def stat_of(path: str | Path) -> os.stat_result | None:
+    """What the system tells of a file or folder; None if there is none, or it must not be asked."""
+    try:
+        return os.stat(path)
+    except OSError:
+        return None
+
+
 def remove_leftovers(folder: Path) -> None:
     """Remove the temporary files of a process that was killed while writing into a folder."""
     for path in folder.rglob(".*.part"):
         path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Say in a UserError why a path cannot be written."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise write_error(path, error) from error
 
 
 def write_error(path: Path, error: Exception) -> UserError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from ganopt.cli.output import print_json
 from ganopt.cli.training import follow
 from ganopt.errors import UserError
-from ganopt.files import atomic_write
+from ganopt.files import write_text
 
 
 def run_experiments(options: argparse.Namespace) -> None:
@@ -51,11 +51,9 @@ def show_tables(options: argparse.Namespace) -> None:
         print_json(tables=[table.title for table in built], readme=options.readme, csv=list(map(str, targets)))
         return
     for table, path in zip(built, targets, strict=False):
-        with atomic_write(path) as temporary:
-            temporary.write_text(table_text.as_csv(table), encoding="utf-8")
+        write_text(path, table_text.as_csv(table))
     if options.readme:
-        with atomic_write(Path(options.readme)) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(Path(options.readme), text)
     if not (options.csv or options.readme):
         print(table_text.page(built), end="")
 

@@ -14,7 +14,7 @@ from zipfile import ZIP_DEFLATED, ZIP_STORED, BadZipFile, ZipFile, ZipInfo
 
 from ganopt.data.decode import SUFFIXES
 from ganopt.errors import UserError, exit_on_user_error
-from ganopt.files import write_error
+from ganopt.files import writing
 from ganopt.subprocesses import limit_memory
 from ganopt.temporary import temporary_folder
 
@@ -39,10 +39,8 @@ def folder_for(archive: Path) -> Iterator[Path]:
     if not os.path.isfile(archive):  # unlike Path.is_file, never raises
         raise UserError(f"There is no file {archive.name}; check the name.")
     with contextlib.ExitStack() as stack:
-        try:
+        with writing(Path(f"A picture of {archive.name}")):
             folder = stack.enter_context(temporary_folder())
-        except OSError as error:
-            raise write_error(Path(f"A picture of {archive.name}"), error) from error
         yield folder
 
 
@@ -54,10 +52,8 @@ def unpack(archive: Path, folder: Path) -> list[str]:
     limits above or contains no pictures, and if the disk is full. The headers of a hostile file may take any amount
     of memory to read: call `limit_memory` first.
     """
-    try:
+    with writing(Path(f"A picture of {archive.name}")):
         return _unpack(archive, folder)
-    except OSError as error:
-        raise write_error(Path(f"A picture of {archive.name}"), error) from error
 
 
 def _unpack(archive: Path, folder: Path) -> list[str]:
@@ -107,10 +103,7 @@ def _members(zipped: ZipFile, name: str) -> tuple[dict[PurePosixPath, ZipInfo], 
     for member in members.values():
         if member.flag_bits & 1:
             raise UserError(f"{name} is protected by a password; make a zip file without one.")
-        if member.compress_type not in (
-            ZIP_STORED,
-            ZIP_DEFLATED,
-        ):  # blocks of other methods may have any size
+        if member.compress_type not in (ZIP_STORED, ZIP_DEFLATED):  # blocks of other methods may have any size
             raise UserError(f"{name} uses an unusual compression method; make an ordinary zip file (deflate).")
         if member.file_size > MAX_BYTES_EACH:
             raise UserError(f"{name} contains a file of more than {MAX_BYTES_EACH / 1e6:g} MB; leave that file out.")

@@ -28,7 +28,6 @@ Found = tuple[str, Callable[[], bytes]]  # a picture's class, and a function tha
 class Source:
     """A public dataset and its licence."""
 
-    name: str
     title: str
     size: str  # of the download
     licence: str
@@ -160,34 +159,28 @@ def _png(image: Image.Image) -> bytes:
 
 
 SOURCES = {
-    source.name: source
-    for source in (
-        Source(
-            name="afhq",
-            title="15,803 faces of cats, dogs and wild animals, 512x512: AFHQ v2 (Choi et al. 2020, StarGAN v2)",
-            size="7.0 GB in files of 0.5 GB, kept in the cache of huggingface_hub",
-            licence="CC BY-NC 4.0, for non-commercial purposes only",
-            address="https://huggingface.co/datasets/huggan/AFHQv2",
-            classes=("cat", "dog", "wild"),
-            pictures=_afhq,
-        ),
-        Source(
-            name="pets",
-            title="3,700 heads of cats and dogs, cropped from photographs: Oxford-IIIT Pet (Parkhi et al. 2012)",
-            size="0.8 GB, removed after the heads are cropped",
-            licence="CC BY-SA 4.0",
-            address="https://www.robots.ox.ac.uk/~vgg/data/pets/",
-            classes=("cat", "dog"),
-            pictures=_pets,
-        ),
-        Source(
-            name="mnist",
-            title="60,000 handwritten digits, 28x28: the training set of MNIST (LeCun, Cortes and Burges)",
-            size="12 MB, removed after the digits are written",
-            licence="CC BY-SA 3.0",
-            address="http://yann.lecun.com/exdb/mnist/",
-            classes=tuple("0123456789"),
-            pictures=_mnist,
-        ),
-    )
+    "afhq": Source(
+        title="15,803 faces of cats, dogs and wild animals, 512x512: AFHQ v2 (Choi et al. 2020, StarGAN v2)",
+        size="7.0 GB in files of 0.5 GB, kept in the cache of huggingface_hub",
+        licence="CC BY-NC 4.0, for non-commercial purposes only",
+        address="https://huggingface.co/datasets/huggan/AFHQv2",
+        classes=("cat", "dog", "wild"),
+        pictures=_afhq,
+    ),
+    "pets": Source(
+        title="3,700 heads of cats and dogs, cropped from photographs: Oxford-IIIT Pet (Parkhi et al. 2012)",
+        size="0.8 GB, removed after the heads are cropped",
+        licence="CC BY-SA 4.0",
+        address="https://www.robots.ox.ac.uk/~vgg/data/pets/",
+        classes=("cat", "dog"),
+        pictures=_pets,
+    ),
+    "mnist": Source(
+        title="60,000 handwritten digits, 28x28: the training set of MNIST (LeCun, Cortes and Burges)",
+        size="12 MB, removed after the digits are written",
+        licence="CC BY-SA 3.0",
+        address="http://yann.lecun.com/exdb/mnist/",
+        classes=tuple("0123456789"),
+        pictures=_mnist,
+    ),
 }

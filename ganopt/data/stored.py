@@ -17,7 +17,7 @@ from typing import IO, Any
 import numpy as np
 
 from ganopt.errors import UserError
-from ganopt.files import cache_folder, write_error
+from ganopt.files import cache_folder, writing
 from ganopt.locks import wait_for_lock
 
 HEADER = 128  # bytes of a .npy file before the array
@@ -84,10 +84,9 @@ def cached_file(made_from: str, suffix: str = ".npy") -> Path:
 
 def read(path: Path) -> Stored | None:
     """The pictures in a file; None if there is none, or it is damaged."""
-    try:
+    with contextlib.suppress(OSError, ValueError, LookupError, TypeError):
         return Stored(path)
-    except (OSError, ValueError, LookupError, TypeError):
-        return None
+    return None
 
 
 def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> Stored:
@@ -97,7 +96,7 @@ def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> St
     Raises UserError if the file cannot be written. If `chunks` raises one, what is complete stays, for the next call.
     """
     part, log = path.with_suffix(".part"), path.with_suffix(".log")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with wait_for_lock(log):  # until what is useless has been removed, too
             try:
@@ -111,8 +110,6 @@ def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> St
                 if not _progress(log)[0]:
                     _remove(part, log)
                 raise
-    except OSError as error:
-        raise write_error(path, error) from error
     with contextlib.suppress(OSError):  # another process waits for it
         log.unlink()
     return found or Stored(path)

@@ -15,7 +15,7 @@ from ganopt.data import archives, image_folder
 from ganopt.data.crops import Crop, Upload, cropped
 from ganopt.data.decode import SUFFIXES, UPLOAD_PIXELS, decode_whole, is_too_large
 from ganopt.errors import UserError, exit_on_user_error
-from ganopt.files import write_error
+from ganopt.files import writing
 from ganopt.subprocesses import announce_files, limit_memory
 
 CROPPED = 256  # pixels, the side of a picture that was cropped by hand
@@ -32,7 +32,7 @@ def collect(uploads: Sequence[Upload], folder: Path) -> tuple[int, list[str]]:
     files = [each[0] if isinstance(each, tuple) else each for each in uploads]
     if len(files) > 1 and any(file.suffix.lower() == ".zip" for file in files):
         raise UserError("Upload either pictures or one zip file of them, not both.")
-    try:
+    with writing(folder):
         folder.mkdir(parents=True)
         others: list[str] = []
         for index, file in enumerate(files):
@@ -51,8 +51,6 @@ def collect(uploads: Sequence[Upload], folder: Path) -> tuple[int, list[str]]:
         for name in large:  # no run must ever read them
             (folder / name).unlink()
         return len(large), others
-    except OSError as error:
-        raise write_error(folder, error) from error
 
 
 def _crop(path: Path, crop: Crop) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from stat import S_ISREG
 
 from ganopt.errors import UserError
+from ganopt.files import stat_of
 
 RECIPE, PICTURES = "config.json", ("previews", "verdicts")  # in the folder of a run: a file, folders of pictures
 
@@ -25,10 +26,7 @@ def files_under(folder: Path, classes: str) -> Iterator[tuple[str, os.stat_resul
         for name in sorted(names) if is_class or classes in inside.parts else ():
             if name[0] == ".":
                 continue
-            try:
-                stat = os.stat(before + name)
-            except OSError:
-                stat = None
+            stat = stat_of(before + name)
             if stat is None or S_ISREG(stat.st_mode):
                 yield prefix + name, stat
 
@@ -54,11 +52,8 @@ def _folders(folder: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _identity(folder: str | Path) -> tuple[int, int]:
-    try:
-        found = os.stat(folder)
-    except OSError:  # removed in the meantime
-        return 0, 0
-    return found.st_dev, found.st_ino
+    stat = stat_of(folder)
+    return (stat.st_dev, stat.st_ino) if stat else (0, 0)  # removed in the meantime
 
 
 def _is_run(folder: Path) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from ganopt.files import atomic_write, to_json
+from ganopt.files import atomic_write, to_json, write_text
 from ganopt.lab.contract import Config, Curves, Experiment, Frame
 
 HEADS = ["chart", "curve", "x", "y"]
@@ -51,8 +51,7 @@ def save(frame: Frame, experiment: Experiment, config: Config, folder: Path) -> 
     texts = {"config.json": to_json(describe(experiment, config), indent=1) + "\n", "figures.csv": figures_csv(frame)}
     texts |= {"series.csv": series_csv(frame.series)} if frame.series else {}
     for name, text in texts.items():
-        with atomic_write(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+        write_text(folder / name, text)
     for title, drawing in frame.pictures.items():
         with atomic_write(folder / picture_name(title)) as temporary:
             drawing.image().save(temporary, format="PNG")

@@ -14,7 +14,7 @@ from typing import Any
 from PIL import Image
 
 from ganopt.errors import exit_on_user_error
-from ganopt.files import atomic_write, to_json
+from ganopt.files import atomic_write, to_json, write_text
 from ganopt.lab import export
 from ganopt.lab.contract import Experiment
 from ganopt.lab.registry import all_experiments, find_experiment
@@ -30,8 +30,7 @@ def release(experiment: Experiment) -> None:
     """Run an experiment with its default settings and write its finished run. Raises UserError if it cannot."""
     *_, frame = experiment.frames(experiment.config())
     values = export.plain(frame) | {"settings": ""}
-    with atomic_write(FINISHED / f"{experiment.name}.json") as temporary:
-        temporary.write_text(to_json(values, separators=(",", ":"), ensure_ascii=False) + "\n", encoding="utf-8")
+    write_text(FINISHED / f"{experiment.name}.json", to_json(values, separators=(",", ":"), ensure_ascii=False) + "\n")
     drawing = next(iter(frame.pictures.values()))
     picture = dataclasses.replace(drawing, legend=()).image()
     picture.thumbnail(SMALL, Image.Resampling.LANCZOS)

@@ -180,13 +180,7 @@ def faces(plan: Plan, name: str, repeat: int, extractor: Extractor) -> Extractio
 
 def record(result: Score, extractor: Extractor) -> dict[str, Any]:
     """A score as plain values for JSON, with its protocol."""
-    return {
-        "kind": "fid",
-        **dataclasses.asdict(result),
-        "fid": result.fid,
-        "swd": result.swd,
-        **protocol(extractor),
-    }
+    return {"kind": "fid", **dataclasses.asdict(result), "fid": result.fid, "swd": result.swd, **protocol(extractor)}
 
 
 def protocol(extractor: Extractor) -> dict[str, Any]:

@@ -8,14 +8,13 @@ anomaly detection (PaDiM, Defard et al. 2021). The faces must be aligned, as tho
 from dataclasses import dataclass
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor
 from torch.nn.functional import interpolate
 
+from ganopt.data import synthetic
 from ganopt.errors import UserError
-from ganopt.files import open_tensors
 from ganopt.models import weights, zoo
-from ganopt.models.checkpoint_files import checkpoint
+from ganopt.models.checkpoint_files import read_checkpoint
 from ganopt.models.networks import projected
 from ganopt.models.sampling import from_bytes
 
@@ -60,23 +59,15 @@ def fit(pictures: Tensor, animal: str) -> Eyes:
 
 def load(animal: str) -> Eyes:
     """The Gaussian that comes with the project, of cat or dog. Raises UserError if its file is damaged."""
-    path = checkpoint(file_name(animal))
-    try:
-        with open_tensors(path) as file:
-            whitening = file.get_tensor("whitening").float()
-        if not whitening.isfinite().all():
-            raise SafetensorError("not finite")
-        return Eyes(animal, whitening)
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
+    return Eyes(animal, read_checkpoint(file_name(animal), "whitening")["whitening"].float())
 
 
 def of_model(name: str) -> Eyes:
     """The Gaussian for the animal of a model. Raises UserError if the model does not say which animal it draws."""
     recipe = weights.read_recipe(weights.read_metadata(zoo.locate(name), name), name)
-    _, sampled, model = str(recipe.get("data", "")).partition("sample:")
-    if sampled:
-        return of_model(model)
+    data = str(recipe.get("data", ""))
+    if data.startswith(synthetic.PREFIX):
+        return of_model(data.removeprefix(synthetic.PREFIX))
     if (animal := recipe.get("classes")) not in ANIMALS:
         raise UserError(
             f"It is not known where the eyes of {name}'s faces are; choose a model that was trained on --classes "

@@ -19,11 +19,7 @@ from ganopt.metrics.inception_weights import UNREADABLE, locate, read, shipped
 SIDE = 299  # pixels, the input size of the network
 
 # A block: chains of convolutions on its input, whose outputs are concatenated. A tuple in a chain is a fork.
-_A = (
-    ("branch1x1",),
-    ("branch5x5_1", "branch5x5_2"),
-    ("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"),
-)
+_A = (("branch1x1",), ("branch5x5_1", "branch5x5_2"), ("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"))
 _B = (("branch3x3",), ("branch3x3dbl_1", "branch3x3dbl_2", "branch3x3dbl_3"))
 _C = (
     ("branch1x1",),

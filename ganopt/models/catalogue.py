@@ -10,7 +10,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, sha256, to_json
+from ganopt.files import sha256, to_json, write_text
 from ganopt.models.checkpoint_files import checkpoint, checkpoints
 
 ModelRole = Literal["teacher", "student", "transfer"]
@@ -110,8 +110,7 @@ def write_catalogue(models: Mapping[str, Entry], lab: Mapping[str, LabEntry]) ->
     """Write the catalogue. Raises UserError if it cannot be written."""
     lists = {"models": models, "lab": lab}
     values = {key: [dataclasses.asdict(entry) for entry in entries.values()] for key, entries in lists.items()}
-    with atomic_write(checkpoints() / "catalogue.json") as temporary:
-        temporary.write_text(to_json(values, indent=1) + "\n")
+    write_text(checkpoints() / "catalogue.json", to_json(values, indent=1) + "\n")
 
 
 def _read() -> _Catalogue:

@@ -4,8 +4,12 @@ import functools
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
 
 from ganopt.errors import UserError
+from ganopt.files import read_tensors
 
 HUB = "ganopt/ganopt-checkpoints"  # a model repository with the files of checkpoints/, unless $GANOPT_HUB is set
 
@@ -33,6 +37,18 @@ def checkpoint(name: str, check: Callable[[Path], None] = lambda path: None) -> 
 
     repository, _, revision = (os.environ.get("GANOPT_HUB") or HUB).partition("@")
     return hub.fetch(repository, _commit(repository, revision or "main"), name, check)
+
+
+def read_checkpoint(name: str, *needed: str) -> dict[str, Any]:
+    """The tensors of a file of `checkpoints/`. Raises UserError if one that is needed is missing, or any not finite."""
+    path = checkpoint(name)
+    try:
+        tensors = read_tensors(path)
+        if not tensors.keys() >= {*needed} or not all(tensor.isfinite().all() for tensor in tensors.values()):
+            raise SafetensorError("incomplete or not finite")
+        return tensors
+    except (SafetensorError, OSError) as error:
+        raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
 
 
 @functools.cache

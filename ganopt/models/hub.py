@@ -13,17 +13,7 @@ from urllib.error import URLError
 
 import httpx
 import huggingface_hub
-from huggingface_hub import constants
-from huggingface_hub.errors import (
-    EntryNotFoundError,
-    GatedRepoError,
-    HfHubHTTPError,
-    HFValidationError,
-    LocalEntryNotFoundError,
-    OfflineModeIsEnabled,
-    RepositoryNotFoundError,
-    RevisionNotFoundError,
-)
+from huggingface_hub import constants, errors
 from huggingface_hub.utils import validate_repo_id
 from tqdm import tqdm
 
@@ -34,7 +24,8 @@ LARGEST = 1 << 30  # bytes; five times our largest network
 PREFIX = "hub:"  # before the name of a dataset, in place of a folder of pictures
 COMMIT = re.compile(r"[0-9a-f]{40}")
 REVISION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*(/[A-Za-z0-9][A-Za-z0-9._-]*)*")
-DENIED = (EntryNotFoundError, RepositoryNotFoundError, RevisionNotFoundError)  # of the repository itself
+# of the repository itself
+DENIED = (errors.EntryNotFoundError, errors.RepositoryNotFoundError, errors.RevisionNotFoundError)
 
 
 class AbsentError(UserError):
@@ -50,7 +41,7 @@ def is_repository(name: str) -> bool:
     repository, _, revision = name.partition("@")
     try:
         validate_repo_id(repository)
-    except HFValidationError:
+    except errors.HFValidationError:
         return False
     return "/" in repository and ("@" not in name or REVISION.fullmatch(revision) is not None)
 
@@ -121,7 +112,7 @@ def dataset_error(error: BaseException, repository: str, revision: str) -> UserE
     chain = [error]
     while chain[-1].__cause__ is not None:
         chain.append(chain[-1].__cause__)
-    known = (HfHubHTTPError, UserError)
+    known = (errors.HfHubHTTPError, UserError)
     found = next((each for each in chain if isinstance(each, known) or _out_of_reach(each)), error)
     assert isinstance(found, Exception)
     return _fetch_error(found, repository, revision, "a list of pictures", "dataset")
@@ -152,19 +143,20 @@ def _ask(repository: str, revision: str, file: str) -> Path:
 
 def root_cause(error: Exception) -> Exception:
     """The cause of an error that the client has wrapped in another one."""
-    wrapped = isinstance(error, (RuntimeError, LocalEntryNotFoundError)) and isinstance(error.__cause__, Exception)
-    return error.__cause__ if wrapped else error  # type: ignore[return-value]
+    if isinstance(error, (RuntimeError, errors.LocalEntryNotFoundError)) and isinstance(error.__cause__, Exception):
+        return error.__cause__
+    return error
 
 
 def status(error: BaseException) -> int:
     """The status of the server's answer that an error stands for, or 0."""
-    return error.response.status_code if isinstance(error, HfHubHTTPError) else 0
+    return error.response.status_code if isinstance(error, errors.HfHubHTTPError) else 0
 
 
 def _out_of_reach(error: BaseException) -> bool:
     """Whether the server did not answer or could not serve the request."""
-    silent = isinstance(error, (OfflineModeIsEnabled, httpx.TransportError, URLError, ConnectionError, TimeoutError))
-    return silent or status(error) == 429 or status(error) >= 500
+    silent = (errors.OfflineModeIsEnabled, httpx.TransportError, URLError, ConnectionError, TimeoutError)
+    return isinstance(error, silent) or status(error) == 429 or status(error) >= 500
 
 
 def _fetch_error(error: Exception, repository: str, revision: str, file: str, kind: str = "model") -> UserError:
@@ -173,23 +165,23 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
     if isinstance(error, UserError):
         return error
     model = repository if revision == "main" or COMMIT.fullmatch(revision) else f"{repository}@{revision}"
-    if isinstance(error, GatedRepoError):
+    if isinstance(error, errors.GatedRepoError):
         page = f"{endpoint}/{'datasets/' * (kind == 'dataset')}{repository}"
         return UserError(
             f"{repository} has terms that you must accept; accept them at {page} and log in with 'hf auth login'."
         )
-    if isinstance(error, RepositoryNotFoundError):
+    if isinstance(error, errors.RepositoryNotFoundError):
         return UserError(
             f"{endpoint} has no {kind} {repository} that you may read; check the name, and if it is private, log in "
             "with 'hf auth login' or set HF_TOKEN."
         )
-    if isinstance(error, RevisionNotFoundError):
+    if isinstance(error, errors.RevisionNotFoundError):
         return UserError(f"{repository} has no revision {revision}; choose another, or leave it out.")
-    if isinstance(error, EntryNotFoundError):
+    if isinstance(error, errors.EntryNotFoundError):
         return AbsentError(f"{model} has no {file}; choose a {kind} that contains one.")
     if status(error) in (401, 403):
         return UnreachableError(f"{endpoint} refused your token; log in again with 'hf auth login', or unset HF_TOKEN.")
-    if isinstance(error, OfflineModeIsEnabled):
+    if isinstance(error, errors.OfflineModeIsEnabled):
         return UnreachableError(
             f"{file} of {model} is not in the cache and HF_HUB_OFFLINE forbids downloads; unset it."
         )

@@ -24,7 +24,7 @@ from typing import Any
 import torch
 
 from ganopt.errors import UserError
-from ganopt.files import runs_folder, sha256
+from ganopt.files import runs_folder, sha256, stat_of
 from ganopt.models import hub, weights
 from ganopt.models.catalogue import Entry, File, ModelRole, catalogue, known_names, lab_catalogue, refuse_lab
 from ganopt.models.checkpoint_files import checkpoint, checkpoints, on_hub
@@ -224,10 +224,8 @@ def _locate_source(name: str, kind: Role) -> Path:
 
 
 def _age(path: Path) -> float:
-    try:
-        return -path.stat().st_mtime
-    except OSError:  # deleted in the meantime
-        return 0
+    stat = stat_of(path)
+    return -stat.st_mtime if stat else 0  # deleted in the meantime
 
 
 def _unknown(name: str, local: bool) -> UserError:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, to_json
+from ganopt.files import to_json, write_text
 from ganopt.models.latents import latents
 from ganopt.models.networks import Generator
 from ganopt.portable.steps import Program, program_of
@@ -43,8 +43,7 @@ def page(generator: Generator, name: str, title: str, seeds: Sequence[int] = SEE
 
 def save_page(text: str, path: Path) -> None:
     """Write a page. Raises UserError if the file cannot be written."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    write_text(path, text, errors="backslashreplace")
 
 
 def _model(program: Program) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from ganopt.data import synthetic
 from ganopt.data.crops import Upload, listed
 from ganopt.data.image_folder import MINIMUM
 from ganopt.errors import UserError
-from ganopt.files import write_error
+from ganopt.files import writing
 from ganopt.locks import LOCK, STOP, fcntl, is_locked, lock_file, lock_folder
 from ganopt.models import hub
 from ganopt.models.zoo import RUN_NAME
@@ -50,12 +50,10 @@ def start(
     flip = recipe.flip  # if None, it depends on the pictures
     recipe = resolved(recipe)
     with new_folder(runs, recipe.method, name) as folder, lock_folder(folder) or contextlib.nullcontext():
-        try:
+        with writing(folder):
             (folder / LOCK).touch()  # from now on the folder is a run, which can be deleted
             if visitor_limit is not None:
                 (folder / VISITOR).touch()
-        except OSError as error:
-            raise write_error(folder, error) from error
         try:
             if files:
                 recipe = dataclasses.replace(recipe, data=str(folder / PICTURES))
@@ -92,13 +90,10 @@ def new_folder(runs: Path, stem: str, name: str | None = None) -> Iterator[Path]
 
 def _create(folder: Path) -> bool:
     """Create a folder; returns False if it exists."""
-    try:
+    with writing(folder), contextlib.suppress(FileExistsError):
         folder.mkdir(parents=True)
-    except FileExistsError:
-        return False
-    except OSError as error:
-        raise write_error(folder, error) from error
-    return True
+        return True
+    return False
 
 
 def resume(
@@ -203,10 +198,8 @@ def _launch(folder: Path, limit: int | None, *options: str) -> None:
     command = [sys.executable, "-m", "ganopt", "train", "--resume", str(folder), *options]
     # the cache of uploaded pictures is in the run's folder and deleted with it
     environment = {"GANOPT_CACHE": str(folder / CACHE)} if (folder / PICTURES).exists() else {}
-    try:
+    with writing(folder):
         process = launch(folder, command, limit, **environment)
-    except OSError as error:
-        raise write_error(folder, error) from error
     if process is None:
         raise UserError(f"'{folder.name}' is already training or waiting; stop it first.")
     threading.Thread(target=process.wait, daemon=True).start()  # or it would become a zombie when it ends
@@ -221,7 +214,7 @@ def _inactive(runs: Path, name: str) -> Iterator[Path]:
     folder = folder_of(runs, name)
     if users := [run.name for run in find(runs) if run.name != name and needs(run.folder, folder)]:
         raise UserError(f"'{users[0]}' needs '{name}' to be resumed; delete '{users[0]}' first.")
-    try:
+    with writing(folder):
         lock = lock_file(folder / LOCK)
         if lock is None:
             raise UserError(f"'{name}' is training or waiting; stop it first.")
@@ -229,8 +222,6 @@ def _inactive(runs: Path, name: str) -> Iterator[Path]:
             if not fcntl:
                 lock.close()  # Windows neither moves nor deletes an open file
             yield folder
-    except OSError as error:
-        raise write_error(folder, error) from error
 
 
 def _folder(runs: Path, name: str) -> Path:

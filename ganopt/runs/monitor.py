@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ganopt.errors import UserError
+from ganopt.files import stat_of
 from ganopt.runs.queue import LOG, PROCESS
 from ganopt.training.losses import LOSSES
 from ganopt.training.methods import method_of
@@ -41,7 +42,8 @@ class Watch:
     def refresh(self) -> "Watch":
         """Read the new lines, or the whole file if it has been replaced, as after a resume."""
         with self.lock:
-            if (file := _identity(self.folder / METRICS)) != self.file:
+            stat = stat_of(self.folder / METRICS)
+            if (file := stat and (stat.st_dev, stat.st_ino)) != self.file:
                 self._reset(file)
             lines, self.offset = follow(self.folder, self.offset)
             for line in lines:
@@ -129,10 +131,9 @@ def watch(folder: Path) -> Watch:
 
 def recipe_of(folder: Path) -> Recipe | None:
     """The recipe of a run; None if it cannot be read."""
-    try:
+    with contextlib.suppress(UserError):
         return read_recipe(folder)
-    except UserError:
-        return None
+    return None
 
 
 def log(folder: Path) -> str:
@@ -156,11 +157,3 @@ def _mean(lines: Sequence[Line]) -> Line:
     names = {name for line in lines for name in line}
     columns = {name: [line[name] for line in lines if name in line] for name in names}
     return {name: sum(values) / len(values) for name, values in columns.items()}
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_dev, stat.st_ino

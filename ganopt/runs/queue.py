@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write
+from ganopt.files import write_text
 from ganopt.locks import BY_PARENT, INHERITED, LOCK, STOP, fcntl, is_locked, lock_file, wait_for_lock
 from ganopt.subprocesses import module_environment
 
@@ -158,7 +158,7 @@ def main(folder: Path, lock: int, command: list[str]) -> int:
     signals: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, frame: signals.append(number))
     signal.signal(signal.SIGINT, lambda number, frame: signals.append(number))
-    _write(folder / PROCESS, os.getpid())
+    write_text(folder / PROCESS, str(os.getpid()))
     own = None if fcntl else lock_file(folder / LOCK, HANDOVER)  # else inherited
     if not (fcntl or own):
         return 1  # another process has been faster
@@ -170,7 +170,7 @@ def main(folder: Path, lock: int, command: list[str]) -> int:
         locks = [lock, descriptor] if fcntl else []
         status = 130 if _is_stopped(folder, signals) else _run(folder, command, locks, signals)
     (folder / STOP).unlink(missing_ok=True)
-    _write(folder / EXIT, status)
+    write_text(folder / EXIT, str(status))
     return status
 
 
@@ -184,15 +184,10 @@ def _run(folder: Path, command: list[str], locks: list[int], signals: list[int])
     with subprocess.Popen(
         command, pass_fds=locks, start_new_session=True, creationflags=FLAGS, env=environment
     ) as process:
-        _write(folder / PROCESS, process.pid)
+        write_text(folder / PROCESS, str(process.pid))
         if signals:  # received before the process id was written
             process.terminate()
     return process.returncode
-
-
-def _write(path: Path, number: int) -> None:
-    with atomic_write(path) as temporary:
-        temporary.write_text(str(number))
 
 
 if __name__ == "__main__":

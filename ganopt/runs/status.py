@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from ganopt.errors import UserError
+from ganopt.files import stat_of
 from ganopt.locks import LOCK, is_locked
 from ganopt.models import zoo
 from ganopt.models.zoo import FILES, RUN, RUN_NAME
@@ -99,17 +100,13 @@ def _damaged(folder: Path, versions: tuple[Any, ...]) -> str:
 
 def _version(path: Path) -> tuple[int, ...] | None:
     """A value that changes with the file; None if it does not exist."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return None
-    return stat.st_ino, stat.st_size, stat.st_mtime_ns
+    stat = stat_of(path)
+    return stat and (stat.st_ino, stat.st_size, stat.st_mtime_ns)
 
 
 def _status(folder: Path) -> Status:
     if is_locked(folder / LOCK):
         return "waiting" if runs_ahead(folder) else "training"
-    try:
+    with contextlib.suppress(OSError, ValueError):
         return STATUSES.get(int((folder / EXIT).read_text()), "failed")
-    except (OSError, ValueError):
-        return "failed"
+    return "failed"

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, to_json
+from ganopt.files import to_json, write_text
 
 Record = dict[str, Any]
 Records = dict[tuple[str, str], Record]  # by kind and name
@@ -29,8 +29,7 @@ def _write(path: Path, change: Callable[[list[Record]], list[Record]]) -> None:
         results["records"] = change(results.get("records", []))
     except (OSError, ValueError, TypeError, AttributeError, LookupError) as error:
         raise UserError(f"{path} contains no results; choose another file with --results.") from error
-    with atomic_write(path) as temporary:
-        temporary.write_text(to_json(results, indent=1) + "\n")
+    write_text(path, to_json(results, indent=1) + "\n")
 
 
 def _absent(constant: str) -> None:

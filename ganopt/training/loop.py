@@ -18,28 +18,14 @@ from tqdm import tqdm
 from ganopt import distributed
 from ganopt.data.real_pictures import Source, read_pictures
 from ganopt.errors import UserError
-from ganopt.files import remove_leftovers, write_error
+from ganopt.files import remove_leftovers, writing
 from ganopt.locks import lock_run
 from ganopt.models.devices import peak_memory
 from ganopt.models.latents import FIXED_SEEDS, latents
 from ganopt.models.sampling import draw
-from ganopt.training import live_fid
+from ganopt.training import live_fid, run_folder
 from ganopt.training.methods import borrowed_critic, method_of, new_state, resolved
 from ganopt.training.recipes import Recipe
-from ganopt.training.run_folder import (
-    CONFIG,
-    STATE,
-    cut,
-    keep_snapshot,
-    read_recipe,
-    read_saved,
-    read_state,
-    save,
-    save_preview,
-    save_weights,
-    saved_rate,
-    write_recipe,
-)
 from ganopt.training.run_metrics import Clock, Losses, open_metrics
 from ganopt.training.state import State
 from ganopt.training.step import train_step
@@ -71,14 +57,12 @@ def train(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None = 
     state = prepare(recipe, folder, pictures)
     if folder is None:
         return _loop(state, None, contextlib.ExitStack())
-    try:
+    with writing(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise write_error(folder, error) from error
     with contextlib.ExitStack() as stack:
         stack.enter_context(lock_run(folder))
         _check_new(folder)  # again, as another process may have been faster
-        write_recipe(folder, state.recipe)
+        run_folder.write_recipe(folder, state.recipe)
         return _loop(state, folder, stack.pop_all())
 
 
@@ -94,10 +78,7 @@ def prepare(recipe: Recipe, folder: Path | None = None, pictures: Tensor | None 
 
 
 def resume(
-    folder: Path,
-    pictures: Tensor | None = None,
-    budget: dict[str, int | float | None] | None = None,
-    **overrides: str,
+    folder: Path, pictures: Tensor | None = None, budget: dict[str, int | float | None] | None = None, **overrides: str
 ) -> Generator[Step]:
     """Resume the run in a folder from its last save, up to its budget or a new one; if that is spent, no step is left.
 
@@ -114,19 +95,17 @@ def resume(
         if distributed.rank():
             return _loop(state, None, stack.pop_all())
         if _progress(state) < 1:
-            write_recipe(folder, state.recipe)
-        if (folder / STATE).exists():  # the run may have been killed between saving the state and the weights
-            save_weights(state, folder, read_recipe(folder))
-        cut(folder, state.step)
+            run_folder.write_recipe(folder, state.recipe)
+        # the run may have been killed between saving the state and the weights
+        if (folder / run_folder.STATE).exists():
+            run_folder.save_weights(state, folder, run_folder.read_recipe(folder))
+        run_folder.cut(folder, state.step)
         remove_leftovers(folder)
         return _loop(state, folder, stack.pop_all())
 
 
 def prepare_resume(
-    folder: Path,
-    pictures: Tensor | None = None,
-    budget: dict[str, int | float | None] | None = None,
-    **overrides: str,
+    folder: Path, pictures: Tensor | None = None, budget: dict[str, int | float | None] | None = None, **overrides: str
 ) -> State:
     """The run in a folder as of its last save, for `resume` and dry runs; nothing is written to the folder.
 
@@ -134,20 +113,20 @@ def prepare_resume(
     """
     budget = budget or {}
     whole = dict.fromkeys(("steps", "images", "minutes")) if set(budget) - {"lr_decay"} else {}
-    recipe, notes, values = read_saved(folder, **(whole | budget | overrides))
+    recipe, notes, values = run_folder.read_saved(folder, **(whole | budget | overrides))
     for note in notes:
         tqdm.write(note, file=sys.stderr)
     distributed.check_batch(recipe.batch)
-    saved = read_state(folder) if (folder / STATE).exists() else None
+    saved = run_folder.read_state(folder) if (folder / run_folder.STATE).exists() else None
     state = new_state(recipe, _pictures(recipe, pictures), saved=saved is not None)
     if saved:
         tensors, counters = saved
-        state.restore(tensors, counters | {"rate": saved_rate(values, counters, budget)})
+        state.restore(tensors, counters | {"rate": run_folder.saved_rate(values, counters, budget)})
     return _checked(state)
 
 
 def _check_new(folder: Path | None) -> None:
-    if folder and (folder / CONFIG).exists():
+    if folder and (folder / run_folder.CONFIG).exists():
         raise UserError(f"{folder} already contains a run; resume it or choose another folder.")
 
 
@@ -169,7 +148,7 @@ def _loop(state: State, folder: Path | None, lock: contextlib.ExitStack) -> Gene
     fixed, measure = latents(FIXED_SEEDS), live_fid.measure(state) if recipe.live_fids else None
     with lock, open_metrics(folder, state.device) as metrics:
         if folder and not state.step:
-            save_preview(state, draw(state.average, fixed), folder)
+            run_folder.save_preview(state, draw(state.average, fixed), folder)
         clock, on_cpu, saved_at = Clock(state), state.device.type == "cpu", state.step
         try:
             while progress < 1:
@@ -204,17 +183,17 @@ def _loop(state: State, folder: Path | None, lock: contextlib.ExitStack) -> Gene
                         metrics.flush()  # raises UserError before a run that has diverged is saved
                     if folder is not None:
                         if step.preview is not None:
-                            save_preview(state, step.preview, folder)
+                            run_folder.save_preview(state, step.preview, folder)
                         if snapshot:
-                            keep_snapshot(state, folder)
+                            run_folder.keep_snapshot(state, folder)
                         if saved:
-                            save(state, folder)
+                            run_folder.save(state, folder)
                             saved_at = state.step
                     yield step
         except GeneratorExit:
             metrics.flush()
             if folder is not None and state.step > saved_at:
-                save(state, folder)
+                run_folder.save(state, folder)
             raise
 
 

@@ -1,10 +1,12 @@
 """Recipes as plain values for JSON, and as command-line arguments."""
 
 import dataclasses
+import os
 import re
 from pathlib import Path
 from typing import Any
 
+from ganopt.data.synthetic import PREFIX
 from ganopt.models import hub
 from ganopt.training.methods import find_method, from_scratch, method_of, recipe
 from ganopt.training.recipes import CriticSettings, Recipe
@@ -61,12 +63,18 @@ def models(recipe: Recipe, saved: bool = False) -> dict[str, str]:
 
 def shareable(recipe: Recipe) -> dict[str, Any]:
     """A recipe as plain values for files that are shared: paths are reduced to their last part."""
-    values = describe(recipe)
-    for name in ("data", *models(recipe)):
-        model = name != "data" and hub.is_repository(values[name]) and not Path(values[name]).exists()
-        if values[name] and not model and not values[name].startswith(hub.PREFIX):
-            values[name] = Path(values[name]).absolute().name
+    values = describe(recipe) | {name: _shared_model(model) for name, model in models(recipe).items()}
+    if recipe.data.startswith(PREFIX):
+        values["data"] = PREFIX + _shared_model(recipe.data.removeprefix(PREFIX))
+    elif recipe.data and not recipe.data.startswith(hub.PREFIX):
+        folder = Path(recipe.data).absolute().name
+        values["data"] = os.path.join(os.curdir, folder) if folder.startswith((PREFIX, hub.PREFIX)) else folder
     return values
+
+
+def _shared_model(name: str) -> str:
+    is_path = name and (Path(name).exists() or not hub.is_repository(name))
+    return Path(name).absolute().name if is_path else name
 
 
 def argv(recipe: Recipe) -> list[str]:

@@ -14,7 +14,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from ganopt.errors import UserError, shell_command
-from ganopt.files import atomic_write, open_tensors, read_tensors
+from ganopt.files import atomic_write, open_tensors, read_tensors, write_text
 from ganopt.models import weights
 from ganopt.models.sampling import save_png, strip
 from ganopt.models.zoo import FILES
@@ -52,8 +52,7 @@ def read_saved(folder: Path, **changes: Any) -> tuple[Recipe, list[str], dict[st
 
 def write_recipe(folder: Path, recipe: Recipe) -> None:
     """Write the recipe of a run for `read_recipe`. Raises UserError if the folder cannot be written."""
-    with atomic_write(folder / CONFIG) as temporary:
-        temporary.write_text(json.dumps(describe(recipe), indent=1) + "\n")
+    write_text(folder / CONFIG, json.dumps(describe(recipe), indent=1) + "\n")
 
 
 def write_state(folder: Path, counters: dict[str, Any], tensors: dict[str, Tensor] | None = None) -> None:

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, write_error
+from ganopt.files import atomic_write, writing
 from ganopt.training.state import State
 
 METRICS = "metrics.jsonl"
@@ -96,10 +96,8 @@ class RunMetrics:
         lines = [json.dumps(values | losses.numbers) for values, losses in self._waiting]
         self._waiting, self._flushed = [], time.monotonic()
         if self._file and lines:
-            try:
+            with writing(Path(self._file.name)):
                 self._file.write("".join(f"{line}\n" for line in lines).encode())
-            except OSError as error:
-                raise write_error(Path(self._file.name), error) from error
 
 
 @contextlib.contextmanager
@@ -108,10 +106,8 @@ def open_metrics(folder: Path | None, device: torch.device) -> Iterator[RunMetri
     if folder is None:
         yield RunMetrics(None, device)
         return
-    try:
+    with writing(folder / METRICS):
         file = open(folder / METRICS, "ab", buffering=0)  # unbuffered: no line is lost if the process is killed
-    except OSError as error:
-        raise write_error(folder / METRICS, error) from error
     with file:
         yield RunMetrics(file, device)
 

@@ -21,30 +21,20 @@ def add_endpoint(name: str, function: Callable, concurrency_id: str) -> None:
 
     The result of a generator function is its last value.
     """
-    gr.api(show_errors(_checked(function)), api_name=name, concurrency_id=concurrency_id)
-
-
-def _checked(function: Callable) -> Callable:
-    """The function, or generator function, with a UserError for arguments of the wrong type."""
     hints = get_type_hints(function)
     adapters = {
         name: None if hints[name] is gr.Request else TypeAdapter(hints[name], config=STRICT)
         for name in inspect.signature(function).parameters
     }
-
-    @functools.wraps(function)
-    def call(*values: Any) -> Any:
-        return function(*_validated(adapters, values))
-
-    @functools.wraps(function)
-    def iterate(*values: Any) -> Iterator:
-        yield from function(*_validated(adapters, values))
-
-    return iterate if inspect.isgeneratorfunction(function) else call
+    checked = show_errors(function, functools.partial(_validated, adapters))
+    gr.api(checked, api_name=name, concurrency_id=concurrency_id)
 
 
 def _validated(adapters: dict[str, TypeAdapter | None], values: tuple) -> Iterator[Any]:
-    """Convert values to their types. The request, which comes from Gradio, has no adapter and is passed on."""
+    """Convert values to their types. The request, which comes from Gradio, has no adapter and is passed on.
+
+    Raises UserError for a value of another type.
+    """
     for (name, adapter), value in zip(adapters.items(), values, strict=True):
         try:
             yield value if adapter is None else adapter.validate_python(value)

@@ -7,9 +7,9 @@ import inspect
 import itertools
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any
 
 import gradio as gr
 from gradio.utils import get_upload_folder
@@ -25,21 +25,22 @@ ERROR = "Error"  # the title of all error messages
 QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"}  # for events that are not endpoints
 Event = gr.events.Dependency
 
-Parameters = ParamSpec("Parameters")
 
+def show_errors(handler: Callable[..., Any], prepare: Callable[[tuple], Iterable[Any]] = tuple) -> Callable[..., Any]:
+    """A handler, which may be a generator function, whose UserErrors are shown on the page.
 
-def show_errors(handler: Callable[Parameters, Any]) -> Callable[Parameters, Any]:
-    """A handler, which may be a generator function, whose UserErrors are shown on the page."""
-
-    @functools.wraps(handler)
-    def call(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Any:
-        with _as_gradio_errors():
-            return handler(*arguments, **keywords)
+    Those of `prepare` too, which makes its arguments from those that are given.
+    """
 
     @functools.wraps(handler)
-    def iterate(*arguments: Parameters.args, **keywords: Parameters.kwargs) -> Iterator:
+    def call(*arguments: Any, **keywords: Any) -> Any:
         with _as_gradio_errors():
-            yield from handler(*arguments, **keywords)
+            return handler(*prepare(arguments), **keywords)
+
+    @functools.wraps(handler)
+    def iterate(*arguments: Any, **keywords: Any) -> Iterator:
+        with _as_gradio_errors():
+            yield from handler(*prepare(arguments), **keywords)
 
     return iterate if inspect.isgeneratorfunction(handler) else call
 
@@ -143,6 +144,12 @@ def face_gallery(label: str, name: str, columns: int, enlarge: bool = False) -> 
         elem_id=name,
         elem_classes="faces",
     )
+
+
+def shown_picture(label: str, name: str | None = None, **looks: Any) -> gr.Image:
+    """An empty place for a picture, which visitors can download. `name` is the element id; `looks` is for gr.Image."""
+    settings = {"buttons": ["download"]} | looks
+    return gr.Image(label=label, format="png", interactive=False, elem_id=name, **settings)
 
 
 def store_png(picture: Tensor) -> str:

@@ -16,20 +16,10 @@ from ganopt.thesis import comparison as comparing
 from ganopt.thesis import tables
 from ganopt.thesis.comparison import MAX_MODELS, MAX_SEEDS, Comparison
 from ganopt.thesis.model_facts import are_measured, facts, savings
-from ganopt.ui import figures, gpu
+from ganopt.ui import common, figures, gpu
 from ganopt.ui.address import Address, Parameters, parse, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, as_pictures
-from ganopt.ui.common import (
-    Event,
-    Scratch,
-    captioned,
-    check_session,
-    face_gallery,
-    model_choices,
-    preset_buttons,
-    refresh_models,
-)
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 from ganopt.ui.pair import build_pair, describe_pair, index_of, pair_at
 from ganopt.ui.result_tables import build_tables
 from ganopt.viz import charts
@@ -39,9 +29,9 @@ FIRST_SEEDS = "0-7"
 SHOW_PAIR = "() => document.querySelector('#pair').scrollIntoView({ block: 'nearest' })"
 
 
-def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
+def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: common.Scratch) -> None:
     """Build the tab. Raises UserError, before it builds anything, if there are no models."""
-    choices = model_choices()
+    choices = common.model_choices()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=2, min_width=260, elem_classes="controls"):
             inputs, button, presets = _controls(choices)
@@ -51,7 +41,7 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
         with gr.Column(scale=3, min_width=320, elem_id="compared-side"):
             gr.Markdown("Click a face to compare it with that of the first model.")
             headings = gr.HTML(elem_id="heads", elem_classes="bare")
-            gallery = face_gallery("Faces of the models", "compared", columns=1)
+            gallery = common.face_gallery("Faces of the models", "compared", columns=1)
         with gr.Column(scale=4, min_width=320, elem_id="pair") as panel:
             details = build_pair()
             pair_problem = sentence_place("pair-problem")
@@ -75,33 +65,29 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
         return title, tuple(pictures[:2]), pictures[2], text, query, pair
 
     def choose(drawn: tuple, event: gr.SelectData):
-        check_session(drawn[1])
+        common.check_session(drawn[1])
         return pair_at(drawn, event.index)
 
-    private: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw"}
+    draw_on = functools.partial(answer, concurrency_id="draw")
 
-    def answer(event: Any, handler: Callable, inputs: list, outputs: list, problem: gr.HTML, mode: str) -> Event:
-        return event(beside(handler, outputs), inputs, [*outputs, problem], trigger_mode=mode, **private)
-
-    def pair_after(event: Event) -> Event:
+    def pair_after(event: common.Event) -> common.Event:
         inputs, outputs = [drawn, *chosen, described], [*details, link, described]
-        shown = answer(event.success, show_pair, inputs, outputs, pair_problem, "always_last")
+        shown = draw_on(event.success, show_pair, inputs, outputs, pair_problem, "always_last")
         return show_after(shown, "compare", link)
 
     to_draw = [*inputs, wanted]
-    requested = functools.partial(gr.on, [button.click, inputs[1].submit])
     linked = address.read(_from_link, to_draw)
-    for event in (requested, *(event.success for event in presets)):
-        pair_after(answer(event, draw, to_draw, outputs, problem, "always_last"))
-    pair_after(answer(linked.success, draw_linked, [*to_draw, drawn, address.query], outputs, problem, "always_last"))
-    pair_after(answer(tab.select, draw_first, [*to_draw, drawn], outputs, problem, "once"))
-    clicked = answer(gallery.select, choose, [drawn], chosen, pair_problem, "multiple")
+    for event in ([button.click, inputs[1].submit], *(event.success for event in presets)):
+        pair_after(draw_on(event, draw, to_draw, outputs, problem, "always_last"))
+    pair_after(draw_on(linked.success, draw_linked, [*to_draw, drawn, address.query], outputs, problem, "always_last"))
+    pair_after(draw_on(tab.select, draw_first, [*to_draw, drawn], outputs, problem, "once"))
+    clicked = draw_on(gallery.select, choose, [drawn], chosen, pair_problem, "multiple")
     pair_after(clicked).success(None, js=SHOW_PAIR)
-    refresh_models(tab, inputs[0], model_choices)
+    common.refresh_models(tab, inputs[0], common.model_choices)
     _add_endpoints(gallery, device, scratch)
 
 
-def _handlers(device: torch.device, scratch: Scratch, unchanged: tuple) -> tuple[Callable, Callable, Callable]:
+def _handlers(device: torch.device, scratch: common.Scratch, unchanged: tuple) -> tuple[Callable, Callable, Callable]:
     """Handlers that draw a comparison: always, if there is none, and if the address asks for another one."""
 
     def draw(models: list[str], seeds: str, wanted: tuple[str, str]) -> tuple:
@@ -128,7 +114,7 @@ def _handlers(device: torch.device, scratch: Scratch, unchanged: tuple) -> tuple
     return draw, draw_first, draw_linked
 
 
-def _add_endpoints(gallery: gr.Gallery, device: torch.device, scratch: Scratch) -> None:
+def _add_endpoints(gallery: gr.Gallery, device: torch.device, scratch: common.Scratch) -> None:
     """Add the endpoints of the tab. `gallery` writes the pictures as files."""
     models = comparing.first_choice()
 
@@ -153,7 +139,7 @@ def _add_endpoints(gallery: gr.Gallery, device: torch.device, scratch: Scratch) 
 
 def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, list[gr.events.Dependency]]:
     """The inputs of a comparison, the button that starts it, and the events of the presets."""
-    presets = preset_buttons(comparing.presets())
+    presets = common.preset_buttons(comparing.presets())
     models = gr.Dropdown(
         choices,
         value=comparing.first_choice(),
@@ -185,7 +171,7 @@ def _results() -> None:
     build_tables(tables.tables(records), folded=True)
 
 
-def _show(compared: Comparison, device: torch.device, scratch: Scratch) -> tuple:
+def _show(compared: Comparison, device: torch.device, scratch: common.Scratch) -> tuple:
     """A summary, the path of a sheet, facts about each model, faces with captions by row, and savings by title."""
     models, seeds, records = compared.models, compared.seeds, comparing.results()
     measured = {} if are_measured(models, records) else gpu.latencies(models, device)
@@ -206,7 +192,7 @@ def _show(compared: Comparison, device: torch.device, scratch: Scratch) -> tuple
     said = f"{len(faces)} faces in {compared.seconds:.2f} s on {device}. "
     said += "L1: mean absolute difference to the first model's face."
     saved = {each.entry.title: savings(found[0], each) for each in found[1:]}
-    return said, str(path), lines, captioned(faces, texts), saved
+    return said, str(path), lines, common.captioned(faces, texts), saved
 
 
 def _headings(facts: list[list[str]], saved: dict[str, str]) -> str:
@@ -222,7 +208,7 @@ def _from_link(parameters: Parameters) -> tuple:
     """The models and seeds in the page's address, and the model and seed of the pair, if it contains a comparison."""
     if "compare" not in parameters:
         return (gr.skip(),) * 3
-    choices = model_choices()
+    choices = common.model_choices()
     known = [name for _, name in choices]
     names = parameters["compare"].split(",")
     if unknown := [name for name in names if name not in known]:

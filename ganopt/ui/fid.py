@@ -11,7 +11,7 @@ import torch
 from gradio.components import Component
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write
+from ganopt.files import write_text
 from ganopt.metrics import features, references, scores
 from ganopt.metrics.evaluation import Plan
 from ganopt.models import zoo
@@ -20,17 +20,10 @@ from ganopt.thesis.table_text import Table, as_csv
 from ganopt.ui import gpu
 from ganopt.ui.address import Address, Parameters, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
-from ganopt.ui.common import (
-    QUIET,
-    Scratch,
-    model_choices,
-    model_names,
-    preset_buttons,
-    refresh_models,
-)
+from ganopt.ui.common import QUIET, Scratch, model_choices, model_names, preset_buttons, refresh_models
 from ganopt.ui.fid_results import curve_html, heads, progress_html, table_of
 from ganopt.ui.figures import html_table
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 
 MAX_PICTURES = 5000  # in a sample
 MAX_REPEATS = 3
@@ -82,16 +75,9 @@ def build_fid(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
         stopped.add(request.session_hash)
 
     show_after(button.click(_link, inputs[:3], link, queue=False, **QUIET), "fid", link)
-    button.click(
-        beside(show, outputs, idle={outputs[0]: READY}),
-        inputs,
-        [*outputs, problem],
-        api_visibility="private",
-        concurrency_id="measure",
-        concurrency_limit=1,
-        trigger_mode="always_last",  # a click right after Stop counts
-        show_progress="hidden",
-    )
+    measuring: dict[str, Any] = {"concurrency_id": "measure", "concurrency_limit": 1} | QUIET
+    # a click right after Stop counts
+    answer(button.click, show, inputs, outputs, problem, "always_last", idle={outputs[0]: READY}, **measuring)
     stop.click(request_stop, queue=False, api_visibility="private")
     refresh_models(tab, inputs[0], model_choices)
     _add_endpoints(inputs[0].value, inputs[1].value or "", device, scratch)
@@ -223,8 +209,7 @@ def _measure(
                 points += [{"n": n, "FID": value, "model": update.score.name} for n, value in bias]
                 table = table_of(measured)
                 path = str(scratch.path(f"fid-{measured[0].reference}.csv"))
-                with atomic_write(Path(path)) as temporary:
-                    temporary.write_text(as_csv(table), encoding="utf-8")
+                write_text(Path(path), as_csv(table))
             yield progress_html(update.done, update.total, time.monotonic() - start), table, path, points
     end = "Stopped" if is_stopped() else "Done"
     yield f"{end} after {time.monotonic() - start:.0f} s.", None, "", []

@@ -14,16 +14,9 @@ from ganopt.thesis.model_facts import megabytes, on_disk
 from ganopt.ui import gpu
 from ganopt.ui.address import Address, Parameters, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, as_pictures, check_number
-from ganopt.ui.common import (
-    QUIET,
-    Scratch,
-    captioned,
-    face_gallery,
-    model_choices,
-    refresh_models,
-)
+from ganopt.ui.common import QUIET, Scratch, captioned, face_gallery, model_choices, refresh_models
 from ganopt.ui.explore import MAX_SCALE, MIN_SCALE, build_explore, build_find
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 from ganopt.viz.sheets import save_zip
 
 MAX_FACES = 64  # in one call
@@ -60,33 +53,22 @@ def build_generate(address: Address, tab: gr.Tab, device: torch.device, scratch:
         return gallery, *rest, query_of("generate", model=model, seeds=seeds, scale=f"{scale:g}")
 
     outputs = [gallery, facts, archive, drawn, link]
-    drawing: dict[str, Any] = {
-        "fn": beside(show, outputs),
-        "inputs": [model, seeds, scale],
-        "outputs": [*outputs, problem],
-        "api_visibility": "private",
-        "trigger_mode": "always_last",  # a change during a drawing is drawn after it
-        "concurrency_id": "draw",
-    }
+    to_draw = [model, seeds, scale]
+    drawing = show, to_draw, outputs
+    # a change during a drawing is drawn after it
+    draw_on = functools.partial(answer, problem=problem, mode="always_last", concurrency_id="draw")
     rolled = dice.click(None, count, seeds, js=RANDOM, api_visibility="private")
-    chosen = best.click(
-        beside(functools.partial(_best, device=device), [seeds]),
-        [model, seeds, count, scale],
-        [seeds, problem],
-        js=CANDIDATES,
-        api_visibility="private",
-        trigger_mode="always_last",
-        concurrency_id="draw",
-    )
+    choose = functools.partial(_best, device=device)
+    chosen = draw_on(best.click, choose, [model, seeds, count, scale], [seeds], js=CANDIDATES)
     resized = count.release(None, [seeds, count], seeds, js=RESIZE, api_visibility="private")
-    requested = gr.on([button.click, seeds.submit, model.input, scale.release], **drawing)
-    linked = address.read(_from_link, [model, seeds, scale])
+    requested = draw_on([button.click, seeds.submit, model.input, scale.release], *drawing)
+    linked = address.read(_from_link, to_draw)
     open_first, open_linked = build_explore(device, scratch, gallery, drawn, address.query, model.value)
-    used = find.use.click(lambda found: found, find.found, [model, seeds, scale], **QUIET)
-    for event in (requested, *(event.success(**drawing) for event in (rolled, chosen, resized))):
+    used = find.use.click(lambda found: found, find.found, to_draw, **QUIET)
+    for event in (requested, *(draw_on(event.success, *drawing) for event in (rolled, chosen, resized))):
         show_after(event, "generate", link)
-    open_linked(show_after(linked.success(**drawing), "generate", link))
-    open_first(show_after(used.success(**drawing), "generate", link))
+    open_linked(show_after(draw_on(linked.success, *drawing), "generate", link))
+    open_first(show_after(draw_on(used.success, *drawing), "generate", link))
     refresh_models(tab, model, model_choices)
     _add_endpoints(model.value, gallery, device, scratch)
 
@@ -97,15 +79,7 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, gr.
     seeds = gr.Textbox(
         FIRST_SEEDS, label="Seeds", info="Whole numbers and ranges, as in 0-8, 42", max_lines=1, elem_id="seeds"
     )
-    count = gr.Slider(
-        1,
-        MAX_FACES,
-        16,
-        step=1,
-        label="Number of faces",
-        info="Consecutive seeds",
-        elem_id="count",
-    )
+    count = gr.Slider(1, MAX_FACES, 16, step=1, label="Number of faces", info="Consecutive seeds", elem_id="count")
     scale = gr.Slider(
         MIN_SCALE,
         MAX_SCALE,
@@ -120,7 +94,7 @@ def _controls(choices: list[tuple[str, str]]) -> tuple[list[Any], gr.Button, gr.
         button = gr.Button("Draw", variant="primary", min_width=100, elem_id="draw")
     best = gr.Button("★ Best eyes", elem_id="best")
     gr.Markdown(
-        f"*Best eyes*: of {BEST_OF} times as many random faces, those whose eyes match best. They are less varied.",
+        f"*Best eyes*: of {BEST_OF} times as many random faces, those whose eyes match best. They are less varied."
     )
     return [model, seeds, count, scale], dice, best, button
 

@@ -21,7 +21,7 @@ from ganopt.ui.address import Address, Parameters, query_of, tab_of
 from ganopt.ui.api import add_endpoint, as_file
 from ganopt.ui.common import QUIET, Scratch, preset_buttons
 from ganopt.ui.current import Turns
-from ganopt.ui.messages import alert, beside, sentence_place, session_of_call
+from ganopt.ui.messages import alert, answer, sentence_place, session_of_call
 
 FIRST = 5  # settings that are always visible
 INTRODUCTION = """Small systems of networks around the GAN, arranged by how their networks are trained. Each one runs
@@ -57,20 +57,13 @@ def build_lab(address: Address, tab: gr.Tab, device: torch.device, scratch: Scra
     def request_stop(request: gr.Request) -> None:
         stopped.add(request.session_hash)
 
+    running: dict[str, Any] = {"concurrency_id": "lab", "concurrency_limit": 1} | QUIET
     for name, form in forms.items():
         opening = cards[name].click(partial(open_experiment, name), None, views, **QUIET)
         opening.success(None, js=f"() => ganopt.shown('lab', {query_of('lab', lab=name)!r})", api_visibility="private")
         form.start.click(None, form.controls, js=form.address(), api_visibility="private")
-        form.start.click(
-            beside(_starter(known[name], form, stopped, turns, scratch), outputs, idle={outputs[0]: AGAIN}),
-            form.controls,
-            [*outputs, problem],
-            api_visibility="private",
-            concurrency_id="lab",
-            concurrency_limit=1,
-            trigger_mode="always_last",
-            show_progress="hidden",
-        )
+        start, idle = _starter(known[name], form, stopped, turns, scratch), {outputs[0]: AGAIN}
+        answer(form.start.click, start, form.controls, outputs, problem, "always_last", idle=idle, **running)
         form.stop.click(request_stop, queue=False, api_visibility="private")
     closing = back.click(lambda: (gr.Column(visible=True), gr.Column(visible=False)), None, [overview, opened], **QUIET)
     closing.success(None, js="() => ganopt.shown('lab', 'tab=lab')", api_visibility="private")

@@ -12,11 +12,31 @@ from gradio.context import LocalContext
 
 from ganopt.errors import UserError
 from ganopt.ui import access
+from ganopt.ui.common import Event
 
 
 def sentence_place(name: str = "") -> gr.HTML:
     """An empty place for the sentences about the control above it; `name` is the element id."""
     return gr.HTML(elem_id=name or None, elem_classes=["bare", "sentence"], padding=False)
+
+
+def answer(
+    event: Any,
+    handler: Callable[..., Any],
+    inputs: Any,
+    outputs: Sequence[Any],
+    problem: gr.HTML,
+    mode: str | None = None,
+    idle: Mapping[Any, Any] = MappingProxyType({}),
+    **settings: Any,
+) -> Event:
+    """Call a handler after an event, or any of a list of events, with `problem` as the place for its UserErrors.
+
+    `mode` is Gradio's trigger mode. The call is no endpoint; see `beside` for the outputs and `idle`.
+    """
+    settings = {"api_visibility": "private", "trigger_mode": mode} | settings
+    listen = functools.partial(gr.on, event) if isinstance(event, list) else event
+    return listen(beside(handler, outputs, idle), inputs, [*outputs, problem], **settings)
 
 
 def beside(
@@ -28,23 +48,26 @@ def beside(
     sentence stays until the next try.
     """
 
-    def added(values: Any) -> tuple:
-        return (*(values if isinstance(values, (tuple, list)) and len(outputs) > 1 else (values,)), "")
+    def with_sentence(values: Any, sentence: str) -> Any:
+        return (*values, sentence) if outputs else sentence
 
-    def failed(error: Exception, has_begun: bool = False) -> tuple:
+    def added(values: Any) -> Any:
+        return with_sentence(values if isinstance(values, (tuple, list)) and len(outputs) > 1 else (values,), "")
+
+    def failed(error: Exception, has_begun: bool = False) -> Any:
         text = error.message if isinstance(error, gr.Error) else str(error)
         reset = idle if has_begun else {}
-        return (*(reset.get(output, gr.skip()) for output in outputs), alert(text))
+        return with_sentence((reset.get(output, gr.skip()) for output in outputs), alert(text))
 
     @functools.wraps(handler)
-    def call(*arguments: Any, **keywords: Any) -> tuple:
+    def call(*arguments: Any, **keywords: Any) -> Any:
         try:
             return added(handler(*arguments, **keywords))
         except (UserError, gr.Error) as error:
             return failed(error)
 
     @functools.wraps(handler)
-    def iterate(*arguments: Any, **keywords: Any) -> Iterator[tuple]:
+    def iterate(*arguments: Any, **keywords: Any) -> Iterator:
         has_begun = False
         try:
             for values in handler(*arguments, **keywords):

@@ -16,7 +16,7 @@ from ganopt.errors import UserError
 from ganopt.ui.common import QUIET, captioned, face_gallery
 from ganopt.ui.explore.figures import figure
 from ganopt.ui.explore.find import LONGEST, crop_sliders, read_photograph
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 from ganopt.ui.requests import UPLOAD
 
 SIDE = 128  # pixels of a cropped picture
@@ -70,17 +70,16 @@ def build_my_pets(data: gr.Dropdown, files: gr.File) -> gr.State:
         gallery = gr.Gallery([cell[1:] for cell in cells], selected_index=index)
         return crops | {path: crop}, cells, gallery, figure({Path(path).name[:80]: part})
 
-    private: dict[str, Any] = {"api_visibility": "private", "show_progress": "minimal"}
     previewed = [panel, editor, said, gallery, crops, cells]
-    reading = private | {"concurrency_id": "preview", "concurrency_limit": 2, "trigger_mode": "always_last"}
-    gr.on([data.change, files.change], beside(preview, previewed), [data, files], [*previewed, problem], **reading)
+    reading: dict[str, Any] = {"concurrency_id": "preview", "concurrency_limit": 2, "show_progress": "minimal"}
+    answer([data.change, files.change], preview, [data, files], previewed, problem, "always_last", **reading)
     chosen = [editor, opened, shown, *sliders]
-    opening = private | {"trigger_mode": "always_last"}  # of two quick clicks
-    gallery.select(beside(open_crop, chosen), [crops, cells], [*chosen, problem], **opening)
+    # the last of two quick clicks
+    answer(gallery.select, open_crop, [crops, cells], chosen, problem, "always_last", show_progress="minimal")
     changed = [crops, cells, gallery, shown]
     for slider in sliders:
         inputs = [crops, cells, opened, *sliders]
-        slider.release(beside(change_crop, changed), inputs, [*changed, problem], trigger_mode="always_last", **QUIET)
+        answer(slider.release, change_crop, inputs, changed, problem, "always_last", **QUIET)
     return crops
 
 

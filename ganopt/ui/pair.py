@@ -11,7 +11,7 @@ from ganopt.models.latents import Face, label
 from ganopt.thesis import comparison as comparing
 from ganopt.thesis.comparison import BRIGHTEST, Comparison
 from ganopt.ui import gpu
-from ganopt.ui.common import store_png
+from ganopt.ui.common import shown_picture, store_png
 
 
 def build_pair() -> list[Component]:
@@ -21,15 +21,8 @@ def build_pair() -> list[Component]:
         slider = gr.ImageSlider(
             label="Both faces", show_label=False, format="png", interactive=False, buttons=["download"], elem_id="wipe"
         )
-        difference = gr.Image(
-            label="Difference",
-            show_label=False,
-            format="png",
-            interactive=False,
-            buttons=["download"],
-            elem_id="difference",
-            alt_text="Map of the differences between the two faces",
-        )
+        text = "Map of the differences between the two faces"
+        difference = shown_picture("Difference", "difference", show_label=False, alt_text=text)
     return [title, slider, difference, gr.HTML(elem_id="distances", elem_classes="bare")]
 
 

@@ -14,9 +14,9 @@ from ganopt.runs import manager, monitor, timelapse
 from ganopt.runs.status import folder_of
 from ganopt.training.recipe_text import argv, parse, shareable
 from ganopt.ui import access
-from ganopt.ui.common import QUIET, Event, Scratch
+from ganopt.ui.common import QUIET, Event, Scratch, shown_picture
 from ganopt.ui.current import show_current
-from ganopt.ui.messages import alert, beside, sentence_place
+from ganopt.ui.messages import alert, answer, sentence_place
 
 TICK = 2  # seconds between updates
 
@@ -46,19 +46,17 @@ def build_run_actions(
 
 def _film_part(chosen: gr.Radio, scratch: Scratch) -> None:
     button = gr.Button("Make a film", size="sm", elem_id="run-film")
-    moving = gr.Image(label="Film", format="png", interactive=False, buttons=["download"], elem_id="film-of-run")
-    still = gr.Image(label="A row per latent, a column per step", format="png", interactive=False, buttons=["download"])
+    moving = shown_picture("Film", "film-of-run")
+    still = shown_picture("A row per latent, a column per step")
     problem = sentence_place("film-problem")
 
     def make(name: str):
         """Write the previews of a run as a film and a sheet; returns their paths."""
-        folder, paths = (
-            folder_of(runs_folder(), name),
-            (scratch.path(f"{name}-film.webp"), scratch.path(f"{name}-history.png")),
-        )
-        timelapse.save_film(folder, paths[0])
-        save_png(timelapse.history(folder), paths[1])
-        return [str(path) for path in paths]
+        folder = folder_of(runs_folder(), name)
+        film, sheet = scratch.path(f"{name}-film.webp"), scratch.path(f"{name}-history.png")
+        timelapse.save_film(folder, film)
+        save_png(timelapse.history(folder), sheet)
+        return [str(film), str(sheet)]
 
     films = [moving, still]
     show_current(button.click, make, [chosen], films, problem)
@@ -114,11 +112,10 @@ def _change_part(chosen: gr.Radio, requested: gr.State, show_after: Callable[[Ev
     def ask_to_confirm(name: str):
         return name, gr.Row(visible=True), gr.Button(f"Delete '{name}'")
 
-    renamed, deleted = [requested, name], [requested, confirmation]
     delete.click(ask_to_confirm, chosen, [to_delete, confirmation, confirm], **QUIET)
     cancel.click(lambda: gr.Row(visible=False), None, confirmation, **QUIET)
-    show_after(rename.click(beside(rename_run, renamed), [chosen, name], [*renamed, problem], **QUIET))
-    show_after(confirm.click(beside(delete_run, deleted), to_delete, [*deleted, problem], **QUIET))
+    show_after(answer(rename.click, rename_run, [chosen, name], [requested, name], problem, **QUIET))
+    show_after(answer(confirm.click, delete_run, to_delete, [requested, confirmation], problem, **QUIET))
 
 
 def _command_and_log(name: str | None, request: gr.Request) -> str:

@@ -20,7 +20,7 @@ from ganopt.training.run_folder import read_recipe
 from ganopt.ui import access, requests, run_results
 from ganopt.ui.address import Address, Parameters
 from ganopt.ui.common import QUIET, Event, Scratch, optional_number
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 from ganopt.ui.run_actions import TICK, build_run_actions
 from ganopt.ui.run_curves import curves
 from ganopt.ui.run_summary import summary
@@ -70,18 +70,16 @@ def build_run_view(address: Address, tab: gr.Tab, scratch: Scratch) -> RunView:
             return [gr.skip()] * len(shown)
         return [*values, {part: state for part, (state, _) in parts.items()}]
 
-    def stop_run(name: str) -> tuple:
+    def stop_run(name: str) -> None:
         manager.stop(runs_folder(), name)
-        return ()
 
-    def resume_run(name: str, text: str, request: gr.Request) -> tuple:
+    def resume_run(name: str, text: str, request: gr.Request) -> None:
         minutes, public = optional_number(text, "More minutes"), access.is_public(request)
         runs, folder = runs_folder(), folder_of(runs_folder(), name)
         run, recipe = read(folder), read_recipe(folder)
         total = requests.resumed_budget(run, recipe, minutes, public)
         again = recipe.lr_decay if run.status == "finished" and recipe.lr_decay else None
         manager.resume(runs, name, total, access.PUBLIC_QUEUE if public else None, again)
-        return ()
 
     inputs = [requested, scrubber, other, seen]
     latest = QUIET | {"queue": False, "trigger_mode": "always_last"}  # also of two quick clicks
@@ -93,8 +91,8 @@ def build_run_view(address: Address, tab: gr.Tab, scratch: Scratch) -> RunView:
         event(show, inputs, shown, **latest)
     chosen.input(None, chosen, js=LINK, api_visibility="private")
     show_after(chosen.input(lambda name: name, chosen, requested, **latest))
-    show_after(stop.click(beside(stop_run, []), chosen, problem, **QUIET))
-    show_after(resume.click(beside(resume_run, []), [chosen, more], problem, **QUIET))
+    show_after(answer(stop.click, stop_run, chosen, [], problem, **QUIET))
+    show_after(answer(resume.click, resume_run, [chosen, more], [], problem, **QUIET))
     address.tabs.change(None, None, timer, js=WATCH, api_visibility="private")
     show_after(address.read(_from_link, requested))
 

@@ -12,20 +12,10 @@ from gradio.components import Component
 from ganopt.data.crops import Upload
 from ganopt.models.networks import kinds
 from ganopt.training.methods import METHODS, find_method
-from ganopt.ui import access, requests
+from ganopt.ui import access, common, requests
 from ganopt.ui.address import Address, Parameters, query_of
 from ganopt.ui.api import add_endpoint, uploaded_path
-from ganopt.ui.common import (
-    QUIET,
-    Scratch,
-    model_choices,
-    optional_number,
-    optional_text,
-    preset_buttons,
-    refresh_models,
-    show_errors,
-)
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 from ganopt.ui.my_pets import build_my_pets, uploads
 from ganopt.ui.requests import FOLDER, NETWORKS, NONE, PETS, PRESETS, UPLOAD, RunRequest, form_settings
 from ganopt.ui.run_summary import settings_again
@@ -40,9 +30,9 @@ SHOW_START = """() => {
 FILES, NAME, CROPS = 3, 8, 10  # the places of the uploaded files, the run's name and the crops among the inputs
 
 
-def build_train(address: Address, tab: gr.Tab, device: torch.device, scratch: Scratch) -> None:
+def build_train(address: Address, tab: gr.Tab, device: torch.device, scratch: common.Scratch) -> None:
     """Build the tab. Raises UserError, before it builds anything, if there are no models."""
-    choices = model_choices()
+    choices = common.model_choices()
     with gr.Row(elem_classes="sides"):
         with gr.Column(scale=2, min_width=280, visible=access.most_minutes(public=False) != 0):
             inputs, estimate, button = _form(address, tab, choices)
@@ -66,7 +56,7 @@ def build_train(address: Address, tab: gr.Tab, device: torch.device, scratch: Sc
         said, run = requests.start(*_parse_form(values), access.is_public(request))
         return html.escape(said), run, ""  # the name, or it would collide with the next run's
 
-    @show_errors
+    @common.show_errors
     def show_limits(request: gr.Request) -> list:
         public = access.is_public(request)
         text = access.limits(public)
@@ -75,18 +65,15 @@ def build_train(address: Address, tab: gr.Tab, device: torch.device, scratch: Sc
 
     _add_endpoints(choices[0][1])
     data = inputs[2]
-    address.demo.load(show_limits, None, [limits, data, *run_view.private], **QUIET)
-    private: dict[str, Any] = {"api_visibility": "private"}
-    costs, started = [cost], [message, run_view.requested, inputs[NAME]]
-    costed: dict[str, Any] = {"concurrency_id": "cost", "concurrency_limit": 1, "trigger_mode": "always_last"} | private
-    estimate.click(beside(show_cost, costs, idle={cost: ""}), inputs, [*costs, cost_problem], **costed)
+    address.demo.load(show_limits, None, [limits, data, *run_view.private], **common.QUIET)
+    costed: dict[str, Any] = {"concurrency_id": "cost", "concurrency_limit": 1}
+    answer(estimate.click, show_cost, inputs, [cost], cost_problem, "always_last", idle={cost: ""}, **costed)
     filled = [each for index, each in enumerate(inputs) if index not in (FILES, NAME, CROPS)]
-    again = run_view.again.click(
-        beside(fill_again, [*filled, message]), run_view.chosen, [*filled, message, problem], api_visibility="private"
-    )
+    again = answer(run_view.again.click, fill_again, run_view.chosen, [*filled, message], problem)
     again.success(None, js=SHOW_START, api_visibility="private")
-    queued: dict[str, Any] = {"concurrency_id": "start", "concurrency_limit": 4} | private
-    run_view.show_after(button.click(beside(start, started), inputs, [*started, problem], **queued))
+    started = [message, run_view.requested, inputs[NAME]]
+    queued: dict[str, Any] = {"concurrency_id": "start", "concurrency_limit": 4}
+    run_view.show_after(answer(button.click, start, inputs, started, problem, **queued))
 
 
 def _add_endpoints(model: str) -> None:
@@ -145,7 +132,7 @@ def _parse_form(values: tuple) -> tuple[RunRequest, list[Upload], str]:
     known = find_method(method)
     labels = form_settings()
     texts = zip(labels, more, strict=True)
-    settings = {key: optional_number(text, labels[key]) for key, text in texts if key in known.settings}
+    settings = {key: common.optional_number(text, labels[key]) for key, text in texts if key in known.settings}
     check_pictures(choice, files, known.without_pictures, settings)
     if choice == NONE:
         settings |= known.without_pictures
@@ -159,7 +146,7 @@ def _form(
 ) -> tuple[list[Component], gr.Button, gr.Button]:
     """The inputs in the order of `_parse_form`, with the first preset, and the buttons to estimate and start."""
     first = next(iter(PRESETS.values()))
-    presets = preset_buttons(PRESETS)
+    presets = common.preset_buttons(PRESETS)
     method = gr.Dropdown([(method.title, name) for name, method in METHODS.items()], value=first.method, label="Method")
     origin = gr.Dropdown(
         choices,
@@ -201,12 +188,13 @@ def _form(
         values, query = json.dumps(_form_values(preset)), query_of("train", preset=preset_button.value)
         fill = f"{values}.map((value, index) => value ?? old[index])"
         js = f"(...old) => {{ ganopt.shown('train', '{query}'); return {fill}; }}"
-        preset_button.click(None, filled, filled, js=js, **QUIET)
+        preset_button.click(None, filled, filled, js=js, **common.QUIET)
     address.read_named("preset", _from_link, filled)
-    method.input(None, None, more, js=f"() => {[''] * len(more)}", **QUIET)  # the old values were for another method
-    method.change(_show_method_inputs, method, [origin, network, side, *more], **QUIET)
-    data.change(show_picture_inputs, data, [files, folder], **QUIET)
-    refresh_models(tab, origin, model_choices)
+    # the old values were for another method
+    method.input(None, None, more, js=f"() => {[''] * len(more)}", **common.QUIET)
+    method.change(_show_method_inputs, method, [origin, network, side, *more], **common.QUIET)
+    data.change(show_picture_inputs, data, [files, folder], **common.QUIET)
+    common.refresh_models(tab, origin, common.model_choices)
     inputs = [method, origin, data, files, folder, network, side, minutes, name, second_critic, crops, *more]
     return inputs, estimate, button
 
@@ -214,7 +202,7 @@ def _form(
 def _setting(name: str, preset: RunRequest) -> gr.Textbox:
     """A field for a number that may be empty; an empty gr.Number would be 0."""
     help = next(method.settings[name] for method in METHODS.values() if name in method.settings)
-    text = optional_text(preset.more.get(name))
+    text = common.optional_text(preset.more.get(name))
     visible = name in METHODS[preset.method].settings
     return gr.Textbox(text, label=form_settings()[name], info=help, visible=visible, elem_id=f"more-{name}")
 
@@ -222,7 +210,7 @@ def _setting(name: str, preset: RunRequest) -> gr.Textbox:
 def _form_values(preset: RunRequest) -> list:
     """The values of a preset for the form; None keeps the current value."""
     values = [preset.method, preset.origin or None, preset.data or NONE, preset.network, preset.side, preset.minutes]
-    return [*values, preset.second_critic, *(optional_text(preset.more.get(name)) for name in form_settings())]
+    return [*values, preset.second_critic, *(common.optional_text(preset.more.get(name)) for name in form_settings())]
 
 
 def _from_link(parameters: Parameters) -> list:

@@ -13,6 +13,13 @@ INK, PAPER = "#1c1e21", "#ffffff"
 FINER = 2  # pixels are drawn that much finer, then averaged
 
 
+def png_bytes(image: Image.Image) -> bytes:
+    """A picture as the bytes of a PNG file."""
+    file = io.BytesIO()
+    image.save(file, "PNG")
+    return file.getvalue()
+
+
 def png_address(data: bytes) -> str:
     """The address of a picture that contains it, the bytes of a PNG file."""
     return f"data:image/png;base64,{base64.b64encode(data).decode()}"
@@ -59,9 +66,7 @@ class SvgPen:
 
     def picture(self, picture: np.ndarray, x: float, y: float, width: float, height: float) -> None:
         """A picture, uint8 (H, W, 3), in a box."""
-        data = io.BytesIO()
-        Image.fromarray(picture).save(data, "PNG")
-        source = png_address(data.getvalue())
+        source = png_address(png_bytes(Image.fromarray(picture)))
         size = f"x='{x:.1f}' y='{y:.1f}' width='{width:.1f}' height='{height:.1f}'"
         self.parts.append(f"<image {size} preserveAspectRatio='none' image-rendering='pixelated' href='{source}'/>")
 

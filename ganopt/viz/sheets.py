@@ -1,6 +1,5 @@
 """Sheets of labelled pictures, animations and zip files."""
 
-import io
 import math
 import zipfile
 from collections.abc import Sequence
@@ -11,6 +10,7 @@ from torch import Tensor
 
 from ganopt.files import atomic_write
 from ganopt.models.sampling import to_image
+from ganopt.viz.pens import png_bytes
 
 GAP = 8  # pixels between the pictures of a sheet
 CAPTION = 20  # pixels for the text under each
@@ -105,6 +105,4 @@ def save_zip(pictures: Tensor, names: list[str], path: Path) -> None:
     with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         images = {name: to_image(picture) for name, picture in zip(names, pictures, strict=True)}
         for name, image in (images | {"sheet": sheet(pictures, names)}).items():
-            buffer = io.BytesIO()
-            image.save(buffer, format="PNG")
-            archive.writestr(zipfile.ZipInfo(f"{name}.png"), buffer.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"{name}.png"), png_bytes(image))

@@ -76,7 +76,8 @@ def test_the_animal_of_a_model_is_that_of_its_training_pictures(tmp_path):
     assert (eyes.of_model("cats-teacher").animal, eyes.of_model("dogs-transfer").animal) == ("cat", "dog")
     path = tmp_path / "model.safetensors"
     network = build_generator("big/32@32")
-    for recipe, animal in (({"classes": "dog"}, "dog"), ({"data": "sample:cats-fast"}, "cat")):
+    folder = {"data": "old/sample:cats-fast", "classes": "dog"}
+    for recipe, animal in (({"classes": "dog"}, "dog"), ({"data": "sample:cats-fast"}, "cat"), (folder, "dog")):
         weights.save(network, path, recipe)
         assert eyes.of_model(str(path)).animal == animal
     weights.save(network, path, {"classes": "horse"})

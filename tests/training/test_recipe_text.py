@@ -63,3 +63,19 @@ def test_each_setting_that_names_a_model_is_shared_without_its_path():
     assert models(recipe) == {"teacher": "/home/me/teacher", "start": "/home/me/trained.safetensors"}
     values = shareable(recipe)
     assert (values["teacher"], values["start"], values["data"]) == ("teacher", "trained.safetensors", "cats")
+
+
+@pytest.mark.parametrize(
+    ("data", "shared"),
+    [
+        ("/home/me/sample:cats", "./sample:cats"),
+        ("old/hub:me/cats", "cats"),
+        ("old/hub:cats", "./hub:cats"),
+        ("hub:me/cats", "hub:me/cats"),
+        ("sample:me/cats", "sample:me/cats"),
+        ("sample:run:cats", "sample:run:cats"),
+        ("sample:/home/me/cats.safetensors", "sample:cats.safetensors"),
+    ],
+)
+def test_shared_pictures_are_of_the_same_kind(data, shared):
+    assert shareable(methods.recipe("r1", steps=1, data=data))["data"] == shared

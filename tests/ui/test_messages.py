@@ -65,6 +65,11 @@ def test_only_the_progress_is_reset(page):
     assert [*handler(0)] == [(KEPT, KEPT, '<p role="alert">No.</p>')], "nothing has told progress yet"
 
 
+def test_where_nothing_else_can_change_the_answer_is_the_sentence():
+    assert beside(lambda: None, [])() == ""
+    assert [*beside(fail, [])()] == [SENTENCE]
+
+
 def test_a_failed_estimate_is_not_said_to_go_on(page, monkeypatch):
     def estimate(*_):
         yield "Estimating: 0 s."

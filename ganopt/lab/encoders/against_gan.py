@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.functional import mse_loss
 
 from ganopt.errors import exit_on_user_error
-from ganopt.files import atomic_write, to_json
+from ganopt.files import to_json, write_text
 from ganopt.lab.encoders.objects import CHUNK, FIRST_SEED, drawn
 from ganopt.lab.encoders.penalties import gaussian_kl
 from ganopt.lab.networks import adam, descend
@@ -131,10 +131,8 @@ def main() -> None:
         f"Faces of 32 pixels, drawn by generators of {size:,} values after {options.seconds:g} s of training of one "
         f"core on {options.faces:,} faces of {TEACHER}; {options.count} of each, against other faces of the teacher"
     )
-    with atomic_write(FINISHED / "autoencoder.table.json") as temporary:
-        temporary.write_text(
-            to_json({"title": title, "heads": HEADS, "rows": rows}, indent=1, ensure_ascii=False) + "\n"
-        )
+    table = {"title": title, "heads": HEADS, "rows": rows}
+    write_text(FINISHED / "autoencoder.table.json", to_json(table, indent=1, ensure_ascii=False) + "\n")
     print(title, *map(" | ".join, (HEADS, *rows)), sep="\n")
 
 

@@ -119,9 +119,7 @@ class _View:
             f"{accuracy['student']:.3f}, teacher {accuracy['teacher']:.3f}; the best possible is {best:.3f}.",
             progress=progress,
             figures=self._figures(accuracy, best, progress),
-            series={
-                "Accuracy on new objects": curves | {"best possible": [(0, best), (self.config.steps, best)]},
-            },
+            series={"Accuracy on new objects": curves | {"best possible": [(0, best), (self.config.steps, best)]}},
             pictures={"Student and teacher": self._drawing(), "Six settings": _settings_drawing()},
             axis="step of each training",
         )

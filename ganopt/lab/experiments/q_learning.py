@@ -111,10 +111,7 @@ class _View:
 
     def _make(self, q: list[list[float]], said: str, progress: float, way: list[int], done: bool) -> Frame:
         curves = {"won while learning": [*self.won]} if self.won else {}
-        curves |= {
-            "greedy policy": [*self.exact],
-            "best policy": [(x, self.best) for x, _ in self.exact],
-        }
+        curves |= {"greedy policy": [*self.exact], "best policy": [(x, self.best) for x, _ in self.exact]}
         return Frame(
             said=said,
             progress=progress,

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor
 
 from ganopt.errors import UserError
-from ganopt.files import atomic_write, to_json
+from ganopt.files import to_json, write_text
 from ganopt.models.catalogue import read_json
 from ganopt.models.checkpoint_files import checkpoint
 from ganopt.models.latents.inversion import SEEDS, Search, search
@@ -34,9 +34,7 @@ def measure(generator: Generator, photographs: Tensor) -> Iterator[Record]:
 
 def write(path: Path, model: str, record: Record) -> None:
     """Write the record of a model into a file. Raises UserError if the file is damaged or cannot be written."""
-    text = to_json(read_json(path) | {model: record}, indent=1)
-    with atomic_write(path) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(path, to_json(read_json(path) | {model: record}, indent=1) + "\n")
 
 
 def typical(model: str) -> Record | None:

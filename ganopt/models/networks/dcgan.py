@@ -87,22 +87,10 @@ def kd(architecture: Architecture) -> StagedGenerator:
     return StagedGenerator(_stages(architecture, 512, kernel_of_second=8))
 
 
-@register("critic", "critic")
-def critic(architecture: Architecture) -> Critic:
-    """The thesis's critic."""
-    return StagedCritic(architecture, normalised=True)
-
-
-@register("kd-critic", "critic")
-def kd_critic(architecture: Architecture) -> Critic:
-    """The discriminator of the thesis's distillation."""
-    return SigmoidCritic(architecture, normalised=True)
-
-
-@register("plain-critic", "critic")
-def plain_critic(architecture: Architecture) -> Critic:
-    """The critic without normalisation, which R1 does not need."""
-    return StagedCritic(architecture, normalised=False)
+# the thesis's critic, the discriminator of its distillation, and one without normalisation, which R1 does not need
+register("critic", "critic")(lambda architecture: StagedCritic(architecture, normalised=True))
+register("kd-critic", "critic")(lambda architecture: SigmoidCritic(architecture, normalised=True))
+register("plain-critic", "critic")(lambda architecture: StagedCritic(architecture, normalised=False))
 
 
 def copy_stage(to: Any, source: Any, weight: Tensor, channels: Tensor) -> None:

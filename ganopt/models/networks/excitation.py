@@ -56,16 +56,9 @@ class ExcitationGenerator(StagedGenerator):
         return self.layers[-1](x)  # (N, 32, 128, 128) -> (N, 3, 128, 128)
 
 
-@register("sle", "generator")
-def sle(architecture: Architecture) -> Generator:
-    """100 -> 512 channels of 4x4 pixels; each further stage doubles the side."""
-    return _generator(architecture, WIDTHS)
-
-
-@register("sle-thin", "generator")
-def sle_thin(architecture: Architecture) -> Generator:
-    """100 -> 256 channels of 4x4 pixels; each further stage doubles the side."""
-    return _generator(architecture, THIN)
+# 100 -> 512 or 256 channels of 4x4 pixels; each further stage doubles the side
+register("sle", "generator")(lambda architecture: _generator(architecture, WIDTHS))
+register("sle-thin", "generator")(lambda architecture: _generator(architecture, THIN))
 
 
 def _generator(architecture: Architecture, widths: dict[int, int]) -> Generator:

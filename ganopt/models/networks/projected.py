@@ -12,14 +12,11 @@ import hashlib
 import math
 
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate
 from torch.nn.utils.parametrizations import spectral_norm
 
-from ganopt.errors import UserError
-from ganopt.files import read_tensors
-from ganopt.models.checkpoint_files import checkpoint
+from ganopt.models.checkpoint_files import read_checkpoint
 from ganopt.models.networks.base import Critic
 from ganopt.models.networks.efficientnet import FEATURE_BLOCKS, EfficientNetLite0
 from ganopt.models.networks.registry import Architecture, register
@@ -89,15 +86,8 @@ def _head(width: int, widths: list[int]) -> nn.Sequential:
 
 @functools.cache
 def _weights() -> dict[str, Tensor]:
-    path = checkpoint(BACKBONE)
-    try:
-        with torch.inference_mode(False):  # they are kept, and gradients may pass through them later
-            tensors = read_tensors(path)
-        if not all(tensor.isfinite().all() for tensor in tensors.values()):
-            raise SafetensorError("not finite")
-        return tensors
-    except (SafetensorError, OSError) as error:
-        raise UserError(f"{path} is missing or damaged; restore it from the project's repository.") from error
+    with torch.inference_mode(False):  # they are kept, and gradients may pass through them later
+        return read_checkpoint(BACKBONE)
 
 
 @functools.cache
@@ -109,16 +99,9 @@ def backbone_digest() -> str:
     return digest.hexdigest()
 
 
-@register("projected", "critic", batch_norm=True)
-def projected(architecture: Architecture) -> Critic:
-    """The projected critic; the divisor is that of its heads. Raises UserError if the frozen network is missing."""
-    return _critic(architecture, resized_to=128)
-
-
-@register("projected-fine", "critic", batch_norm=True)
-def projected_fine(architecture: Architecture) -> Critic:
-    """The projected critic for enlarged pictures, in which it sees small parts such as eyes better."""
-    return _critic(architecture, resized_to=256)
+# the divisor is that of the heads; enlarged pictures show small parts such as eyes better
+register("projected", "critic", batch_norm=True)(lambda architecture: _critic(architecture, resized_to=128))
+register("projected-fine", "critic", batch_norm=True)(lambda architecture: _critic(architecture, resized_to=256))
 
 
 def _critic(architecture: Architecture, resized_to: int) -> Critic:

@@ -16,7 +16,7 @@ from ganopt.models.networks.base import LATENT_SIZE, Generator
 from ganopt.models.networks.dcgan import StagedGenerator, big, kd
 from ganopt.models.networks.folding import SigmoidTanh, fold_norm
 from ganopt.models.networks.initialisation import he_init, initialise
-from ganopt.models.networks.registry import Architecture, register
+from ganopt.models.networks.registry import register
 
 
 class Modulation(nn.Module):
@@ -126,16 +126,8 @@ class ResidualGenerator(StagedGenerator):
         return copied
 
 
-@register("big-res", "generator")
-def big_res(architecture: Architecture) -> Generator:
-    """`big` with residual blocks."""
-    return ResidualGenerator(big(architecture))
-
-
-@register("kd-res", "generator")
-def kd_res(architecture: Architecture) -> Generator:
-    """`kd` with residual blocks."""
-    return ResidualGenerator(kd(architecture))
+register("big-res", "generator")(lambda architecture: ResidualGenerator(big(architecture)))
+register("kd-res", "generator")(lambda architecture: ResidualGenerator(kd(architecture)))
 
 
 def _zero(*layers: nn.Module) -> None:

@@ -1,7 +1,6 @@
 """Pictures as HTML that contains them, so that no file of a visitor's photograph is kept."""
 
 import html
-import io
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -9,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ganopt.models.sampling import to_image
-from ganopt.viz.pens import png_address
+from ganopt.viz.pens import png_address, png_bytes
 
 Picture = Tensor | np.ndarray  # uint8 (3, side, side)
 
@@ -27,6 +26,4 @@ def figure(pictures: Mapping[str, Picture], strip: Sequence[Picture] = ()) -> st
 
 def _address(picture: Picture) -> str:
     """The address of a picture, with the data in it."""
-    buffer = io.BytesIO()
-    to_image(torch.as_tensor(picture)).save(buffer, format="PNG")
-    return png_address(buffer.getvalue())
+    return png_address(png_bytes(to_image(torch.as_tensor(picture))))

@@ -27,7 +27,7 @@ from ganopt.ui.api import add_endpoint, as_file, check_number, uploaded_path
 from ganopt.ui.common import QUIET, Scratch
 from ganopt.ui.current import Turns
 from ganopt.ui.explore.figures import figure
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 
 LONGEST = 640  # pixels of a photograph that is kept for its session, to be cropped
 FRAMES = 8  # faces in the progress strip
@@ -60,7 +60,7 @@ def build_find(model: gr.Dropdown, device: torch.device, scratch: Scratch) -> Fi
                 pictures = gr.HTML(elem_id="find-pictures", elem_classes="bare")
                 said = gr.HTML(elem_id="find-said", elem_classes="bare")
                 use = gr.Button("Explore this face", visible=False, elem_id="find-use")
-    result, private = [pictures, said, use, found], dict[str, Any](api_visibility="private")
+    result = [pictures, said, use, found]
 
     def read(path: str | None, request: gr.Request) -> tuple:
         picture = _read(Path(path)) if path else None
@@ -88,18 +88,11 @@ def build_find(model: gr.Dropdown, device: torch.device, scratch: Scratch) -> Fi
                 yield shown
 
     reading = [photo, file, crop, *sliders, *result[:3]]
-    uploading = private | {"show_progress": "minimal", "trigger_mode": "always_last"}
-    file.upload(beside(read, reading), file, [*reading, problem], **uploading)
+    answer(file.upload, read, file, reading, problem, "always_last", show_progress="minimal")
     for slider in sliders:
-        slider.release(
-            beside(show_crop, result[:3]),
-            [photo, *sliders],
-            [*result[:3], problem],
-            trigger_mode="always_last",
-            **QUIET,
-        )
-    searching = private | {"concurrency_id": "find", "concurrency_limit": 1, "show_progress": "hidden"}
-    button.click(beside(search, result, idle={said: ADVICE}), [model, photo, *sliders], [*result, problem], **searching)
+        answer(slider.release, show_crop, [photo, *sliders], result[:3], problem, "always_last", **QUIET)
+    searching: dict[str, Any] = {"concurrency_id": "find", "concurrency_limit": 1} | QUIET
+    answer(button.click, search, [model, photo, *sliders], result, problem, idle={said: ADVICE}, **searching)
     _add_endpoint(model.value, device, scratch)
     return Find(use, found)
 

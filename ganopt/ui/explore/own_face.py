@@ -10,7 +10,7 @@ from torch import Tensor
 from ganopt.models.latents import Face, file_stem, label
 from ganopt.models.sampling import save_png
 from ganopt.ui.address import COPY
-from ganopt.ui.common import Scratch
+from ganopt.ui.common import Scratch, shown_picture
 from ganopt.viz.sheets import enlarged
 
 
@@ -34,15 +34,8 @@ class OwnFace:
 def build_own_face(scratch: Scratch) -> OwnFace:
     """Build it."""
     gr.Markdown("### This face")
-    picture = gr.Image(
-        label="This face",
-        show_label=False,
-        format="png",
-        interactive=False,
-        buttons=[],
-        elem_id="own-face",
-        alt_text="The face in the middle of the map, enlarged",
-    )
+    text = "The face in the middle of the map, enlarged"
+    picture = shown_picture("This face", "own-face", show_label=False, buttons=[], alt_text=text)
     said = gr.HTML(elem_id="own-said", elem_classes="bare")
     with gr.Row():
         save = gr.DownloadButton("Save", size="sm", min_width=90, elem_id="own-save")

@@ -3,6 +3,7 @@
 import html
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gradio as gr
@@ -14,9 +15,9 @@ from ganopt.models.model_cache import Faces
 from ganopt.ui import gpu
 from ganopt.ui.address import parse, query_of, show_after, tab_of
 from ganopt.ui.api import add_endpoint, as_file, as_pictures, check_number
-from ganopt.ui.common import QUIET, Event, Scratch, captioned, check_session, face_gallery, title_of
+from ganopt.ui.common import QUIET, Event, Scratch, captioned, check_session, face_gallery, shown_picture, title_of
 from ganopt.ui.explore.own_face import OwnFace, build_own_face
-from ganopt.ui.messages import beside, sentence_place
+from ganopt.ui.messages import answer, sentence_place
 from ganopt.viz.sheets import save_animation
 
 MIN_SCALE, MAX_SCALE = 0, 2
@@ -57,13 +58,11 @@ def build_explore(
     def show_walk(chosen: tuple, first: str, last: str, frames: int) -> tuple:
         return _walk(chosen[0], device, scratch, first, last, frames, chosen[1])
 
-    def draw_on(event: Any, handler: Any, inputs: list, outputs: list, problem: gr.HTML, mode: str = "multiple"):
-        # a click during another drawing counts: the calls are answered one after the other
-        common: dict[str, Any] = {"api_visibility": "private", "concurrency_id": "draw", "trigger_mode": mode}
-        return event(beside(handler, outputs), inputs, [*outputs, problem], **common)
+    draw_on = partial(answer, concurrency_id="draw")
 
     def open_on(event: Any, handler: Any, inputs: list, focus: str) -> None:
-        opened = draw_on(event, handler, inputs, opening, opening_problem)
+        # a click during another drawing counts: the calls are answered one after the other
+        opened = draw_on(event, handler, inputs, opening, opening_problem, "multiple")
         show_after(opened, "generate", link).success(None, js=focus)
 
     open_on(gallery.select, handlers.open_clicked, [drawn, spacing], FOCUS)
@@ -205,15 +204,7 @@ def _walk_part() -> tuple[gr.Textbox, gr.Textbox, gr.Slider, gr.Button, gr.Image
         last = gr.Textbox(label="To", max_lines=1, elem_id="walk-to", min_width=100)
     frames = gr.Slider(MIN_FRAMES, MAX_FRAMES, 24, step=1, label="Frames")
     button = gr.Button("Walk", variant="primary", elem_id="walk")
-    film = gr.Image(
-        label="Film",
-        format="png",
-        interactive=False,
-        height=300,
-        buttons=["download"],
-        elem_id="film",
-        alt_text="One face turning into another and back",
-    )
+    film = shown_picture("Film", "film", height=300, alt_text="One face turning into another and back")
     with gr.Accordion("Frames", open=False):
         strip = face_gallery("Frames", "frames", 6, enlarge=True)
     return first, last, frames, button, film, strip
