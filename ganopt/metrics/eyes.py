@@ -64,10 +64,12 @@ def load(animal: str) -> Eyes:
 
 def of_model(name: str) -> Eyes:
     """The Gaussian for the animal of a model. Raises UserError if the model does not say which animal it draws."""
-    recipe = weights.read_recipe(weights.read_metadata(zoo.locate(name), name), name)
-    data = str(recipe.get("data", ""))
-    if data.startswith(synthetic.PREFIX):
-        return of_model(data.removeprefix(synthetic.PREFIX))
+    asked, data = set[str](), f"{synthetic.PREFIX}{name}"
+    while data.startswith(synthetic.PREFIX) and data not in asked:  # a file may name itself
+        asked.add(data)
+        model = data.removeprefix(synthetic.PREFIX)
+        recipe = weights.read_recipe(weights.read_metadata(zoo.locate(model), model), model)
+        data = str(recipe.get("data", ""))
     if (animal := recipe.get("classes")) not in ANIMALS:
         raise UserError(
             f"It is not known where the eyes of {name}'s faces are; choose a model that was trained on --classes "

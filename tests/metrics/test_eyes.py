@@ -80,9 +80,10 @@ def test_the_animal_of_a_model_is_that_of_its_training_pictures(tmp_path):
     for recipe, animal in (({"classes": "dog"}, "dog"), ({"data": "sample:cats-fast"}, "cat"), (folder, "dog")):
         weights.save(network, path, recipe)
         assert eyes.of_model(str(path)).animal == animal
-    weights.save(network, path, {"classes": "horse"})
-    with pytest.raises(UserError, match="not known where the eyes .* --classes cat or dog"):
-        eyes.of_model(str(path))
+    for recipe in ({"classes": "horse"}, {"data": f"sample:{path}"}):
+        weights.save(network, path, recipe)
+        with pytest.raises(UserError, match="not known where the eyes .* --classes cat or dog"):
+            eyes.of_model(str(path))
 
 
 def test_a_damaged_file_is_a_sentence(tmp_path, monkeypatch):
