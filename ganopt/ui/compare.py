@@ -48,16 +48,16 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
     _results()
     drawn = gr.State(([], []))  # the models and seeds in the gallery
     wanted = gr.State(("", ""))  # the model and seed of the pair in the address
-    chosen = [gr.State("") for _ in ("first model", "second model", "seed")]  # on the server: of the last drawing
-    described = gr.State(())  # the pair that is shown
+    chosen = gr.State(())  # the models and the seed of the pair to show
+    described = gr.State(())  # the pair that is shown; () after a drawing, whose models may have changed
     link = gr.Textbox(visible=False, label="link")
-    outputs = [said, file, headings, gallery, drawn, panel, wanted, *chosen]
+    outputs = [said, file, headings, gallery, drawn, panel, wanted, chosen, described]
     draw, draw_first, draw_linked = _handlers(device, scratch, (gr.skip(),) * len(outputs))
 
-    def show_pair(drawn: tuple, first: str, second: str, seed: str, described: tuple):
-        pair = (drawn, first, second, seed)
-        if not first or pair == described:  # else an answer for a pair of before could come after that for the next
+    def show_pair(drawn: tuple, pair: tuple, described: tuple):
+        if not pair or pair == described:
             return (gr.skip(),) * (len(details) + 2)
+        first, second, seed = pair
         title, *pictures, text = describe_pair(gpu.compare([first, second], device, parse_faces(seed, 1)), device)
         models, seeds = drawn
         parameters = {"compare": ",".join(models), "compare_seeds": format_seeds(seeds), "pair": second}
@@ -71,7 +71,7 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
     draw_on = functools.partial(answer, concurrency_id="draw")
 
     def pair_after(event: common.Event) -> common.Event:
-        inputs, outputs = [drawn, *chosen, described], [*details, link, described]
+        inputs, outputs = [drawn, chosen, described], [*details, link, described]
         shown = draw_on(event.success, show_pair, inputs, outputs, pair_problem, "always_last")
         return show_after(shown, "compare", link)
 
@@ -81,7 +81,7 @@ def build_compare(address: Address, tab: gr.Tab, device: torch.device, scratch: 
         pair_after(draw_on(event, draw, to_draw, outputs, problem, "always_last"))
     pair_after(draw_on(linked.success, draw_linked, [*to_draw, drawn, address.query], outputs, problem, "always_last"))
     pair_after(draw_on(tab.select, draw_first, [*to_draw, drawn], outputs, problem, "once"))
-    clicked = draw_on(gallery.select, choose, [drawn], chosen, pair_problem, "multiple")
+    clicked = draw_on(gallery.select, choose, [drawn], [chosen], pair_problem, "multiple")
     pair_after(clicked).success(None, js=SHOW_PAIR)
     common.refresh_models(tab, inputs[0], common.model_choices)
     _add_endpoints(gallery, device, scratch)
@@ -97,13 +97,13 @@ def _handlers(device: torch.device, scratch: common.Scratch, unchanged: tuple) -
         gallery = gr.Gallery(faces, columns=len(lines), selected_index=None)  # no outline: it would be of an old pair
         pair = pair_at(shown, index_of(shown, wanted))
         said += say_repeats(seeds, compared.seeds)
-        return said, sheet, _headings(lines, saved), gallery, shown, panel, ("", ""), *pair
+        return said, sheet, _headings(lines, saved), gallery, shown, panel, ("", ""), pair, ()
 
     def draw_first(models: list[str], seeds: str, wanted: tuple[str, str], drawn: tuple) -> tuple:
         if drawn[0]:
             return unchanged
-        *outputs, _, first, second, seed = draw(models, seeds, wanted)
-        return *outputs, gr.skip(), first, second, seed  # an address that is read meanwhile keeps its pair
+        *outputs, _, pair, described = draw(models, seeds, wanted)
+        return *outputs, gr.skip(), pair, described  # an address that is read meanwhile keeps its pair
 
     def draw_linked(models: list[str], seeds: str, wanted: tuple[str, str], drawn: tuple, query: str) -> tuple:
         if tab_of(parse(query)) != "compare":

@@ -9,6 +9,8 @@ from PIL import Image
 
 from ganopt.models.devices import pick_device
 from ganopt.thesis import comparison as comparing
+from ganopt.ui import compare as pair_view
+from ganopt.ui.pair import describe_pair
 from tests.browser import tabs
 from tests.browser.conftest import follow, resized
 
@@ -97,6 +99,16 @@ def test_a_clicked_face_is_compared_with_that_of_the_first_model(compared):
     assert sorted(np.abs(each - second).max() <= 1 for each in shown) == [False, True]
     text = compared.locator("#distances").inner_text()
     assert captions(compared)[7].split()[-1] in text and "Cosine 0." in text
+
+
+def test_the_same_comparison_is_drawn_and_described_again(compared, monkeypatch):
+    described = []
+    monkeypatch.setattr(pair_view, "describe_pair", lambda *given: described.append(1) or describe_pair(*given))
+    for count in (1, 2):  # in the meantime, a run that is compared may have been trained further
+        compared.locator("#compare").click()
+        wait_for(compared, 16, 0)
+        while len(described) < count:
+            compared.wait_for_timeout(50)
 
 
 def test_an_invalid_link_shows_the_first_choice_and_says_why(compared):
