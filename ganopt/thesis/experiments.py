@@ -62,7 +62,7 @@ EXPERIMENTS = {
         # ours, with both critics
         Experiment("cats-teacher", "r1", 30, {"generator": "big-res/4"} | BOTH),
         Experiment("cats-thin", "r1", 20, {"generator": "big/4"} | BOTH),
-        Experiment("dogs-scratch", "r1", 10, {"generator": "sle"} | BOTH, classes="dog"),
+        Experiment("dogs-scratch", "r1", 10, {"generator": "big-res/4", "snapshots": 10} | BOTH, classes="dog"),
         Experiment(
             "dogs-transfer",
             "transfer",
@@ -82,6 +82,7 @@ EXPERIMENTS = {
         _student("cats-fast", 20, {"generator": "shuffle/4", "alpha": 0.3, "snapshots": 6}),
         # the thesis's networks and methods
         Experiment("cats-thesis", "wgan-gp", 10, THESIS),
+        Experiment("dogs-plain", "r1", 5, {"generator": "big/4", "critic": "plain-critic/2"}, classes="dog"),
         Experiment(
             "dogs-transfer-thesis", "transfer", 5, {"freeze_g": 2, "freeze_d": 4}, classes="dog", needs="cats-thin"
         ),

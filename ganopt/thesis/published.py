@@ -16,7 +16,7 @@ class Thesis:
 
 THESIS = {
     "cats-thesis": Thesis(63.95, 59.5, 4.03),
-    "dogs-scratch": Thesis(114.58, 59.8, 4.03),
+    "dogs-plain": Thesis(114.58, 59.8, 4.03),
     "dogs-transfer-thesis": Thesis(127.517, 46.2, 1.45),
     "cats-kd-0.3": Thesis(65.33, 34, 1.89, 32.07, 38),
     "cats-kd-0.05": Thesis(68.69, 34, 1.89, 29.8, 38),

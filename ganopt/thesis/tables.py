@@ -17,13 +17,14 @@ MODELS = (
     "cats-thin",
     "cats-big",
     "cats-teacher",
-    "dogs-scratch",
+    "dogs-plain",
     "dogs-transfer-thesis",
+    "dogs-scratch",
     "dogs-transfer",
 )
 STUDENTS = (*(f"cats-kd-{alpha:g}" for alpha in ALPHAS), "cats-small", "cats-student", "cats-fast")
 METHODS = dict.fromkeys(MODELS, "") | {  # a model -> its baseline
-    "dogs-transfer-thesis": "dogs-scratch",
+    "dogs-transfer-thesis": "dogs-plain",
     "dogs-transfer": "dogs-scratch",
     "cats-kd-0.05": "cats-teacher",
     "cats-student": "cats-teacher",

@@ -245,7 +245,7 @@ def test_nothing_measured_is_said_in_a_sentence_and_all_rows_are_in_the_csv():
 
 
 def test_markdown_leaves_out_what_only_the_thesis_has_measured_and_csv_does_not():
-    found = built(score("cats-teacher"), cost("dogs-scratch"))
+    found = built(score("cats-teacher"), cost("dogs-plain"))
     text = page(list(found.values()))
     titled = [line for line in text.splitlines() if line.startswith("**")]
     assert titled == [f"**{found[name].title}**" for name in ("table-3.1", "table-3.3", "metrics")]
@@ -253,7 +253,7 @@ def test_markdown_leaves_out_what_only_the_thesis_has_measured_and_csv_does_not(
         "| model",
         "| ---",
         "| cats-teacher",
-        "| dogs-scratch",
+        "| dogs-plain",
     ]
     assert "| 114.58 |" in text and "63.95" not in text
     assert [line.split(",")[0] for line in as_csv(found["table-3.2"]).splitlines()[1:]] == list(STUDENTS)
