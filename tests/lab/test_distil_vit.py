@@ -157,7 +157,7 @@ def test_a_folder_with_parts_keeps_them(tmp_path, draw_faces):
 def test_parts_under_other_names_are_no_classes(tmp_path, draw_faces, refuses):
     for part in ("train", "test"):
         for kind in ("cat", "dog"):
-            draw_faces(tmp_path / part / kind, 3)
+            draw_faces(tmp_path / part / kind, 4)
     with refuses("has the parts test, train; give it train, validation, test"):
         pictures.in_folder(str(tmp_path), 0)
 

@@ -76,7 +76,7 @@ def test_the_work_of_an_asynchronous_device_counts_as_minutes(consumer_reads, fe
     monkeypatch.setattr(loop, "train_step", queue.step)
     monkeypatch.setattr(loop, "Losses", queue.losses)
     monkeypatch.setattr(loop, "peak_memory", lambda device: 0)
-    monkeypatch.setattr(loop, "save_preview", lambda *_: None)  # its verdicts would need the device
+    monkeypatch.setattr(loop.run_folder, "save_preview", lambda *_: None)  # its verdicts would need the device
     monkeypatch.setattr(loop, "draw", lambda *_: time.sleep(0.5) or torch.zeros(6, 3, 32, 32, dtype=torch.uint8))
     start = time.perf_counter()
     for step in loop.train(make(steps=40, preview_every=20, save_every=20), tmp_path, few):
