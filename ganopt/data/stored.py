@@ -103,11 +103,8 @@ def write(path: Path, side: int, chunks: Callable[[Any], Iterable[Chunk]]) -> St
                 if (found := read(path)) is None:
                     _write(part, log, side, chunks)
                     part.replace(path)
-            except OSError:
-                _remove(part, log)
-                raise
-            except UserError:  # of `chunks`
-                if not _progress(log)[0]:
+            except (OSError, UserError) as error:  # the latter of `chunks`
+                if isinstance(error, OSError) or not _progress(log)[0]:
                     _remove(part, log)
                 raise
     with contextlib.suppress(OSError):  # another process waits for it

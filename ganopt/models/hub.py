@@ -115,7 +115,7 @@ def dataset_error(error: BaseException, repository: str, revision: str) -> UserE
     known = (errors.HfHubHTTPError, UserError)
     found = next((each for each in chain if isinstance(each, known) or _out_of_reach(each)), error)
     assert isinstance(found, Exception)
-    return _fetch_error(found, repository, revision, "a list of pictures", "dataset")
+    return _fetch_error(found, repository, revision, "the list of pictures", "dataset")
 
 
 def _cached(repository: str, revision: str, file: str) -> Path | None:
@@ -177,8 +177,10 @@ def _fetch_error(error: Exception, repository: str, revision: str, file: str, ki
         )
     if isinstance(error, errors.RevisionNotFoundError):
         return UserError(f"{repository} has no revision {revision}; choose another, or leave it out.")
+    if isinstance(error, errors.EntryNotFoundError) and kind == "dataset":
+        return UserError(f"A file of {model} is missing; choose another dataset.")
     if isinstance(error, errors.EntryNotFoundError):
-        return AbsentError(f"{model} has no {file}; choose a {kind} that contains one.")
+        return AbsentError(f"{model} has no {file}; choose a model that contains one.")
     if status(error) in (401, 403):
         return UnreachableError(f"{endpoint} refused your token; log in again with 'hf auth login', or unset HF_TOKEN.")
     if isinstance(error, errors.OfflineModeIsEnabled):

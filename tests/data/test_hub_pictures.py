@@ -5,9 +5,11 @@ import itertools
 import sys
 
 import datasets
+import httpx
 import numpy as np
 import pyarrow
 import pytest
+from huggingface_hub.errors import RemoteEntryNotFoundError
 from PIL import Image
 from pyarrow import parquet
 
@@ -15,6 +17,7 @@ from ganopt.cli.parser import main
 from ganopt.data import hub_pictures, stored
 from ganopt.data.decode import decode
 from ganopt.data.hub_pictures import load
+from ganopt.models import hub
 from ganopt.runs import manager
 from ganopt.runs.needs import check_needs
 from ganopt.training import loop, methods
@@ -53,14 +56,14 @@ def interrupt(*_: object) -> None:
 
 @pytest.fixture
 def server(monkeypatch, tmp_path, cache):
-    with Hub() as hub:
-        hub.connect(monkeypatch, tmp_path / "hub")
-        settings = {"HF_ENDPOINT": hub.url, "HF_DATASETS_CACHE": tmp_path / "datasets"}
+    with Hub() as server:
+        server.connect(monkeypatch, tmp_path / "hub")
+        settings = {"HF_ENDPOINT": server.url, "HF_DATASETS_CACHE": tmp_path / "datasets"}
         for name in ("STREAMING_READ_MAX_RETRIES", "STREAMING_OPEN_MAX_RETRIES"):
             settings[name] = 1
         for name, value in settings.items():
             monkeypatch.setattr(datasets.config, name, value)
-        yield hub
+        yield server
 
 
 def test_it_is_what_folders_give_and_is_downloaded_once(server, cache, capsys):
@@ -74,11 +77,13 @@ def test_it_is_what_folders_give_and_is_downloaded_once(server, cache, capsys):
     assert sorted(path.suffix for path in cache.rglob("*.*")) == [".commit", ".npy"]
 
 
-def test_a_new_commit_is_another_set_and_an_old_one_can_be_named(server):
+def test_a_new_commit_is_another_set_and_an_old_one_can_be_named(server, monkeypatch):
     old = server.add("cat/faces", FILES)
-    server.add("cat/faces", {"data/train-0-of-2.parquet": table(PICTURES[5:25])})
+    new = server.add("cat/faces", {"data/train-0-of-2.parquet": table(PICTURES[5:25])})
     assert np.array_equal(load(NAME, SIDE).mapped, EXPECTED[[*range(5, 25), *range(20, 40)]])
     assert np.array_equal(load(f"{NAME}@{old}", SIDE).mapped, EXPECTED)
+    monkeypatch.setattr(hub_pictures, "decode", interrupt)  # the newest has been downloaded under another name
+    assert len(load(f"{NAME}@{new}", SIDE)) == 40
 
 
 def test_only_one_class_or_another_split(server, refuses):
@@ -167,6 +172,12 @@ def test_a_dataset_that_cannot_be_had_is_refused(server, monkeypatch, refuses):
     server.stop()
     with refuses("cannot be reached"):
         load(NAME, SIDE)
+
+
+def test_a_missing_file_is_a_sentence():
+    answer = httpx.Response(404, request=httpx.Request("GET", "http://hub"))
+    error = hub.dataset_error(RemoteEntryNotFoundError("404", response=answer), "cat/faces", "main")
+    assert str(error) == "A file of cat/faces is missing; choose another dataset."
 
 
 def test_a_run_trains_on_it(server, tmp_path, capsys):
