@@ -1,6 +1,7 @@
 """The DCGAN of digits: counts, shapes and a step as in Keras, digits from files, and what is shipped."""
 
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -22,7 +23,7 @@ from ganopt.lab.digits.networks import (
 )
 from ganopt.lab.digits.pictures import read_digits, sheet
 from ganopt.lab.digits.release import enter, measured, store, trained_generator
-from ganopt.lab.digits.training import gan_step, keras_adam, shifted, train_classifier
+from ganopt.lab.digits.training import gan_step, keras_adam, shifted, train_classifier, unclarity
 from ganopt.lab.registry import find_experiment
 from ganopt.models.catalogue import catalogue, lab_catalogue
 from ganopt.models.checkpoint_files import checkpoints
@@ -150,6 +151,35 @@ def test_a_step_is_the_hand_made_one(layout):
             assert torch.allclose(new - old, -1e-3 * new.grad / (new.grad.abs() + 1e-7), atol=1e-6)
 
 
+def test_digits_of_sure_classes_that_are_equally_frequent_are_rewarded():
+    sure, unsure = 50 * torch.eye(10), torch.zeros(20, 10)
+    assert unclarity(sure).item() == pytest.approx(-math.log(10))
+    always_the_same = sure[:1].expand(20, -1)
+    assert [unclarity(each).item() for each in (unsure, always_the_same)] == pytest.approx([0, 0], abs=1e-6)
+
+    def generator_after_a_step(classifier: nn.Module | None) -> tuple[DigitGenerator, DigitCritic]:
+        generator, critic = DigitGenerator(seeded()), DigitCritic(seeded(1)).eval()
+        learners = keras_adam(generator, 1e-3), keras_adam(critic, 1e-3)
+        gan_step(
+            generator, critic, *learners, torch.zeros(4, 1, 28, 28), torch.randn(4, 100, generator=seeded()), classifier
+        )
+        return generator, critic
+
+    (plain, critic), (clear, same_critic) = map(generator_after_a_step, (None, DigitClassifier(seeded()).eval()))
+    assert not torch.equal(plain[0].weight, clear[0].weight)
+    assert all(map(torch.equal, critic.parameters(), same_critic.parameters()))
+
+
+def test_the_critic_sees_all_digits_augmented():
+    generator, critic, seen = DigitGenerator(seeded()), DigitCritic(seeded(1)).eval(), []
+    critic[0].register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    real, latents = torch.rand(4, 1, 28, 28), torch.randn(4, 100)
+    drawn = copy.deepcopy(generator)(latents)
+    learners = keras_adam(generator, 1e-3), keras_adam(critic, 1e-3)
+    gan_step(generator, critic, *learners, real, latents, augment=lambda pictures: -pictures)
+    assert torch.equal(seen[0], -drawn) and torch.equal(seen[1], -real)
+
+
 class TestDigitsOfFiles:
     def test_an_npz_file(self, tmp_path):
         images = np.stack([draw_digit(index % 10) for index in range(20)])
@@ -220,7 +250,8 @@ def test_a_classifier_learns():
 class TestShipped:
     def test_files_give_back_the_networks(self, tmp_path, monkeypatch):
         monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
-        generator = trained_generator(torch.rand(32, 1, 28, 28), steps=1)
+        monkeypatch.setattr("ganopt.lab.digits.release.CLASSIFIER_STEPS", 2)
+        generator = trained_generator(torch.rand(32, 1, 28, 28), torch.arange(32) % 10, steps=1)
         store(generator, shipped.GENERATOR, {"steps": "2"}, torch.int8)
         assert (tmp_path / shipped.GENERATOR).stat().st_size < 2_600_000
         latents = torch.randn(8, 100)

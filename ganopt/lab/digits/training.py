@@ -1,6 +1,6 @@
 """Training the networks of digits: a step of the GAN, and the classifier."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,7 @@ from ganopt.lab.networks import set_gradients
 from ganopt.training.adam import LeanAdam
 
 MAX_SHIFT = 2  # pixels in each direction
+CLARITY = 1.0  # weight of `unclarity` in the generator's loss
 
 
 def keras_adam(network: nn.Module, rate: float, beta1: float = 0.9) -> Adam:
@@ -21,21 +22,47 @@ def keras_adam(network: nn.Module, rate: float, beta1: float = 0.9) -> Adam:
 
 
 def gan_step(
-    generator: DigitGenerator, critic: DigitCritic, learner_g: Adam, learner_d: Adam, real: Tensor, latents: Tensor
+    generator: DigitGenerator,
+    critic: DigitCritic,
+    learner_g: Adam,
+    learner_d: Adam,
+    real: Tensor,
+    latents: Tensor,
+    classifier: nn.Module | None = None,
+    augment: Callable[[Tensor], Tensor] = lambda pictures: pictures,
 ) -> tuple[float, float]:
     """Update both networks once from the same fakes; returns the losses of generator and critic before.
 
     Binary cross-entropy on logits s: the critic's is softplus(-s) for real and softplus(s) for fake pictures, the
-    generator's softplus(-s), batch means. Computed in bfloat16 under autocast.
+    generator's softplus(-s), batch means; with a classifier, plus CLARITY times `unclarity` of the fake pictures. The
+    critic sees all pictures augmented. Computed in bfloat16 under autocast.
     """
-    fake = critic(generator(latents)).float()
+    pictures = generator(latents)
+    fake = critic(augment(pictures)).float()
     loss_g = softplus(-fake).mean()
-    loss_d = softplus(-critic(real).float()).mean() + softplus(fake).mean()
+    if classifier:
+        loss_g = loss_g + CLARITY * unclarity(classifier(pictures).float())
+    loss_d = softplus(-critic(augment(real)).float()).mean() + softplus(fake).mean()
     set_gradients(learner_d, loss_d, keep_graph=True)
     set_gradients(learner_g, loss_g)
     learner_d.step()
     learner_g.step()
     return loss_g.item(), loss_d.item()
+
+
+def unclarity(logits: Tensor) -> Tensor:
+    """The mean entropy of the classes of pictures, less the entropy of their mean: logits (N, classes) -> scalar.
+
+    It is lowest, -ln(classes), if each picture is surely of one class and all classes are equally frequent (the loss of
+    the generator in Springenberg 2016, CatGAN).
+    """
+    chances = logits.softmax(1)
+    return entropy(chances).mean() - entropy(chances.mean(0))
+
+
+def entropy(chances: Tensor) -> Tensor:
+    """The entropy of distributions along the last dimension, in nats."""
+    return torch.special.entr(chances).sum(-1)
 
 
 def train_gan(
@@ -46,6 +73,7 @@ def train_gan(
     chance: torch.Generator,
     epochs: int,
     batch: int,
+    step: Callable[..., tuple[float, float]] = gan_step,
 ) -> Iterator[tuple[int, bool, tuple[float, float]]]:
     """Train on digits (N, 1, 28, 28) in bfloat16; yields after each step the epoch, if it ends, and both losses.
 
@@ -60,7 +88,7 @@ def train_gan(
             latents = torch.randn(size, LATENT, generator=chance)
             generator.train()
             with torch.autocast("cpu", torch.bfloat16):
-                losses = gan_step(generator, critic, *learners, pictures[chosen], latents)
+                losses = step(generator, critic, *learners, pictures[chosen], latents)
             generator.eval()
             yield epoch, index == len(batches), losses
 
