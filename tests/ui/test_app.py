@@ -20,7 +20,6 @@ from ganopt.thesis.comparison import RAMP
 from ganopt.thesis.release import ship
 from ganopt.ui import build_app
 from ganopt.ui.common import store_png
-from tests.browser.conftest import served
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -178,18 +177,6 @@ def test_a_stored_picture_is_not_written_again(tmp_path, monkeypatch):
     assert not os.path.samestat(first, os.stat(store_png(255 - picture)))
     with Image.open(store_png(picture)) as image:
         assert np.array_equal(np.asarray(image), picture.permute(1, 2, 0).numpy())
-
-
-def test_neither_proxies_nor_a_strange_temporary_folder_stop_the_page(tmp_path, three_models):
-    (tmp_path / "gradio").write_text("of another user")  # the folder that Gradio would use
-    settings = {"TMPDIR": tmp_path, "GRADIO_TEMP_DIR": "", "GANOPT_CHECKPOINTS": three_models}
-    proxies = {"HTTP_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "socks9://x", "NO_PROXY": "", "no_proxy": ""}
-    with served(tmp_path / "log", **{name: str(value) for name, value in settings.items()}, **proxies) as (address, _):
-        faces, *_ = Client(address, verbose=False).predict(seeds="0-1", api_name="/generate")
-    assert len(faces) == 2
-    ignored = "ALL_PROXY is 'socks9://x', not the address of a proxy that can be used here, so it is ignored.\n"
-    said = (tmp_path / "log").read_text()
-    assert ignored in said and "HTTP_PROXY" not in said
 
 
 def test_a_temporary_folder_that_cannot_be_written_is_one_sentence(monkeypatch, refuses):
