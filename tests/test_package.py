@@ -6,18 +6,22 @@ import re
 import shutil
 import subprocess
 import sys
-import urllib.request
+from collections.abc import Callable
 from fnmatch import fnmatch
 from pathlib import Path
 
+import httpx
 import pytest
 import torch
 import yaml
+from gradio_client import Client
 from safetensors.torch import save_file
 
 import ganopt
 from ganopt.cli.parser import main
+from ganopt.metrics import inception_weights, references
 from ganopt.metrics.inception_weights import SHIPPED
+from ganopt.models import checkpoint_files
 from ganopt.models.catalogue import catalogue
 from ganopt.models.checkpoint_files import HUB
 from tests.hub import Hub
@@ -84,16 +88,51 @@ def hub():
 
 @pytest.fixture
 def run(installed, hub, tmp_path):
-    """Runs the installed program, or Python, with nothing of the repository at hand, the stand-in being the Hub."""
+    """Runs the installed program, with nothing of the repository at hand, the stand-in being the Hub."""
 
-    def start(arguments: list[str], python: bool = False, **settings: str) -> subprocess.CompletedProcess:
+    def start(arguments: list[str]) -> subprocess.CompletedProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith(("GANOPT_", "HF_"))}
-        environment |= {"PYTHONPATH": str(installed), "GANOPT_CACHE": str(tmp_path / "cache")}
-        environment |= {"HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hf"), "HF_HUB_DISABLE_XET": "1", **settings}
-        command = [sys.executable, *([] if python else [str(installed / "bin" / "ganopt")]), *arguments]
+        environment |= {"PYTHONPATH": str(installed), "GANOPT_CACHE": str(tmp_path / "cache"), "HF_ENDPOINT": hub.url}
+        environment |= {"HF_HOME": str(tmp_path), "HF_HUB_CACHE": str(tmp_path / "cache"), "HF_HUB_DISABLE_XET": "1"}
+        command = [sys.executable, str(installed / "bin" / "ganopt"), *arguments]
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     return start
+
+
+@pytest.fixture
+def alone(hub, tmp_path, monkeypatch) -> None:
+    """In this process too, nothing of the repository is at hand, and the stand-in is the Hub."""
+    hub.connect(monkeypatch, tmp_path)
+    for name in [each for each in os.environ if each.startswith("GANOPT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("GANOPT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(checkpoint_files, "__file__", str(tmp_path / "elsewhere/ganopt/models/checkpoint_files.py"))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def call(alone, capsys) -> Callable[..., subprocess.CompletedProcess]:
+    """Runs a command in this process, which takes less time than in one of its own, as if it were a new one."""
+
+    def start(arguments: list[str], **settings: str) -> subprocess.CompletedProcess:
+        checkpoint_files._commit.cache_clear()
+        capsys.readouterr()
+        ended: str | int | None = 0
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in settings.items():
+                patch.setenv(name, value)
+            try:
+                main(arguments)
+            except SystemExit as error:
+                ended = error.code
+        out, err = capsys.readouterr()
+        if isinstance(ended, str):  # as Python does
+            ended, err = 1, f"{err}{ended}\n"
+        return subprocess.CompletedProcess(arguments, ended or 0, out, err)
+
+    yield start
+    checkpoint_files._commit.cache_clear()
 
 
 @pytest.fixture
@@ -128,75 +167,85 @@ class TestInstalled:
                 assert (installed / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
         assert not (installed / "tests").exists()
 
-    def test_it_draws_with_a_model_of_the_hub(self, run, hub, mirror, three_models, tmp_path, monkeypatch):
+    def test_it_draws_with_a_model_of_the_hub(self, run, call, hub, mirror, three_models, tmp_path):
         hub.add(HUB, mirror)
         done = run([*GENERATE, "first"])
         assert done.returncode == 0, done.stderr
         assert "Downloading cats-student.safetensors (" in done.stderr and f" of {HUB} from {hub.url}." in done.stderr
         assert hub.downloads() == 1
-        monkeypatch.setenv("GANOPT_CHECKPOINTS", str(three_models))
-        main([*GENERATE, str(tmp_path / "ours")])
+        call([*GENERATE, "ours"], GANOPT_CHECKPOINTS=str(three_models))
         face = (tmp_path / "ours/seed-0000.png").read_bytes()
         assert (tmp_path / "first/seed-0000.png").read_bytes() == face
 
         hub.requests.clear()
-        assert "Downloading" not in run([*GENERATE, "again"]).stderr
+        assert "Downloading" not in call([*GENERATE, "again"]).stderr
         assert set(asked_for(hub)) == {"catalogue.json"}
         hub.stop()
-        assert run([*GENERATE, "offline"]).returncode == 0
+        assert call([*GENERATE, "offline"]).returncode == 0
         assert (tmp_path / "offline/seed-0000.png").read_bytes() == face
 
-    def test_results_references_and_inception_come_from_there_too(self, run, hub, mirror, tmp_path):
+    def test_results_references_and_inception_come_from_there_too(self, call, hub, mirror, tmp_path, monkeypatch):
         rows = {"reference": torch.rand(3, 2048), "others": torch.rand(2, 2048)}
         save_file(rows, tmp_path / "made")
         more = {"reference-cats.safetensors": (tmp_path / "made").read_bytes(), SHIPPED: b"\0weights"}
         commit = hub.add("cat/mirror", mirror | more)
         hub.add("cat/mirror", {"catalogue.json": b"{"})
-        setting = {"GANOPT_HUB": f"cat/mirror@{commit}"}
-        assert "| dogs-transfer |" in run(["report"], **setting).stdout
-        code = "from ganopt.metrics import inception_weights, references\n"
-        code += "sample, others = references.load('cats')\n"
-        code += "print(sample.count, others.count, inception_weights.locate('').read_bytes())"
-        assert run(["-c", code], python=True, **setting).stdout == "3 2 b'\\x00weights'\n"
-        listed = json.loads(run(["models", "--json"], **setting).stdout)
+        monkeypatch.setenv("GANOPT_HUB", f"cat/mirror@{commit}")
+        assert "| dogs-transfer |" in call(["report"]).stdout
+        assert [sample.count for sample in references.load("cats")] == [3, 2]
+        assert inception_weights.locate("").read_bytes() == b"\0weights"
+        listed = json.loads(call(["models", "--json"]).stdout)
         assert list(listed) == ["cats-teacher", "dogs-transfer", "cats-student"]
-        assert "catalogue.json is damaged" in refusal(run(["models"], GANOPT_HUB="cat/mirror"))
+        assert "catalogue.json is damaged" in refusal(call(["models"], GANOPT_HUB="cat/mirror"))
 
-    def test_without_a_command_it_serves_the_page(self, installed, three_models, tmp_path):
+    def test_without_a_command_it_serves_the_page_despite_proxies_and_a_strange_temporary_folder(
+        self, installed, three_models, tmp_path
+    ):
+        (tmp_path / "gradio").write_text("of another user")  # the folder that Gradio would use
         environment = os.environ | {"PYTHONPATH": str(installed), "GANOPT_CHECKPOINTS": str(three_models)}
-        program, out = [sys.executable, str(installed / "bin" / "ganopt")], subprocess.PIPE
-        environment |= {"GRADIO_ANALYTICS_ENABLED": "False", "PYTHONUNBUFFERED": "1"}
-        with subprocess.Popen(program, cwd=tmp_path, env=environment, stdout=out, text=True) as process:
+        environment |= {"TMPDIR": str(tmp_path), "GRADIO_TEMP_DIR": "", "GRADIO_ANALYTICS_ENABLED": "False"}
+        environment |= {"HTTP_PROXY": "http://127.0.0.1:1", "ALL_PROXY": "socks9://x", "NO_PROXY": "", "no_proxy": ""}
+        program, out = [sys.executable, "-u", str(installed / "bin" / "ganopt")], subprocess.PIPE
+        with (
+            open(tmp_path / "log", "w") as log,
+            subprocess.Popen(program, cwd=tmp_path, env=environment, stdout=out, stderr=log, text=True) as process,
+        ):
             lines = iter(process.stdout.readline, "")
             address = next(found[0] for line in lines if (found := re.search(r"http://[\d.]+:\d+", line)))
             try:
-                assert json.load(urllib.request.urlopen(f"{address}/config"))["title"] == "ganopt"
+                assert httpx.get(f"{address}/config").json()["title"] == "ganopt"
+                faces, *_ = Client(address, verbose=False).predict(seeds="0-1", api_name="/generate")
             finally:
                 process.terminate()
+        ignored = "ALL_PROXY is 'socks9://x', not the address of a proxy that can be used here, so it is ignored.\n"
+        said = (tmp_path / "log").read_text()
+        assert len(faces) == 2 and ignored in said and "HTTP_PROXY" not in said
 
-    def test_a_file_that_is_not_the_catalogues_is_refused(self, run, hub, mirror):
+    def test_a_file_that_is_not_the_catalogues_is_refused(self, call, hub, mirror):
         hub.add(HUB, mirror | {"cats-student.safetensors": mirror["cats-teacher.safetensors"]})
-        sentence = refusal(run([*GENERATE, "out"]))
+        sentence = refusal(call([*GENERATE, "out"]))
         assert "cats-student is not the file that the catalogue describes; try again" in sentence
 
-    def test_without_the_hub_it_says_what_to_do(self, run, hub):
-        sentence = refusal(run([*GENERATE, "out"]))
+    def test_without_the_hub_it_says_what_to_do(self, call, hub):
+        sentence = refusal(call([*GENERATE, "out"]))
         for text in (f"{HUB} on the Hub cannot be downloaded", f"({hub.url} has no model {HUB} that you may read)"):
             assert text in sentence
         assert sentence.endswith("or set GANOPT_CHECKPOINTS to a folder with its checkpoints.")
         hub.stop()
-        assert f"({hub.url} cannot be reached for catalogue.json of {HUB})" in refusal(run(["models"]))
-        assert "GANOPT_HUB is '../x', not a repository name" in refusal(run(["models"], GANOPT_HUB="../x"))
+        assert f"({hub.url} cannot be reached for catalogue.json of {HUB})" in refusal(call(["models"]))
+        assert "GANOPT_HUB is '../x', not a repository name" in refusal(call(["models"], GANOPT_HUB="../x"))
 
-    def test_what_is_on_this_machine_needs_no_hub(self, run, hub, three_models, tmp_path):
+    def test_what_is_on_this_machine_needs_no_hub(self, call, hub, three_models, tmp_path):
         shutil.copy(three_models / "cats-teacher.safetensors", tmp_path / "mine")
-        assert run(["generate", "--model", "mine", "--seeds", "0"]).returncode == 0
+        assert call(["generate", "--model", "mine", "--seeds", "0"]).returncode == 0
         hub.requests.clear()
-        assert run(["generate", "--model", str(tmp_path / "mine"), "--seeds", "0"]).returncode == 0
-        assert run([*GENERATE, "named"], GANOPT_CHECKPOINTS=str(three_models)).returncode == 0
+        assert call(["generate", "--model", str(tmp_path / "mine"), "--seeds", "0"]).returncode == 0
+        assert call([*GENERATE, "named"], GANOPT_CHECKPOINTS=str(three_models)).returncode == 0
         assert not asked_for(hub)
-        assert "Unknown model './yours'" in refusal(run(["generate", "--model", "./yours"]))
+        assert "Unknown model './yours'" in refusal(call(["generate", "--model", "./yours"]))
 
-    def test_a_checkout_asks_no_hub(self, run, hub):
-        assert "cats-teacher" in run(["models"], PYTHONPATH=str(ROOT)).stdout
+    def test_a_checkout_asks_no_hub(self, hub, tmp_path, monkeypatch, capsys):
+        hub.connect(monkeypatch, tmp_path)
+        main(["models"])
+        assert "cats-teacher" in capsys.readouterr().out
         assert not asked_for(hub)

@@ -127,9 +127,8 @@ class TestKinds:
         figures = last(f"kind=relational,{SMALL},code=2,strength=0.3").figures
         assert figures["squared error of products"].measured < figures["squared error of products, plain"].measured
 
-    @pytest.mark.parametrize("seed", range(2))
-    def test_stacked_sigmoids_learn_what_they_do_not_from_scratch(self, seed):
-        figures = preset("Stacked", seed).figures
+    def test_stacked_sigmoids_learn_what_they_do_not_from_scratch(self):
+        figures = preset("Stacked").figures
         ours, scratch = figures["cross-entropy, stacked"], figures["cross-entropy, from scratch"]
         assert ours.measured < 0.1 and ours.is_right and scratch.measured > 0.5
 

@@ -1,5 +1,7 @@
 """Distilling a classifier: the gradient by hand, what soft targets add, and a digit that the student never sees."""
 
+from collections.abc import Iterator
+
 import numpy as np
 import pytest
 import torch
@@ -9,6 +11,24 @@ from ganopt.lab.experiments.distil_classifier import distillation_loss
 from ganopt.lab.registry import find_experiment
 
 EXPERIMENT = find_experiment("distil-classifier")
+
+
+@pytest.fixture(autouse=True, scope="module")
+def drawn_once() -> Iterator[None]:
+    """The same digits are drawn only once."""
+    draw, known = shipped.drawn_digits, dict[tuple, tuple]()
+
+    def drawn_digits(count, chance):
+        key = count, chance.get_state().numpy().tobytes()
+        if key not in known:
+            known[key] = draw(count, chance), chance.get_state()
+        digits, state = known[key]
+        chance.set_state(state)
+        return digits
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shipped, "drawn_digits", drawn_digits)
+        yield
 
 
 @pytest.mark.parametrize(("mix", "temperature"), [(0.5, 5.0), (0.0, 1.0), (1.0, 20.0)])

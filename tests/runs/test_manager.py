@@ -17,7 +17,7 @@ from PIL import Image
 
 from ganopt.errors import UserError
 from ganopt.runs import manager, monitor
-from ganopt.runs.queue import LOCK, PROCESS, is_locked, lock_file
+from ganopt.runs.queue import EXIT, LOCK, PROCESS, is_locked, launch, lock_file
 from ganopt.runs.status import find, read
 from ganopt.training import loop, methods
 from ganopt.training.methods import resolved
@@ -45,6 +45,31 @@ def folder(tmp_path) -> Iterator[Path]:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(int(path.read_text()), signal.SIGKILL)
             time.sleep(0.05)
+
+
+@pytest.fixture
+def asleep(monkeypatch) -> None:
+    """Runs that are started only hold their place, as processes that sleep instead of training."""
+
+    def launch_sleep(folder, command, limit, **environment):
+        return launch(folder, ["sh", "-c", 'echo $$ > "$0/asleep"; exec sleep 200', str(folder)], limit)
+
+    monkeypatch.setattr(manager, "launch", launch_sleep)
+
+
+@pytest.fixture
+def finished(folder, recipe, source) -> Callable[[str], Path]:
+    """Makes a finished run with a name."""
+
+    def make(name: str) -> Path:
+        path = shutil.copytree(source, folder / name)
+        write_recipe(path, dataclasses.replace(read_recipe(path), data=recipe.data))
+        (path / EXIT).write_text("0")
+        (path / LOCK).touch()
+        assert status(folder, name) == "finished"
+        return path
+
+    return make
 
 
 def until(condition: Callable[[], object]) -> None:
@@ -101,9 +126,8 @@ def test_a_run_that_was_killed_before_its_first_save_starts_again(folder, recipe
     until(lambda: status(folder, "early") == "stopped")
 
 
-def test_a_run_cannot_be_resumed_while_it_is_deleted(folder, recipe, refuses, monkeypatch):
-    path = manager.start(folder, "short", dataclasses.replace(recipe, steps=1))
-    until(lambda: status(folder, "short") == "finished")
+def test_a_run_cannot_be_resumed_while_it_is_deleted(folder, finished, refuses, monkeypatch):
+    path = finished("short")
 
     def remove(folder):
         with refuses("already training or waiting"):
@@ -113,9 +137,15 @@ def test_a_run_cannot_be_resumed_while_it_is_deleted(folder, recipe, refuses, mo
     manager.delete(folder, "short")
 
 
-def test_a_second_run_waits_and_a_killed_one_has_failed(folder, recipe):
+def until_asleep(path: Path) -> None:
+    """Wait until a run that only sleeps has its turn, and a stop signal is sent to itself."""
+    until(lambda: (path / "asleep").exists() and (path / PROCESS).read_text() == (path / "asleep").read_text().strip())
+
+
+def test_a_second_run_waits_and_a_killed_one_has_failed(folder, recipe, asleep, monkeypatch):
     first = manager.start(folder, "first", recipe)
-    until(lambda: monitor.follow(first)[0])
+    monkeypatch.setattr(manager, "launch", launch)
+    until_asleep(first)
     second = manager.start(folder, "second", recipe)
     until(lambda: status(folder, "second") == "waiting")
     assert [(run.name, run.status) for run in find(folder)] == [("first", "training"), ("second", "waiting")]
@@ -126,8 +156,10 @@ def test_a_second_run_waits_and_a_killed_one_has_failed(folder, recipe):
     until(lambda: status(folder, "second") == "stopped")
 
 
-def test_a_run_that_cannot_train_has_failed_and_its_log_says_why(folder, recipe):
+def test_a_run_that_cannot_train_has_failed_and_its_log_says_why(folder, recipe, asleep, monkeypatch):
     first = manager.start(folder, "first", recipe)
+    monkeypatch.setattr(manager, "launch", launch)
+    until_asleep(first)
     path = manager.start(folder, "bad", recipe)
     until(lambda: status(folder, "bad") == "waiting")
     shutil.rmtree(recipe.data)
@@ -189,14 +221,10 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(recipe, refuses, tmp_pa
         manager.start(tmp_path / "file", "run", recipe)
 
 
-def test_old_runs_of_visitors_are_deleted_but_not_active_ones(folder, recipe):
-    short = manager.start(folder, "short", dataclasses.replace(recipe, steps=1))
-    until(lambda: status(folder, "short") == "finished")
-    for number in range(1, 3):
-        later = shutil.copytree(short, folder / f"short-{number}")
-        (later / LOCK).touch()
-    path = manager.start(folder, "long", recipe)
-    until(lambda: monitor.follow(path)[0])
+def test_old_runs_of_visitors_are_deleted_but_not_active_ones(folder, recipe, finished, asleep):
+    for name in ("short", "short-1", "short-2"):
+        finished(name)
+    manager.start(folder, "long", recipe)
     manager.forget(folder, 0)
     assert len(find(folder)) == 4  # they are not of visitors
     for run in find(folder):
@@ -222,14 +250,14 @@ def concurrently(count: int, act: Callable[[], object]) -> list[object]:
         return list(pool.map(one, range(count)))
 
 
-def test_concurrent_starts_without_names_all_succeed(folder, recipe):
+def test_concurrent_starts_without_names_all_succeed(folder, recipe, asleep):
     endless = dataclasses.replace(recipe, data="sample:nobody")
     started = concurrently(6, lambda: manager.start(folder, None, endless))
     assert sorted(started) == [folder / f"r1-{number}" for number in range(1, 7)]
     assert all((path / "config.json").exists() for path in started)
 
 
-def test_of_concurrent_starts_one_gets_the_name_and_visitors_stay_within_the_limit(folder, recipe):
+def test_of_concurrent_starts_one_gets_the_name_and_visitors_stay_within_the_limit(folder, recipe, asleep):
     endless = dataclasses.replace(recipe, data="sample:nobody")
     named = concurrently(4, lambda: manager.start(folder, "mine", endless))
     assert (
@@ -261,13 +289,12 @@ def test_no_name_leads_out_of_the_folder(folder, recipe, refuses, name):
     assert not folder.exists()
 
 
-def test_a_run_that_another_run_needs_is_neither_deleted_nor_renamed(folder, recipe, refuses, monkeypatch):
+def test_a_run_that_another_run_needs_is_neither_deleted_nor_renamed(folder, finished, refuses, monkeypatch):
     monkeypatch.setenv("GANOPT_RUNS", str(folder))
-    path = manager.start(folder, "teacher", methods.recipe("r1", data=recipe.data, steps=1, **TINY))
-    until(lambda: status(folder, "teacher") == "finished")
+    path = finished("teacher")
     student = methods.recipe("distill", teacher="run:teacher", alpha=0.0, steps=1, **TINY)
-    manager.start(folder, "student", student)
-    until(lambda: status(folder, "student") == "finished")
+    assert len(list(loop.train(student, folder / "student"))) == 1
+    (folder / "student" / LOCK).touch()
     for act in (lambda: manager.delete(folder, "teacher"), lambda: manager.rename(folder, "teacher", "other")):
         with refuses("'student' needs 'teacher' to be resumed"):
             act()
@@ -320,14 +347,17 @@ def test_a_saved_transfer_goes_on_without_its_source(source, folder, pictures, r
     assert len(list(loop.resume(folder / "user", pictures, {"steps": 2}))) == 1
 
 
-def test_a_run_that_the_page_trains_is_not_resumed_elsewhere_and_the_reverse(folder, recipe, refuses):
-    path = manager.start(folder, "first", recipe)
-    until(lambda: read(path).step)
+def test_a_run_that_the_page_trains_is_not_resumed_elsewhere_and_the_reverse(
+    folder, finished, pictures, refuses, asleep
+):
+    path, more = finished("first"), {"steps": 9}
+    manager.resume(folder, "first")
+    until_asleep(path)
     with refuses("already training or waiting"):
-        loop.resume(path)
+        loop.resume(path, pictures, more)
     manager.stop(folder, "first")
     until(lambda: status(folder, "first") == "stopped")
-    steps = loop.resume(path)
+    steps = loop.resume(path, pictures, more)
     next(steps)
     assert status(folder, "first") == "training"
     for act in (lambda: manager.resume(folder, "first"), lambda: manager.delete(folder, "first")):
@@ -337,7 +367,7 @@ def test_a_run_that_the_page_trains_is_not_resumed_elsewhere_and_the_reverse(fol
     manager.delete(folder, "first")
 
 
-def test_missing_inactive_and_damaged_runs_are_one_sentence(folder, recipe, refuses, tmp_path):
+def test_missing_inactive_and_damaged_runs_are_one_sentence(folder, finished, refuses):
     for act in (
         lambda: manager.stop(folder, "no"),
         lambda: manager.resume(folder, "no", 5),
@@ -345,8 +375,7 @@ def test_missing_inactive_and_damaged_runs_are_one_sentence(folder, recipe, refu
     ):
         with refuses("There is no run 'no'"):
             act()
-    path = manager.start(folder, "short", methods.recipe("r1", data=recipe.data, steps=1, **TINY))
-    until(lambda: status(folder, "short") == "finished")
+    path = finished("short")
     with refuses("nothing to stop"):
         manager.stop(folder, "short")
     (path / "state.safetensors").write_bytes(b"damaged")
@@ -360,10 +389,9 @@ def test_missing_inactive_and_damaged_runs_are_one_sentence(folder, recipe, refu
 
 
 @pytest.mark.parametrize(("label", "mirrored"), [("7", False), ("cat", True)])
-def test_uploaded_digits_are_not_mirrored(label, mirrored, folder, recipe, tmp_path):
+def test_uploaded_digits_are_not_mirrored(label, mirrored, folder, recipe, tmp_path, asleep):
     with zipfile.ZipFile(tmp_path / "set.zip", "w") as archive:
         for file in (tmp_path / "pictures").iterdir():
             archive.write(file, f"{label}/{file.name}")
     path = manager.start(folder, "mine", dataclasses.replace(recipe, data="", steps=1), [tmp_path / "set.zip"])
     assert read_recipe(path).flip == mirrored
-    until(lambda: status(folder, "mine") == "finished")

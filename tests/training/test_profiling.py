@@ -67,14 +67,14 @@ def test_frozen_layers_cost_neither_gradients_nor_moments(pictures, source):
     assert frozen.activations < whole.activations and frozen.weights < whole.weights
 
 
-def test_a_trial_measures_in_a_process_of_its_own_and_says_what_is_wrong(refuses):
+def test_a_trial_measures_in_a_process_of_its_own_and_says_what_is_wrong(source, refuses):
     recipe = methods.recipe(
         "wgan-gp", generator="big/64@32", critic="critic/64", batch=2, n_critic=1, steps=1, device="cpu"
     )
     *_, cost = follow_trial(recipe, OMP_NUM_THREADS="1")
     assert cost.threads == 1 and cost.batch == 2 and cost.seconds > 0 and cost.peak > 10_000_000
     alone = methods.recipe(
-        "distill", teacher="cats-teacher", generator="big/64", critic="kd-critic/64", alpha=0.0, batch=2, steps=1
+        "distill", teacher=str(source), generator="big/64@32", critic="kd-critic/64", alpha=0.0, batch=2, steps=1
     )
     assert [*follow_trial(alone, OMP_NUM_THREADS="1")][-1].seconds > 0
     with refuses("nobody"):

@@ -1,11 +1,14 @@
 """Private and public requests, on a real server: a request is private with the page's token, or by a setting."""
 
+import contextlib
 import html
 import http.client
+import io
 import json
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import gradio as gr
@@ -19,6 +22,7 @@ from ganopt.publishing import models
 from ganopt.publishing.upload import Published
 from ganopt.runs.queue import LOCK
 from ganopt.runs.status import folder_of
+from ganopt.training import profiling
 from ganopt.training.run_folder import CONFIG
 from ganopt.ui import access, build_app
 
@@ -140,15 +144,23 @@ def test_the_token_makes_a_request_private_wherever_it_comes_from(demo):
         assert not is_public(demo, owner(demo) | headers)
 
 
-def test_the_token_of_another_page_is_not_accepted(demo, launch):
-    other = launch()
+@pytest.fixture(scope="module")
+def printed(launch) -> tuple[gr.Blocks, str]:
+    """Another page, and what its start has printed."""
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        page = launch()
+    return page, out.getvalue()
+
+
+def test_the_token_of_another_page_is_not_accepted(demo, printed):
+    other, _ = printed
     assert len(demo.token) == len(other.token) == 43 and demo.token != other.token
     assert is_public(demo, owner(other)) and not is_public(other, owner(other))
 
 
-def test_the_private_link_is_printed_and_its_script_gets_a_cookie(launch, capsys):
-    page = launch()
-    [link] = re.findall(r"http://\S+#\S+", capsys.readouterr().out)
+def test_the_private_link_is_printed_and_its_script_gets_a_cookie(printed):
+    page, out = printed
+    [link] = re.findall(r"http://\S+#\S+", out)
     address, _, token = link.partition("#")
     assert address == f"http://127.0.0.1:{page.server_port}/private" and token == page.token
     assert token not in httpx.get(address).text
@@ -226,7 +238,9 @@ def test_hidden_actions_are_refused_for_visitors(demo, runs, monkeypatch):
     assert "Published at" in done and "hub.example" in done
 
 
-def test_limits_apply_to_visitors_only(demo):
+def test_limits_apply_to_visitors_only(demo, monkeypatch):
+    cost = SimpleNamespace(seconds=0.1, images=64.0, peak=1e9, peak_of="the process")
+    monkeypatch.setattr(profiling, "follow_trial", lambda recipe: (each for each in [cost]))
     request = TINY | {"data": "sample:cats-teacher", "minutes": 1, "settings": {"batch": 64}}
     for headers, refused in ((owner(demo), False), (VISITOR, True)):
         event = httpx.post(f"{address(demo)}/call/v2/cost", json=request, headers=headers).json()["event_id"]
