@@ -43,8 +43,8 @@ class Teacher:
 
 def plain_pixels(pictures: Sequence[np.ndarray]) -> Tensor:
     """Pictures of any size as the pixels of our own teacher, float32 (N, 3, 64, 64) in [-1, 1]."""
-    resized = [_image(picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS) for picture in pictures]
-    return torch.from_numpy(np.stack([*map(np.asarray, resized)])).permute(0, 3, 1, 2) / 127.5 - 1
+    resized = torch.from_numpy(np.stack([*map(_resized, pictures)])).permute(0, 3, 1, 2)  # channels last: faster
+    return resized / 127.5 - 1
 
 
 def load(name: str) -> Teacher:
@@ -131,6 +131,13 @@ def _pixels_of(processor: Any, name: str) -> Callable[[Sequence[np.ndarray]], Te
 def _logits_of(network: nn.Module) -> Callable[[Tensor], Tensor]:
     network.requires_grad_(False).eval()
     return lambda pixels: network(pixel_values=pixels).logits
+
+
+def _resized(picture: np.ndarray) -> np.ndarray:
+    """(3, H, W) -> (SIDE, SIDE, 3)."""
+    if picture.shape[1:] == (SIDE, SIDE):
+        return picture.transpose(1, 2, 0)
+    return np.asarray(_image(picture).resize((SIDE, SIDE), Image.Resampling.LANCZOS))
 
 
 def _image(picture: np.ndarray) -> Image.Image:

@@ -13,7 +13,7 @@ from ganopt.lab.networks import set_gradients
 from ganopt.training.adam import LeanAdam
 
 MAX_SHIFT = 2  # pixels in each direction
-CLARITY = 1.0  # weight of `unclarity` in the generator's loss
+CLARITY = 2.0  # weight of `unclarity` in the generator's loss
 
 
 def keras_adam(network: nn.Module, rate: float, beta1: float = 0.9) -> Adam:

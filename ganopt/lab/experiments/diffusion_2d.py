@@ -35,7 +35,7 @@ class Diffusion2d(Config):
     sampler_steps: int = setting(50, "steps back, at most T", low=1, high=1000)
     width: int = setting(96, "units in each of three hidden layers", low=4, high=512)
     iterations: int = setting(3000, "training steps", low=10, high=50_000)
-    batch: int = setting(512, "points in a batch", low=8, high=4096)
+    batch: int = setting(256, "points in a batch", low=8, high=4096)
     lr: float = setting(3e-3, "Adam's learning rate; it falls to 0", low=0, high=1)
     gan: bool = setting(True, "also train a GAN with as many weights, for as many steps")
 
