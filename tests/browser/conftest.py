@@ -43,7 +43,9 @@ def serve() -> Callable[..., contextlib.AbstractContextManager[str]]:
 @pytest.fixture(scope="session")
 def shipped_server() -> Iterator[Any]:
     """The page with the shipped models, in this process, for all files."""
-    with page_settings(), running_page() as page:
+    with contextlib.ExitStack() as stack:
+        with page_settings():
+            page = stack.enter_context(running_page())
         yield page
 
 
@@ -66,7 +68,9 @@ def filled(shipped_server, tmp_path_factory, module_cache) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def tiny_server(three_models) -> Iterator[Any]:
     """The page with tiny models, in this process, for all files."""
-    with page_settings(GANOPT_CHECKPOINTS=three_models), running_page() as page:
+    with contextlib.ExitStack() as stack:
+        with page_settings(GANOPT_CHECKPOINTS=three_models):
+            page = stack.enter_context(running_page())
         yield page
 
 
