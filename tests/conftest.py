@@ -20,12 +20,13 @@ from ganopt import files
 from ganopt.errors import UserError
 from ganopt.metrics import features, inception_weights
 from ganopt.metrics.features import Extractor
-from ganopt.models import model_cache, networks, weights
+from ganopt.models import networks, weights
 from ganopt.models.networks.projected import BACKBONE
 from ganopt.thesis import release
 from ganopt.training import loop
 from ganopt.training.methods import recipe
 from tests.hub import Hub
+from tests.pages import page_settings, running_page
 
 # tiny networks gain nothing from a second thread, and beside another busy program its hand-overs cost a hundredfold
 torch.set_num_threads(1)
@@ -143,21 +144,11 @@ def three_models(tmp_path_factory: pytest.TempPathFactory, source: Path) -> Path
 @pytest.fixture(scope="module")
 def launch_page() -> Iterator[Callable[..., Any]]:
     """Starts the page in this process, with some environment variables, until the module ends."""
-    from ganopt import ui  # slow
-
     with contextlib.ExitStack() as stack:
-        stack.callback(model_cache._generator.cache_clear)  # its models have the names of shipped ones
 
         def launch(**settings: object) -> Any:
-            patch = stack.enter_context(pytest.MonkeyPatch.context())
-            patch.delenv("GANOPT_PRIVATE", raising=False)
-            for name, value in settings.items():
-                patch.setenv(name, str(value))
-            patch.setattr("gradio.networking.url_ok", lambda url: False)  # as on a busy machine, which must not matter
-            page = ui.build_app("cpu")
-            stack.callback(page.close)
-            ui.launch(page, prevent_thread_lock=True, quiet=True)
-            return page
+            stack.enter_context(page_settings(**settings))
+            return stack.enter_context(running_page())
 
         yield launch
 

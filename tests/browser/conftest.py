@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,7 @@ from ganopt.runs import manager
 from ganopt.runs.queue import LOCK, is_locked
 from ganopt.runs.status import find
 from tests.browser import tabs
+from tests.pages import page_settings, running_page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -39,19 +41,71 @@ def serve() -> Callable[..., contextlib.AbstractContextManager[str]]:
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[str]:
-    """The address of a running page."""
-    with _serve() as address:
-        yield address
+def shipped_server() -> Iterator[Any]:
+    """The page with the shipped models, in this process, for all files."""
+    with contextlib.ExitStack() as stack:
+        with page_settings():
+            page = stack.enter_context(running_page())
+        yield page
+
+
+@pytest.fixture(scope="module")
+def server(shipped_server, runs, module_cache) -> Iterator[str]:
+    """The address of that page, without runs."""
+    with page_settings(GANOPT_RUNS=runs, GANOPT_CACHE=module_cache):
+        yield shipped_server.local_url.rstrip("/")
+
+
+@pytest.fixture(scope="module")
+def filled(shipped_server, tmp_path_factory, module_cache) -> Iterator[str]:
+    """The address of that page, private and with content on every tab."""
+    if not tabs.are_shipped():
+        pytest.skip(f"checkpoints/ does not contain all of {', '.join(tabs.MODELS)}")
+    with page_settings(**tabs.settings(tmp_path_factory.mktemp("filled")) | {"GANOPT_CACHE": module_cache}):
+        yield shipped_server.local_url.rstrip("/")
 
 
 @pytest.fixture(scope="session")
-def filled(tmp_path_factory) -> Iterator[str]:
-    """The address of a page with content on every tab."""
-    if not tabs.are_shipped():
-        pytest.skip(f"checkpoints/ does not contain all of {', '.join(tabs.MODELS)}")
-    with _serve(**tabs.settings(tmp_path_factory.mktemp("filled"))) as address:
-        yield address
+def tiny_server(three_models) -> Iterator[Any]:
+    """The page with tiny models, in this process, for all files."""
+    with contextlib.ExitStack() as stack:
+        with page_settings(GANOPT_CHECKPOINTS=three_models):
+            page = stack.enter_context(running_page())
+        yield page
+
+
+@pytest.fixture(scope="module")
+def settings() -> dict[str, str]:
+    """More environment variables of the page with tiny models."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory) -> Path:
+    """The folder of runs, which does not exist yet."""
+    return tmp_path_factory.mktemp("page") / "runs"
+
+
+@pytest.fixture(scope="module")
+def tiny_page(tiny_server, three_models, thin_inception, runs, module_cache, settings):
+    """The page with tiny models, with the settings of a module."""
+    folders = {"GANOPT_CHECKPOINTS": three_models, "GANOPT_INCEPTION": thin_inception}
+    folders |= {"GANOPT_RUNS": runs, "GANOPT_CACHE": module_cache}
+    with page_settings(**folders, **settings):
+        yield tiny_server
+
+
+@pytest.fixture(scope="module")
+def module_cache(tmp_path_factory) -> Path:
+    """A cache folder of a module; it does not exist yet."""
+    return tmp_path_factory.mktemp("cache") / "ganopt"
+
+
+@pytest.fixture(autouse=True)
+def cache(module_cache, monkeypatch) -> Path:
+    """The cache folder of a test, which it shares with those of its module, as their page does not end between them."""
+    monkeypatch.setenv("GANOPT_CACHE", str(module_cache))
+    return module_cache
 
 
 @contextlib.contextmanager
@@ -91,7 +145,7 @@ def served(log: Path | None = None, **settings: str) -> Iterator[tuple[str, int]
 def launched(driver, profile: Path) -> Iterator:
     """Chromium with a profile on disk, which caches the loaded and compiled scripts."""
     with driver.chromium.launch_persistent_context(
-        profile, executable_path=CHROMIUM, args=FLAGS, viewport={"width": 1280, "height": 900}
+        profile, executable_path=CHROMIUM, args=FLAGS, viewport={"width": 1280, "height": 900}, reduced_motion="reduce"
     ) as browser:
         browser.set_default_timeout(240_000)  # generous, for a busy machine
         yield browser
@@ -135,13 +189,6 @@ def page(visit, server):
     with visit(server) as tab:
         tab.locator("#faces img").nth(15).wait_for()
         yield tab
-
-
-@pytest.fixture(scope="module")
-def tiny_page(tmp_path_factory, three_models, thin_inception, launch_page):
-    """The page with tiny models, in this process, without runs."""
-    runs = tmp_path_factory.mktemp("tiny") / "runs"
-    return launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_INCEPTION=thin_inception, GANOPT_RUNS=runs)
 
 
 @pytest.fixture(scope="module")

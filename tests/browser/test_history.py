@@ -9,14 +9,14 @@ from tests.browser.conftest import draw_first_faces
 
 
 @pytest.fixture(scope="module")
-def tiny_page(tmp_path_factory, three_models, thin_inception, launch_page, source):
-    """The page with tiny models and two runs; `tab` shows it."""
+def runs(tmp_path_factory, source):
+    """The folder of two runs."""
     runs = tmp_path_factory.mktemp("history") / "runs"
     for name in ("one", "two"):
         shutil.copytree(source, runs / name)
         (runs / name / EXIT).write_text("0")
         (runs / name / LOCK).touch()
-    return launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_INCEPTION=thin_inception, GANOPT_RUNS=runs)
+    return runs
 
 
 def open_tab(tab, name: str) -> None:

@@ -20,14 +20,14 @@ def runs(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def address(launch_page, three_models, runs):
-    return launch_page(GANOPT_PRIVATE="1", GANOPT_CHECKPOINTS=three_models, GANOPT_RUNS=runs).local_url
+def settings() -> dict[str, str]:
+    return {"GANOPT_PRIVATE": "1"}
 
 
-def test_a_newcomer_sees_their_own_pet(visit, address, runs, draw_faces, tmp_path):
+def test_a_newcomer_sees_their_own_pet(visit, tiny_page, runs, draw_faces, tmp_path):
     pictures = draw_faces(tmp_path / "pets", 18, (200, 160), ".heic")
     (tmp_path / "pets" / "notes.txt").write_text("hi")
-    with visit(address) as page:
+    with visit(tiny_page.local_url) as page:
         page.get_by_role("tab", name="Train").click()  # 1
         page.get_by_role("button", name="My pets, starting from the cats").click()  # 2
         files = [*pictures, tmp_path / "pets" / "notes.txt"]

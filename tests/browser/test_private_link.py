@@ -1,22 +1,15 @@
 """The private link in a real browser."""
 
-import pytest
 
-
-@pytest.fixture(scope="module")
-def page(tmp_path_factory, three_models, launch_page):
-    return launch_page(GANOPT_CHECKPOINTS=three_models, GANOPT_RUNS=tmp_path_factory.mktemp("private") / "runs")
-
-
-def test_the_private_link_makes_this_browser_private_and_leaves_no_token(page, browser):
+def test_the_private_link_makes_this_browser_private_and_leaves_no_token(tiny_page, browser):
     requests = []
     with browser.new_page() as tab:
         tab.on("request", lambda request: requests.append(request))
-        tab.goto(page.local_url)
+        tab.goto(tiny_page.local_url)
         tab.get_by_role("tab", name="Train").click()
         tab.locator("#limits", has_text="open the private link").wait_for()
-        tab.goto(f"{page.local_url}private#{page.token}")
-        tab.wait_for_url(page.local_url)
+        tab.goto(f"{tiny_page.local_url}private#{tiny_page.token}")
+        tab.wait_for_url(tiny_page.local_url)
         tab.locator("#facts", has_text="16 faces").wait_for()
         tab.get_by_role("tab", name="Train").click()
         tab.locator("#limits").wait_for(state="hidden")
@@ -25,20 +18,20 @@ def test_the_private_link_makes_this_browser_private_and_leaves_no_token(page, b
         tab.get_by_role("tab", name="Generate").click()
         tab.locator("#dice").click()
         tab.wait_for_function("document.location.search.includes('seeds')")
-        assert page.token not in tab.url and page.token not in tab.content()
+        assert tiny_page.token not in tab.url and tiny_page.token not in tab.content()
         assert not tab.evaluate("document.cookie") and not tab.evaluate("document.referrer")
         tab.go_back()
-        assert page.token not in tab.url
+        assert tiny_page.token not in tab.url
     sent = [request for request in requests if not request.is_navigation_request()]
     assert any(request.url.endswith("/private") for request in sent)
-    assert not any(page.token in request.url for request in sent)
-    assert not any(page.token in request.headers.get("referer", "") for request in requests)
-    [cookie] = [each for each in browser.cookies(page.local_url) if each["value"] == page.token]
+    assert not any(tiny_page.token in request.url for request in sent)
+    assert not any(tiny_page.token in request.headers.get("referer", "") for request in requests)
+    [cookie] = [each for each in browser.cookies(tiny_page.local_url) if each["value"] == tiny_page.token]
     assert cookie["httpOnly"] and cookie["sameSite"] == "Strict"
 
 
-def test_a_wrong_private_link_is_one_sentence(page, browser):
+def test_a_wrong_private_link_is_one_sentence(tiny_page, browser):
     with browser.new_page() as tab:
-        tab.goto(f"{page.local_url}private#guessed")
+        tab.goto(f"{tiny_page.local_url}private#guessed")
         tab.get_by_text("This link is not valid; open the one").wait_for()
         assert "guessed" not in tab.url
