@@ -277,7 +277,7 @@ class TestShipped:
     def test_the_shipped_generator_draws_digits_of_all_classes(self):
         share, counts = measured()
         assert sum(count >= 20 for count in counts) >= 9
-        assert share >= 0.55  # 0.8 was aimed at
+        assert share >= 0.79  # 0.80 of these thousand, 0.76 to 0.79 of three others; 0.80 was aimed at
 
     def test_the_catalogue_describes_the_shipped_generator(self, tmp_path, monkeypatch, refuses):
         entry = lab_catalogue()[shipped.NAME]
