@@ -6,6 +6,7 @@ After an intended change of the page, renew the baselines with `python -m tests.
 import contextlib
 import functools
 import json
+from typing import Any, NamedTuple
 
 import pytest
 from PIL import Image
@@ -48,65 +49,60 @@ def label(shown) -> str:
     return "-".join(map(str, shown))
 
 
+def each_window(*names: str) -> list[tuple]:
+    """Some tabs in each window."""
+    return [each for each in SHOWN if each[-1] in names]
+
+
+class Shown(NamedTuple):
+    """A window that shows a tab, and what has happened while it was opened, the first one together with the page."""
+
+    page: Any
+    scheme: str
+    width: int
+    tab: str
+    shift: float  # of the layout
+    shifted: list  # what was shifted
+    requests: list
+
+
 @pytest.fixture(scope="module")
 def window(browser, filled):
-    """Opens a window with a colour scheme and a width, and closes the previous one."""
+    """Opens a window with a colour scheme and a width, and closes the previous one. Also gives its requests."""
     with contextlib.ExitStack() as opened:
 
         @functools.lru_cache(maxsize=1)
         def open_window(scheme, width):
             opened.close()
-            return opened.enter_context(looks.window(browser, filled, scheme, width))
+            page = opened.enter_context(browser.new_page())
+            page.set_viewport_size({"width": width, "height": looks.HEIGHT})
+            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            tools = page.context.new_cdp_session(page)
+            tools.send("Network.setCacheDisabled", {"cacheDisabled": True})
+            tools.send("Emulation.setCPUThrottlingRate", {"rate": 2})  # as on a phone, where parts appear one by one
+            page.add_init_script(WATCH)
+            requests: list = []
+            page.on("request", lambda request: requests.append(request))
+            page.goto(filled)
+            page.locator("#faces img").nth(15).wait_for()
+            tools.send("Emulation.setCPUThrottlingRate", {"rate": 1})
+            return page, requests
 
         yield open_window
 
 
 @pytest.fixture(scope="module", params=SHOWN, ids=label)
 def shown(request, window):
-    """A window that shows a tab, its colour scheme, its width, and the name of the tab."""
-    *colours_and_width, tab = request.param
-    page = window(*colours_and_width)
+    scheme, width, tab = request.param
+    page, requests = window(scheme, width)
     tabs.show(page, tab)
-    return page, *request.param
-
-
-@pytest.fixture(scope="module", params=[1280, 390])
-def fresh(request, browser, filled):
-    """A new page that sums up layout shifts in `window.shift`, and its requests."""
-    with browser.new_page() as page:
-        page.set_viewport_size({"width": request.param, "height": looks.HEIGHT})
-        tools = page.context.new_cdp_session(page)
-        tools.send("Network.setCacheDisabled", {"cacheDisabled": True})
-        tools.send("Emulation.setCPUThrottlingRate", {"rate": 4})  # as on a phone, where parts appear one by one
-        page.add_init_script(WATCH)
-        requests = []
-        page.on("request", lambda request: requests.append(request))
-        page.goto(filled)
-        page.locator("#faces img").nth(15).wait_for()
-        tools.send("Emulation.setCPUThrottlingRate", {"rate": 1})
-        yield page, requests
-
-
-def test_the_layout_does_not_shift_while_the_page_loads(fresh):
-    page, _ = fresh
-    for name in ("Generate", "Compare", "Train", "About"):
-        tabs.show(page, name)
-        assert page.evaluate("window.shift") < MOST_SHIFT, (name, page.evaluate("window.shifted"))
-        page.evaluate("window.shift = 0")
-
-
-def test_nothing_is_loaded_from_other_servers_and_no_font_is_downloaded(fresh, filled):
-    page, requests = fresh
-    for name in ("Generate", "About"):
-        tabs.show(page, name)
-    addresses = [request.url for request in requests]
-    assert any(address.startswith(f"{filled}/") for address in addresses)
-    assert not [address for address in addresses if not address.startswith((f"{filled}/", "data:", "blob:"))]
-    assert not [request.url for request in requests if request.resource_type == "font"]
+    yield Shown(page, scheme, width, tab, *page.evaluate("[window.shift, window.shifted]"), [*requests])
+    page.evaluate("window.shift = 0; window.shifted = []")
+    requests.clear()
 
 
 def test_a_tab_looks_like_its_baseline(shown, tmp_path):
-    page, scheme, width, tab = shown
+    page, scheme, width, tab, *_ = shown
     expected, found = json.loads(looks.MADE_WITH.read_text()), looks.made_with(page)
     if expected != found:
         pytest.skip(f"the baselines were made with {expected}, not with {found}")
@@ -120,7 +116,7 @@ def test_a_tab_looks_like_its_baseline(shown, tmp_path):
         )
 
 
-@pytest.mark.parametrize("shown", [each for each in SHOWN if "Generate" in each], indirect=True, ids=label)
+@pytest.mark.parametrize("shown", each_window("Generate"), indirect=True, ids=label)
 def test_a_moved_button_is_detected_and_bolder_letters_are_not(shown):
     page, *_ = shown
     before, hidden = looks.screenshot(page)
@@ -133,13 +129,24 @@ def test_a_moved_button_is_detected_and_bolder_letters_are_not(shown):
 
 
 def test_a_tab_is_not_wider_than_its_window(shown):
-    page, _, width, _ = shown
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert shown.page.evaluate("document.documentElement.scrollWidth") == shown.width
 
 
 def test_axe_finds_nothing_serious(shown):
-    page, *_ = shown
-    check_accessible(page)
+    check_accessible(shown.page)
+
+
+@pytest.mark.parametrize("shown", each_window("Generate", "Compare", "Train", "About"), indirect=True, ids=label)
+def test_the_layout_does_not_shift_while_a_tab_is_opened(shown):
+    assert shown.shift < MOST_SHIFT, shown.shifted
+
+
+@pytest.mark.parametrize("shown", each_window("Generate", "About"), indirect=True, ids=label)
+def test_nothing_is_loaded_from_other_servers_and_no_font_is_downloaded(shown, filled):
+    addresses = [request.url for request in shown.requests]
+    assert any(address.startswith(f"{filled}/") for address in addresses)
+    assert not [address for address in addresses if not address.startswith((f"{filled}/", "data:", "blob:"))]
+    assert not [request.url for request in shown.requests if request.resource_type == "font"]
 
 
 def reach(page, target) -> None:
