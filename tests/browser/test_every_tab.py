@@ -176,6 +176,9 @@ def test_the_first_action_of_a_tab_works_by_keyboard(keyboard_only, name):
     reach(keyboard_only, keyboard_only.locator(button))
     keyboard_only.keyboard.press("Enter")
     keyboard_only.locator(place, has_text=text).wait_for()
+    if name == "FID":  # or it would go on during the next tests
+        keyboard_only.locator("#fid-stop").press("Enter")
+        keyboard_only.locator("#fid-status", has_text="Stopped").wait_for()
 
 
 def test_about_has_all_parts_and_enlarges_a_clicked_face(keyboard_only):

@@ -24,36 +24,21 @@ CURVE = "document.querySelector('#run-curves path.curve0')?.getAttribute('d')"  
 
 
 @pytest.fixture(scope="module")
-def settings(tmp_path_factory, three_models) -> dict[str, str]:
-    """The environment of a private page with tiny models and its own folder of runs."""
-    folder = tmp_path_factory.mktemp("train")
-    return {
-        "GANOPT_PRIVATE": "1",
-        "GANOPT_CHECKPOINTS": str(three_models),
-        "GANOPT_RUNS": str(folder / "runs"),
-        "GANOPT_CACHE": str(folder / "cache"),
-        "OMP_NUM_THREADS": "1",
-    }
-
-
-@pytest.fixture(scope="module")
-def address(serve, settings):
-    with serve(**settings) as address:
-        yield address
+def settings() -> dict[str, str]:
+    return {"GANOPT_PRIVATE": "1"}
 
 
 @pytest.fixture(autouse=True)
-def folder(settings, address) -> Iterator[Path]:
+def folder(runs, tiny_page) -> Iterator[Path]:
     """The folder of the runs. After each test, even a failed one, its runs are stopped and deleted."""
-    folder = Path(settings["GANOPT_RUNS"])
-    yield folder
-    end_runs(folder)
+    yield runs
+    end_runs(runs)
 
 
 @pytest.fixture(scope="module")
-def tab(visit, address):
+def tab(visit, tiny_page):
     """A tab of the browser that several tests share."""
-    with opened(visit, address) as page:
+    with opened(visit, tiny_page.local_url) as page:
         yield page
 
 
@@ -106,18 +91,30 @@ def wait_for_updates(page, count: int = 1) -> None:
         page.wait_for_function(f"old => {CURVE} !== old", arg=curve)
 
 
-def test_a_run_is_watched_left_found_again_stopped_resumed_used_filmed_renamed_and_deleted(visit, address, folder):
-    with opened(visit, address) as page:
+def test_a_run_outlives_a_public_page_is_found_killed_resumed_stopped_used_filmed_renamed_and_deleted(
+    serve, visit, tiny_page, folder
+):
+    with serve(GANOPT_PRIVATE="", GANOPT_TRAIN_MINUTES="9") as public, opened(visit, public) as page:
+        page.locator("#limits", has_text="public").wait_for()
+        fill(page, "train-minutes", "10")
+        page.locator("#train-start").click()
+        page.get_by_text("10 min are too long for a run on this page; enter at most 9 min.").wait_for()
         start(page, "cats one")
         wait_for_updates(page, 2)
-    with visit(f"{address}?train=cats one") as page:
+    before = len(monitor.follow(folder / "cats one")[0])
+    with visit(f"{tiny_page.local_url}?train=cats one") as page:
         page.locator("#run-status b", has_text="cats one").wait_for()
         wait_for_updates(page)
+        assert len(monitor.follow(folder / "cats one")[0]) > before
         scrub(page, 0)
         page.locator("#run-faces figcaption", has_text="before training").wait_for()
         page.locator("#run-diagram svg[aria-label*='probability of being real']").wait_for()
         page.locator("#run-diagram image").nth(11).wait_for()  # six faces and, before the first batch, six of the data
         scrub(page, 100)
+        os.kill(int((folder / "cats one" / PROCESS).read_text()), signal.SIGKILL)
+        page.locator("#run-status", has_text="cats one failed").wait_for()
+        page.locator("#run-resume").click()  # to its original budget
+        page.locator("#run-stop").wait_for()
         stop(page, "cats one")
         steps = read(folder / "cats one").step
         fill(page, "run-more", "10")
@@ -226,28 +223,6 @@ def late_answer(page) -> Iterator[None]:
     for _ in range(2):
         page.wait_for_event("response", lambda response: "run/predict" in response.url)  # of the next updates
     page.unroute(pattern)
-
-
-def test_a_public_page_shows_its_limits_and_a_run_outlives_it(serve, settings, address, folder, visit):
-    public = settings | {"GANOPT_PRIVATE": "", "GANOPT_TRAIN_MINUTES": "9"}
-    with serve(**public) as other, visit(other) as page:
-        page.get_by_role("tab", name="Train").click()
-        page.locator("#limits", has_text="public").wait_for()
-        fill(page, "train-minutes", "10")
-        page.locator("#train-start").click()
-        page.get_by_text("10 min are too long for a run on this page; enter at most 9 min.").wait_for()
-        start(page, "survivor")
-        page.locator("#run-faces img").wait_for()
-    before = len(monitor.follow(folder / "survivor")[0])
-    with visit(f"{address}?train=survivor") as page:
-        page.locator("#run-status b", has_text="survivor").wait_for()
-        wait_for_updates(page)
-        assert len(monitor.follow(folder / "survivor")[0]) > before
-        os.kill(int((folder / "survivor" / PROCESS).read_text()), signal.SIGKILL)
-        page.locator("#run-status", has_text="survivor failed").wait_for()
-        page.locator("#run-resume").click()  # to its original budget
-        page.locator("#run-stop").wait_for()
-        stop(page, "survivor")
 
 
 def test_the_cost_is_estimated_before_the_start(tab):
