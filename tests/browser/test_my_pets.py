@@ -44,7 +44,7 @@ def test_a_newcomer_sees_their_own_pet(visit, tiny_page, runs, draw_faces, tmp_p
         page.wait_for_function("old => document.querySelectorAll('#pets-pictures img')[2].src !== old", arg=before)
         page.locator("#train-start").click()  # 5
         page.locator("#run-status b", has_text="transfer-1").wait_for()
-        assert "It uses 18 pictures. Left out: 1 .txt." in page.locator("#train-said").inner_text()
+        page.locator("#train-said", has_text="It uses 18 pictures. Left out: 1 .txt.").wait_for()
         page.locator("#run-faces figcaption", has_text="before training").wait_for()
         page.locator("#run-faces figcaption", has_text="after step").wait_for()
         folder = runs / "transfer-1"
