@@ -167,11 +167,11 @@ def test_a_second_run_waits_for_the_first_and_later_takes_its_settings(tab, fold
     wait_for_updates(tab)
     start(tab, "waiting")
     tab.locator("#run-status", has_text="waiting is waiting").wait_for()
-    assert tab.locator("#train-said").inner_text() == "'waiting' is waiting for 'first'."
+    tab.locator("#train-said", has_text="'waiting' is waiting for 'first'.").wait_for()
     stop(tab, "waiting")
     choose(tab, "first")
     stop(tab, "first")
-    assert "2,000 faces drawn by" in tab.locator("#run-summary").inner_text()
+    tab.locator("#run-summary", has_text="2,000 faces drawn by").wait_for()
     fill(tab, "more-batch", "")
     fill(tab, "train-minutes", "1")
     tab.locator("#run-again").click()
