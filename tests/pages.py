@@ -30,6 +30,15 @@ def page_settings(**settings: object) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def shared_page(**settings: object) -> Iterator[Any]:
+    """Start the page with some settings, which end with its start, for tests that set their own."""
+    with contextlib.ExitStack() as stack:
+        with page_settings(**settings):
+            page = stack.enter_context(running_page())
+        yield page
+
+
+@contextlib.contextmanager
 def running_page() -> Iterator[Any]:
     """Start the page with the current settings."""
     from ganopt import ui  # slow

@@ -19,7 +19,7 @@ from ganopt.runs import manager
 from ganopt.runs.queue import LOCK, is_locked
 from ganopt.runs.status import find
 from tests.browser import tabs
-from tests.pages import page_settings, running_page
+from tests.pages import page_settings, shared_page
 
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("google-chrome")
@@ -43,9 +43,7 @@ def serve() -> Callable[..., contextlib.AbstractContextManager[str]]:
 @pytest.fixture(scope="session")
 def shipped_server() -> Iterator[Any]:
     """The page with the shipped models, in this process, for all files."""
-    with contextlib.ExitStack() as stack:
-        with page_settings():
-            page = stack.enter_context(running_page())
+    with shared_page() as page:
         yield page
 
 
@@ -68,9 +66,7 @@ def filled(shipped_server, tmp_path_factory, module_cache) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def tiny_server(three_models) -> Iterator[Any]:
     """The page with tiny models, in this process, for all files."""
-    with contextlib.ExitStack() as stack:
-        with page_settings(GANOPT_CHECKPOINTS=three_models):
-            page = stack.enter_context(running_page())
+    with shared_page(GANOPT_CHECKPOINTS=three_models) as page:
         yield page
 
 

@@ -28,12 +28,11 @@ def path(tab: str, scheme: str, width: int) -> Path:
 
 
 @contextlib.contextmanager
-def window(browser, address: str, scheme: str, width: int) -> Iterator:
-    """A new window with the page, without animations."""
+def window(browser, scheme: str, width: int) -> Iterator:
+    """A new, empty window, without animations."""
     with browser.new_page() as page:
         page.set_viewport_size({"width": width, "height": HEIGHT})
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
-        page.goto(address)
         yield page
 
 

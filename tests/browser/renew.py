@@ -23,7 +23,8 @@ def main() -> None:
     ):
         looks.BASELINES.mkdir(exist_ok=True)
         for scheme, width in looks.WINDOWS:
-            with looks.window(browser, address, scheme, width) as page:
+            with looks.window(browser, scheme, width) as page:
+                page.goto(address)
                 for tab in sys.argv[1:] or tabs.FILL:
                     tabs.show(page, tab)
                     picture, _ = looks.screenshot(page)

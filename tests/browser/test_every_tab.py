@@ -74,9 +74,7 @@ def window(browser, filled):
         @functools.lru_cache(maxsize=1)
         def open_window(scheme, width):
             opened.close()
-            page = opened.enter_context(browser.new_page())
-            page.set_viewport_size({"width": width, "height": looks.HEIGHT})
-            page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            page = opened.enter_context(looks.window(browser, scheme, width))
             tools = page.context.new_cdp_session(page)
             tools.send("Network.setCacheDisabled", {"cacheDisabled": True})
             tools.send("Emulation.setCPUThrottlingRate", {"rate": 2})  # as on a phone, where parts appear one by one

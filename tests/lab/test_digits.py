@@ -251,7 +251,7 @@ class TestShipped:
     def test_files_give_back_the_networks(self, tmp_path, monkeypatch):
         monkeypatch.setattr(release, "STATISTICS", 1)
         monkeypatch.setenv("GANOPT_CHECKPOINTS", str(tmp_path))
-        monkeypatch.setattr("ganopt.lab.digits.release.CLASSIFIER_STEPS", 2)
+        monkeypatch.setattr(release, "CLASSIFIER_STEPS", 2)
         generator = trained_generator(torch.rand(32, 1, 28, 28), torch.arange(32) % 10, steps=1)
         store(generator, shipped.GENERATOR, {"steps": "2"}, torch.int8)
         assert (tmp_path / shipped.GENERATOR).stat().st_size < 2_600_000

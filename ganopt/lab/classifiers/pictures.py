@@ -1,6 +1,6 @@
 """Pictures with classes, in parts for training, validation and test: faces that our models draw, or a user's folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,6 +46,13 @@ def drawn_faces(seed: int) -> Pictures:
     train, validation, test, more = _shuffled(len(numbers), seed).split((*DRAWN_PARTS, FOR_TEACHER))
     labels = numbers // CHUNK % len(models)
     return Pictures(read, labels, (*DRAWN,), (train, validation, test), torch.cat((train, more)))
+
+
+def draw_all(faces: Pictures) -> Iterator[None]:
+    """Draw the faces chunk by chunk: those of a batch in random order are of many chunks, which would take a second."""
+    for number in range(0, len(faces.labels), CHUNK):
+        faces.read(number)
+        yield None
 
 
 def in_folder(folder: str, seed: int) -> Pictures:

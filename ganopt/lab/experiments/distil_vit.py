@@ -11,10 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
 from ganopt.lab.classifiers.networks import SIDE, SmallViT, mobilenet
-from ganopt.lab.classifiers.pictures import DRAWN_PARTS, FOR_TEACHER, Pictures, drawn_faces, in_folder
+from ganopt.lab.classifiers.pictures import DRAWN_PARTS, FOR_TEACHER, Pictures, draw_all, drawn_faces, in_folder
 from ganopt.lab.classifiers.teacher import Teacher, load, plain_pixels
 from ganopt.lab.contract import Config, Experiment, Figure, Frame, setting
-from ganopt.lab.encoders.objects import CHUNK
 from ganopt.lab.experiments.distil_classifier import WITH, WITHOUT, distillation_loss
 from ganopt.lab.networks import adam, descend
 from ganopt.training.recipes import falling_rate
@@ -51,15 +50,14 @@ def run(config: DistilViT) -> Iterator[Frame | None]:
     view = _View(config, pictures)
     yield view.frame("Some pictures of the test", 0.0)
     yield view.frame(f"Loading {config.teacher}" if config.teacher else "The teacher learns first", 0.01)
-    for number in range(0, 0 if config.folder else len(pictures.labels), CHUNK):
-        pictures.read(number)  # draws some faces; a batch would have to draw several of these at once
-        yield None
     classes, labels = pictures.classes, pictures.labels
     if config.teacher:
         data = Data(pictures, load(config.teacher).of(classes, config.teacher))
     else:
         small = SmallViT(len(classes), torch.Generator().manual_seed(config.seed))
         data = Data(pictures, Teacher(classes, plain_pixels, small))
+        if not config.folder:
+            yield from draw_all(pictures)
 
         def plain(logits: Tensor, numbers: Tensor) -> Tensor:
             return cross_entropy(logits, labels[numbers])
