@@ -12,9 +12,9 @@ from torch import nn
 from ganopt.errors import UserError
 from ganopt.files import atomic_folder
 from ganopt.models import weights, zoo
+from ganopt.models.batch_norm import renew_statistics
 from ganopt.models.latents import latents
 from ganopt.models.networks import Generator
-from ganopt.models.networks.batch_norm import renew_statistics
 from ganopt.training.run_folder import CONFIG, STATE, read_counters, write_state
 
 SEEDS, BATCH = range(1280), 16  # of the latents for BatchNorm's statistics

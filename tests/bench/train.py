@@ -27,6 +27,8 @@ from ganopt.training.loop import train
 
 def plain_loop(files: list[Path], batch: int, n_critic: int) -> Iterator[None]:
     generator, critic = build_generator("big"), build_critic("critic")
+    generator.layers[1][0] = nn.ConvTranspose2d(2048, 1024, 4, 2, 1)  # torch's own, as all others
+    critic.layers[4][0] = nn.Conv2d(512, 1024, 4, 2, 1)
     for stage in critic.layers[:-1]:
         stage[1] = nn.InstanceNorm2d(stage[1].num_channels, affine=True)
     optimiser_g = torch.optim.Adam(generator.parameters(), 5e-4, (0.0, 0.999))

@@ -25,10 +25,10 @@ from ganopt.lab.digits.pictures import read_digits, sheet
 from ganopt.lab.digits.release import enter, measured, store, trained_generator
 from ganopt.lab.digits.training import gan_step, keras_adam, shifted, train_classifier, unclarity
 from ganopt.lab.registry import find_experiment
+from ganopt.models.batch_norm import renew_statistics
 from ganopt.models.catalogue import catalogue, lab_catalogue
 from ganopt.models.checkpoint_files import checkpoints
 from ganopt.models.latents import latents
-from ganopt.models.networks.batch_norm import renew_statistics
 
 
 def seeded(seed: int = 0) -> torch.Generator:

@@ -21,9 +21,9 @@ from ganopt.lab.digits.networks import CLASSES, LATENT, SIDE, DigitClassifier, D
 from ganopt.lab.digits.pictures import read_digits
 from ganopt.lab.digits.training import gan_step, keras_adam, shifted, train_classifier, train_gan
 from ganopt.models import weights
+from ganopt.models.batch_norm import renew_statistics
 from ganopt.models.catalogue import LabEntry, catalogue, lab_catalogue, write_catalogue
 from ganopt.models.checkpoint_files import checkpoints
-from ganopt.models.networks.batch_norm import renew_statistics
 from ganopt.training.recipes import falling_rate
 
 BATCH, RATES, BETA1 = 32, (5e-4, 2.5e-4), 0.5  # of generator and critic; faster than the tutorial's on few digits

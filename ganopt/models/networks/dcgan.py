@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ganopt.models.networks.base import LATENT_SIZE, Critic, Generator
+from ganopt.models.networks.convolutions import convolution, transposed_convolution
 from ganopt.models.networks.folding import fold_stages
 from ganopt.models.networks.initialisation import he_init, initialise, normal_init
 from ganopt.models.networks.registry import Architecture, register
@@ -120,15 +121,15 @@ def _stages(architecture: Architecture, width: int, kernel_of_second: int) -> li
 
 
 def _up(width_in: int, width_out: int, kernel: int, stride: int, padding: int, last: bool = False) -> nn.Sequential:
-    convolution = nn.ConvTranspose2d(width_in, width_out, kernel, stride, padding)
+    layer = transposed_convolution(width_in, width_out, kernel, stride, padding)
     if last:
-        return nn.Sequential(convolution, nn.Tanh())
-    return nn.Sequential(convolution, nn.BatchNorm2d(width_out), nn.ReLU(inplace=True))
+        return nn.Sequential(layer, nn.Tanh())
+    return nn.Sequential(layer, nn.BatchNorm2d(width_out), nn.ReLU(inplace=True))
 
 
 def _down(width_in: int, width_out: int, normalised: bool) -> nn.Sequential:
-    convolution, activation = nn.Conv2d(width_in, width_out, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)
+    layer, activation = convolution(width_in, width_out, 4, 2, 1), nn.LeakyReLU(0.2, inplace=True)
     if not normalised:
-        return nn.Sequential(convolution, activation)
+        return nn.Sequential(layer, activation)
     # one group per channel: the same as InstanceNorm2d(affine=True), but twice as fast with a gradient penalty
-    return nn.Sequential(convolution, nn.GroupNorm(width_out, width_out), activation)
+    return nn.Sequential(layer, nn.GroupNorm(width_out, width_out), activation)
