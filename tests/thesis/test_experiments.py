@@ -25,9 +25,9 @@ NAMED = {  # as they are trained on two cores
     "cats-thin": ("big/4", BOTH),
     "cats-thesis": ("big/4", "critic/2"),
     "cats-small": ("kd/4", BOTH),
-    "race-ours": ("sle/2", BOTH),
+    "race-ours": ("big/4", BOTH),
     "race-plain": ("big/4", "plain-critic/2"),
-    "race-features": ("sle/2", "projected"),
+    "race-features": ("big/4", "projected"),
     "race-thesis": ("big/4", "critic/2"),
 }
 
