@@ -89,7 +89,7 @@ EXPERIMENTS = {
         *(_student(f"cats-kd-{alpha:g}", 5, {"generator": "kd/4", "alpha": alpha}) for alpha in ALPHAS),
         Experiment("cats-small", "r1", 5, {"generator": "kd/4"} | BOTH),
         # recipes from scratch: both critics, each alone, and the thesis's
-        Experiment("race-ours", "r1", 4, {"generator": "big/4", "snapshots": 30} | BOTH),
+        Experiment("race-ours", "r1", 4, {"generator": "big/4", "snapshots": 15} | BOTH),
         Experiment("race-plain", "r1", 4, {"generator": "big/4", "critic": "plain-critic/2", "snapshots": 15}),
         Experiment("race-features", "r1", 4, {"generator": "big/4", "critic": "projected", "snapshots": 15}),
         Experiment("race-thesis", "wgan-gp", 4, THESIS | {"snapshots": 15}),
