@@ -87,3 +87,12 @@ def test_the_verdicts_of_a_preview_are_shown_and_real_pictures_only_where_they_m
     assert not run_results.diagram(old, recipe, False).visible and not run_results.diagram(None, None, False).visible
     parts = run_view._parts(("three", "three"), 0, "", Scratch(tmp_path / "scratch"), gr.Request())
     assert parts["diagram"][0] == ("three", before) and parts["diagram"][1]().visible
+
+
+def test_weights_that_were_just_deleted_are_not_said_to_be_unwritable(runs, tmp_path):
+    scratch = Scratch(tmp_path / "scratch")
+    run = read(runs / "one")
+    assert run_results.weights(run, scratch).value
+    shutil.rmtree(runs / "one")
+    with pytest.raises(FileNotFoundError):  # which the page takes for a run that another page has deleted
+        run_results.weights(run, scratch)
