@@ -20,7 +20,7 @@ from ganopt.data.synthetic import PREFIX, load
 from ganopt.models.sampling import save_png
 from ganopt.runs import timelapse
 from ganopt.training import live_fid, loop
-from ganopt.training.methods import new_state
+from ganopt.training.methods import new_state, resolved
 from ganopt.training.recipes import Recipe
 from ganopt.ui import requests
 
@@ -47,11 +47,10 @@ def main() -> None:
     if options.side and options.side > 32:
         asked = dataclasses.replace(asked, more={})  # the preset's are for small pictures
     critics = "two critics" if second_critic else "one critic"
-    print(f"{name}: {asked.network}, {asked.side} pixels, {asked.minutes:g} minutes, {critics}")
     for seed in range(options.runs):
-        recipe = requests.make_recipe(
-            dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4}), public=False
-        )
+        seeded = dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4})
+        recipe = resolved(requests.make_recipe(seeded, public=False))
+        print(f"{name}: {recipe.generator}, {recipe.side} pixels, {recipe.minutes:g} minutes, {critics}")
         pictures = _pictures(recipe, options)
         folder, begun = options.out / f"run-{seed}-{time.time_ns()}", live_fid.measure(new_state(recipe, pictures))()
         steps = list(loop.train(recipe, folder, pictures))
