@@ -113,7 +113,7 @@ def test_every_experiment_trains_what_it_says(trained):
         assert run_folder.read_counters(trained.folder / name)["seconds"] >= 60 * trained_by.minutes
     assert sum(plan.minutes for plan in plans.values()) == pytest.approx(trained.minutes)
     ((_, alone),) = recipes(trained, choose(["race-ours"]))
-    assert alone.minutes == trained.minutes and alone.generator == "sle/16@64"
+    assert alone.minutes == trained.minutes and alone.generator == "big/32@64"
     assert format_critics(alone.critics) == "plain-critic/16@64,projected@64:0.5"
 
 
