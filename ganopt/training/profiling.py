@@ -82,7 +82,7 @@ def cost_of_drawing(generator: Generator, device: torch.device, repeats: int = 1
 def latency(network: torch.nn.Module, device: torch.device, repeats: int, batch: int = 1) -> float:
     """The median seconds that an `inference_copy` takes for a batch of pictures, after warm-up."""
     z = torch.randn(batch, LATENT_SIZE, 1, 1, device=device)
-    return _median_seconds(lambda: network(z).sum().item(), repeats)  # the sum waits for the device
+    return median_seconds(lambda: network(z).sum().item(), repeats)  # the sum waits for the device
 
 
 def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) -> TrainingCost:
@@ -97,7 +97,7 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
     baseline = peak_memory(warm.device)
     state = new_state(recipe, pictures)
     cycle = max(critic.penalty_every for critic in recipe.critics)  # one of these steps has the lazy penalty
-    seconds = _median_seconds(lambda: _train(state, cycle), repeats) / cycle
+    seconds = median_seconds(lambda: _train(state, cycle), repeats) / cycle
     images = state.images / state.step
     peak = peak_memory(state.device)
     saved = _SavedTensors()
@@ -176,7 +176,7 @@ class _SavedTensor:
             self.counter.now -= self.size
 
 
-def _median_seconds(action, repeats: int) -> float:
+def median_seconds(action, repeats: int) -> float:
     """The median duration of an action, after one run to warm up."""
     times = []
     for _ in range(repeats + 1):

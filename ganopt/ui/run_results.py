@@ -1,6 +1,7 @@
 """What a run has made so far: a preview's faces, what its critics say of them, its weights, links to use its model."""
 
 import html
+import shutil
 from pathlib import Path
 
 import gradio as gr
@@ -75,6 +76,7 @@ def links(name: str) -> str:
 def weights(run: Run, scratch: Scratch) -> gr.DownloadButton:
     """The button that downloads a copy of the weights of a run. Raises FileNotFoundError if they have been deleted."""
     path = scratch.folder / f"{run.name}.safetensors"
-    with open(run.folder / zoo.FILES["generator"], "rb") as source, atomic_write(path) as temporary:
-        temporary.write_bytes(source.read())
+    file = run.folder / zoo.FILES["generator"]
+    with open(file, "rb") as source, atomic_write(path) as temporary, open(temporary, "wb") as target:
+        shutil.copyfileobj(source, target)
     return gr.DownloadButton(value=str(path), visible=True)

@@ -5,15 +5,13 @@
 In both precisions and memory formats: forward, and forward and backward to pictures and weights.
 """
 
-import statistics
-import time
-from collections.abc import Callable
-
 import torch
 from torch import nn
 
 from ganopt.models.networks.convolutions import convolution, transposed_convolution
+from ganopt.training.profiling import median_seconds
 
+REPEATS = 7
 SIZES = {  # (channels in, channels out, kernel, stride, padding), side of the input
     "big, second stage": (transposed_convolution, (2048, 1024, 4, 2, 1), 4),
     "big/2, second stage": (transposed_convolution, (1024, 512, 4, 2, 1), 4),
@@ -22,23 +20,14 @@ SIZES = {  # (channels in, channels out, kernel, stride, padding), side of the i
 }
 
 
-def milliseconds(action: Callable[[], object], repeats: int = 7) -> float:
-    """The median, after one run to warm up."""
-    times = []
-    for _ in range(repeats + 1):
-        start = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times[1:]) * 1e3
-
-
 def measure(layer: nn.Module, pictures: torch.Tensor) -> tuple[float, float]:
-    """Forward, and forward and backward."""
+    """Milliseconds forward, and forward and backward."""
     gradient = torch.randn_like(layer(pictures))
     inputs = (pictures, *layer.parameters())
     with torch.no_grad():
-        forward = milliseconds(lambda: layer(pictures))
-    return forward, milliseconds(lambda: torch.autograd.grad(layer(pictures), inputs, gradient))
+        forward = median_seconds(lambda: layer(pictures), REPEATS)
+    both = median_seconds(lambda: torch.autograd.grad(layer(pictures), inputs, gradient), REPEATS)
+    return 1e3 * forward, 1e3 * both
 
 
 def main() -> None:

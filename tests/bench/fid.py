@@ -79,7 +79,7 @@ def compare_commands(folder: Path, options: argparse.Namespace) -> None:
                 report(" against ".join(pair), theirs, slow, "both folders", ours, fast)
                 if pair == ("faces", "cats"):
                     drawn = ["--model", options.model, "--repeats", "1"]
-                    for kind, faces in (("cached reference", [pngs["faces"]]), ("and faces drawn", drawn)):
+                    for kind, faces in (("cached reference", [pngs["faces"]]), ("cached reference, drawn", drawn)):
                         ours, fast = run([*command, *faces, "--reference", "cats"], GANOPT_CACHE=next(caches))
                         report(" against ".join(pair), theirs, slow, kind, ours, fast)
 

@@ -47,11 +47,12 @@ def main() -> None:
     if options.side and options.side > 32:
         asked = dataclasses.replace(asked, more={})  # the preset's are for small pictures
     critics = "two critics" if second_critic else "one critic"
+    measured = dataclasses.replace(asked, more=asked.more | {"live_fids": 4})
+    made = resolved(requests.make_recipe(measured, public=False))
+    print(f"{name}: {made.generator}, {made.side} pixels, {made.minutes:g} minutes, {critics}")
+    pictures = _pictures(made, options)
     for seed in range(options.runs):
-        seeded = dataclasses.replace(asked, more=asked.more | {"seed": seed, "live_fids": 4})
-        recipe = resolved(requests.make_recipe(seeded, public=False))
-        print(f"{name}: {recipe.generator}, {recipe.side} pixels, {recipe.minutes:g} minutes, {critics}")
-        pictures = _pictures(recipe, options)
+        recipe = dataclasses.replace(made, seed=seed)
         folder, begun = options.out / f"run-{seed}-{time.time_ns()}", live_fid.measure(new_state(recipe, pictures))()
         steps = list(loop.train(recipe, folder, pictures))
         fids = [begun, *(step.fid for step in steps if step.fid is not None)]

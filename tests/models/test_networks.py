@@ -12,6 +12,7 @@ from ganopt.models.networks import (
     kinds,
     parse_architecture,
 )
+from ganopt.models.networks.convolutions import ProductConv2d
 from ganopt.models.sampling import draw, inference_copy
 
 # (channels in, channels out, kernel, stride, padding) of each layer, from the thesis's tables
@@ -84,7 +85,7 @@ def test_each_critic_layer_is_that_of_the_table(kind):
     network, normalised = build(kind), kind != "plain-critic"
     assert convolution_plan(network) == CRITIC
     for layer, row in zip(network.layers, CRITIC, strict=True):
-        assert isinstance(layer[0], nn.Conv2d)
+        assert type(layer[0]) is (ProductConv2d if row == CRITIC[4] else nn.Conv2d)
         assert count_parameters(layer) == layer_parameters(row, normalised and row is not CRITIC[-1])
     for layer in network.layers[:-1]:
         assert type(layer[-1]) is nn.LeakyReLU and layer[-1].negative_slope == 0.2
