@@ -20,7 +20,7 @@ from ganopt.runs.status import Run, find
 from ganopt.subprocesses import run_module
 from ganopt.thesis.experiments import EXPERIMENTS
 from ganopt.training import profiling
-from ganopt.training.methods import METHODS, Method, check, check_given, find_method, recipe
+from ganopt.training.methods import METHODS, Method, check, check_given, find_method, quickest, recipe
 from ganopt.training.profiling import TrainingCost
 from ganopt.training.recipes import Recipe
 from ganopt.training.recipes.critics import OWN_DEFAULTS
@@ -119,7 +119,7 @@ def make_recipe(request: RunRequest, public: bool) -> Recipe:
         "preview_every": frequent if request.minutes <= SHORT else 100,
     }
     given = {name: value for name, value in request.more.items() if value is not None}
-    made = recipe(method.name, **values | given)
+    made = quickest(recipe(method.name, **values | given))
     check_given(made, given)
     if not made.needs_pictures:
         if request.second_critic:

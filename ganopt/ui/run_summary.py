@@ -25,7 +25,8 @@ from ganopt.ui.common import model_choices, optional_text, title_of
 from ganopt.ui.requests import FOLDER, NETWORKS, NONE, UPLOAD, RunRequest, form_settings
 
 # settings that depend on the machine or the page, or that say how long and where
-OWN = {"data", "classes", "steps", "images", "minutes", "device", "preview_every", "save_every", "snapshots", "flip"}
+OWN = {"data", "classes", "steps", "images", "minutes", "device", "precision", "channels_last"}
+OWN |= {"preview_every", "save_every", "snapshots", "flip"}
 
 
 def summary(recipe: Recipe, folder: Path) -> str:

@@ -10,8 +10,8 @@ from ganopt.models import zoo
 from ganopt.runs import manager
 from ganopt.runs.queue import LOCK, lock_file
 from ganopt.runs.status import Run
-from ganopt.training.methods import METHODS
-from ganopt.ui import access, requests
+from ganopt.training.methods import METHODS, registry
+from ganopt.ui import access, requests, run_summary
 from ganopt.ui.requests import PRESETS, RunRequest
 
 TINY = {"network": "big/64", "side": 32}
@@ -54,6 +54,24 @@ def test_my_pets_are_transferred_with_both_critics_and_frequent_previews():
     assert made.source == "cats-teacher" and made.minutes == 5
     assert (made.preview_every, made.save_every) == (5, 20)  # ten previews in three minutes, and soon faces to draw
     assert [(critic.kind, critic.weight) for critic in made.critics] == [("critic", 1.0), ("projected", 0.5)]
+
+
+@pytest.mark.parametrize(
+    ("has_units", "method", "expected"),
+    [
+        (False, "r1", ("float32", False)),
+        (True, "r1", ("bfloat16", True)),
+        (True, "dcgan", ("bfloat16", True)),
+        (True, "wgan-gp", ("bfloat16", False)),  # gradients of gradients
+    ],
+)
+def test_a_run_is_in_the_precision_that_this_machine_computes_quickly(has_units, method, expected, monkeypatch):
+    monkeypatch.setattr(registry, "computes_bfloat16", lambda device: has_units)
+    request = RunRequest(method, 2, "pictures", **TINY)
+    made = private_recipe(request)
+    assert (made.precision, made.channels_last) == expected
+    monkeypatch.setattr(registry, "computes_bfloat16", lambda device: not has_units)
+    assert run_summary.request_of(made) == (request, [])  # again on another machine, whose precision may differ
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from ganopt.training.methods.registry import (  # noqa: F401 - for other package
     method_of,
     new_networks,
     new_state,
+    quickest,
     recipe,
     register,
     resolved,
