@@ -95,7 +95,7 @@ def cost_of_training(recipe: Recipe, pictures: Tensor | None, repeats: int = 3) 
     train_step(warm)  # torch loads its code
     reset_peak_memory(warm.device)
     baseline = peak_memory(warm.device)
-    state = new_state(dataclasses.replace(recipe, critic_warmup=0), pictures)  # later steps are like this
+    state = new_state(recipe, pictures)
     cycle = max(critic.penalty_every for critic in recipe.critics)  # one of these steps has the lazy penalty
     seconds = median_seconds(lambda: _train(state, cycle), repeats) / cycle
     images = state.images / state.step

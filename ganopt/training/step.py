@@ -16,20 +16,15 @@ from ganopt.training.state import State, TrainedCritic
 
 
 def train_step(state: State) -> dict[str, Tensor]:
-    """`n_critic` updates of the critics, if there are any, one of the generator and its average; returns the losses.
-
-    In the first `critic_warmup` steps, only the critics are updated.
-    """
+    """`n_critic` updates of the critics, if there are any, one of the generator and its average; returns the losses."""
     losses: dict[str, Tensor] = {}
-    warming = bool(state.critics) and state.step < state.recipe.critic_warmup
-    shared = draw(state) if state.recipe.share_fakes and state.critics and not warming else None
+    shared = draw(state) if state.recipe.share_fakes and state.critics else None
     if state.critics:
         count = state.recipe.n_critic
         for index, fake in enumerate([shared[1].detach()] if shared else draw_without_gradients(state, count)):
             losses |= update_critics(state, fake, state.step * count + index)
-    if not warming:
-        losses |= update_generator(state, *(shared or draw(state)))
-        state.update_average()
+    losses |= update_generator(state, *(shared or draw(state)))
+    state.update_average()
     distributed.average(list(losses.values()))
     return losses
 

@@ -1,7 +1,6 @@
 """Several critics: how a recipe names them, and that a run with them is exact."""
 
 import dataclasses
-import itertools
 import json
 from pathlib import Path
 
@@ -186,29 +185,6 @@ def test_shared_pictures_are_drawn_once_a_step(few, tmp_path, refuses):
     assert all(torch.equal(value, other[name]) for name, value in one.items())
     with refuses("--n-critic 1"):
         recipe(share_fakes=True, n_critic=2)
-
-
-@pytest.mark.parametrize("share_fakes", [False, True])
-def test_in_the_first_steps_only_the_critics_learn(share_fakes, few, tmp_path, refuses):
-    warm = recipe(critic_warmup=2, share_fakes=share_fakes)
-    state, parameters, losses = new_state(warm, few), [], []
-    for _ in range(3):
-        networks = [state.generator, state.average, *(critic.network for critic in state.critics)]
-        parameters.append([[p.detach().clone() for p in each.parameters()] for each in networks])
-        losses.append(step.train_step(state))
-        state.step += 1
-    for before, after in itertools.pairwise(parameters):
-        kept = [all(torch.equal(*pair) for pair in zip(*each, strict=True)) for each in zip(before, after, strict=True)]
-        assert kept == [True, True, False, False]
-    assert not torch.equal(parameters[0][0][0], next(state.generator.parameters()))
-    assert ["generator" in each for each in losses] == [False, False, True]
-    list(train(warm, tmp_path / "straight", few))
-    list(train(dataclasses.replace(warm, steps=3), tmp_path / "halved", few))
-    list(resume(tmp_path / "halved", few, {"steps": 4}))
-    one, other = (load_file(tmp_path / name / "state.safetensors") for name in ("straight", "halved"))
-    assert all(torch.equal(value, other[name]) for name, value in one.items())
-    with refuses("--critic-warmup"):
-        recipe(critic_warmup=4)
 
 
 def test_a_changed_frozen_network_is_refused(few, tmp_path, monkeypatch, refuses):

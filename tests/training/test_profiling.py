@@ -1,6 +1,5 @@
 """What a run costs."""
 
-import dataclasses
 import subprocess
 import sys
 
@@ -58,8 +57,6 @@ def test_a_step_costs_its_weights_gradients_moments_and_activations(pictures):
     assert 8 * (generator + critic) <= cost.optimiser <= 8 * (generator + critic) + 1_000  # and the counts of steps
     assert cost.activations > 4 * 4 * 3 * 32 * 32
     assert cost.epoch_seconds == pytest.approx(25 * cost.seconds)
-    warm = dataclasses.replace(recipe, steps=100, critic_warmup=99)
-    assert cost_of_training(warm, pictures, repeats=1).optimiser == cost.optimiser  # of a step behind the warm-up
 
 
 def test_frozen_layers_cost_neither_gradients_nor_moments(pictures, source):

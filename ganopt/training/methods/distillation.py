@@ -29,17 +29,7 @@ from ganopt.training.state import Networks, State
 from ganopt.training.step import adversarial_loss
 
 # settings that need a critic or real pictures, beside those of critics
-FOR_CRITICS = (
-    "critic",
-    "inherit_critic",
-    "n_critic",
-    "critic_warmup",
-    "share_fakes",
-    "data",
-    "classes",
-    "flip",
-    "images",
-)
+FOR_CRITICS = ("critic", "inherit_critic", "n_critic", "share_fakes", "data", "classes", "flip", "images")
 
 
 @dataclass(frozen=True, kw_only=True)

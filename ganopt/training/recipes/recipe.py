@@ -31,7 +31,6 @@ class Recipe:
     classes: str = setting("", "use only folders, or the class of a dataset, of this name, as in cat")
     generator: str = setting("big", "network: big, big/2, big/4, kd, shuffle/4; add @64 or @32 for smaller pictures")
     n_critic: int = setting(1, "critic updates per generator update", low=1, high=100)
-    critic_warmup: int = setting(0, "first steps, in which only the critics learn", low=0, high=1e6)
     share_fakes: bool = setting(
         False, "train critics and generator on the same generated pictures, which saves a pass through the generator"
     )
@@ -64,8 +63,6 @@ class Recipe:
             raise UserError("The run needs a critic; name one, as in --critic plain-critic/2.")
         if self.share_fakes and self.n_critic > 1:
             raise UserError("Only one critic update can share the generator's pictures; use --n-critic 1.")
-        if self.steps is not None and self.steps <= self.critic_warmup:
-            raise UserError("The generator would learn in none of the steps; lower --critic-warmup or raise --steps.")
         if self.steps is self.images is self.minutes is None:
             raise UserError("The run needs a budget; set steps, images or minutes.")
         if self.steps is self.minutes is None and not self.needs_pictures:
