@@ -77,7 +77,7 @@ PRESETS = {
         f"{synthetic.PREFIX}cats-teacher",
         network="big/4",
         side=32,  # a second critic would need most of the time, see tests.bench.minute
-        more={"batch": 32, "lr_g": 1e-3, "lr_d": 1e-3, "lr_decay": 0.5, "penalty": 0.02},  # a weak one: few pixels
+        more={"batch": 32, "lr_g": 1e-3, "lr_d": 1e-3, "penalty": 0.02},  # a weak one: few pixels
     ),
     "Student of the cat teacher, without pictures": RunRequest(
         "distill", 3, origin="cats-teacher", network="big/16", side=128, more={"alpha": 0.0}
